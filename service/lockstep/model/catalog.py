@@ -1,0 +1,151 @@
+"""Types of triggers, actions and artifacts: what plug-ins and services bring to the language."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from lockstep_schemas.base import Json, JsonObject
+
+ANY_SCHEMA: JsonObject = {"type": "object"}
+
+
+class SchemaFault(msgspec.Struct, frozen=True):
+    """One place in a value that its schema refuses."""
+
+    path: tuple[str | int, ...]
+    message: str
+    keyword: str  # the JSON Schema keyword that refused: `required`, `additionalProperties`, ..
+    names: tuple[str, ...] = ()  # the keys that are missing or unknown, where it is about keys
+
+
+class Schema(Protocol):
+    """A JSON Schema, compiled."""
+
+    @property
+    def document(self) -> JsonObject:
+        """The schema as JSON (draft 2020-12)."""
+        ...
+
+    def faults(self, value: object) -> Sequence[SchemaFault]:
+        """Say everything that is wrong with `value`; nothing if it is right."""
+        ...
+
+
+class Logger(Protocol):
+    """What an action logs to: run id and automation id are bound already."""
+
+    def debug(self, event: str, **fields: object) -> object: ...
+    def info(self, event: str, **fields: object) -> object: ...
+    def warning(self, event: str, **fields: object) -> object: ...
+    def error(self, event: str, **fields: object) -> object: ...
+
+
+class Services(Protocol):
+    """Things an action may need of the engine, by their type."""
+
+    def get(self, kind: type[object]) -> object:
+        """Raise LookupError, naming the type, where the engine has none of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionContext:
+    """What an action is called with."""
+
+    config: object  # an instance of the type's config struct, or a JSON object
+    consumed_artifacts: Mapping[str, Json]  # by local type name; missing ones are absent
+    scope: Mapping[str, object]
+    run_id: str
+    automation_id: str
+    context_key: str | None
+    step_path: str
+    attempt: int  # from 1
+    idempotency_key: str  # `<run id>:<step path>`: the same for every attempt and after a crash
+    logger: Logger
+    services: Services
+
+
+class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an action says when it has ended."""
+
+    success: bool = True
+    artifact: JsonObject | None = None
+    external_id: str | None = None
+    error: str | None = None
+    retry_after_ms: int | None = None
+
+
+Execute = Callable[[ActionContext], Awaitable[ActionResult]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactType:
+    """The shape of what actions produce."""
+
+    qualified_id: str
+    plugin: str
+    display_name: str
+    schema: Schema
+    description: str | None = None
+
+    @property
+    def local_name(self) -> str:
+        """The name without its plug-in, as templates and consumers use it."""
+        return self.qualified_id.removeprefix(self.plugin + ".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionType:
+    """Something that can be done, and what it takes."""
+
+    qualified_id: str
+    plugin: str
+    display_name: str
+    execute: Execute
+    config_schema: Schema
+    config_type: type[msgspec.Struct] | None = None
+    description: str | None = None
+    category: str = "Uncategorized"
+    produces: ArtifactType | None = None
+    consumes: tuple[str, ...] = ()  # qualified ids of artifact types
+    closes: tuple[str, ...] = ()
+    timeout_seconds: float = 300
+    retry_safe: bool = True
+    code_fields: frozenset[str] = frozenset()  # fields that rendering leaves alone
+    # paths of the config that are declared as text, list items as "*": they always get text
+    text_paths: frozenset[tuple[str, ...]] = frozenset()
+    source: str = "plugin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerType:
+    """Something that can happen, and how its context key is found."""
+
+    qualified_id: str
+    plugin: str
+    display_name: str
+    payload_schema: Schema | None = None
+    config_schema: Schema | None = None
+    context_key: Callable[[JsonObject], str | None] | None = None
+    description: str | None = None
+    category: str = "Uncategorized"
+    source: str = "bus"
+    setup: Callable[..., object] | None = field(default=None, repr=False)
+
+
+class Catalog(Protocol):
+    """All types that are known."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any event id may be used, registered or not."""
+        ...
+
+    def trigger(self, event_id: str) -> TriggerType | None: ...
+    def action(self, qualified_id: str) -> ActionType | None: ...
+    def artifact(self, qualified_id: str) -> ArtifactType | None: ...
+    def triggers(self) -> Sequence[TriggerType]: ...
+    def actions(self) -> Sequence[ActionType]: ...
+    def artifacts(self) -> Sequence[ArtifactType]: ...

@@ -1,0 +1,190 @@
+"""A definition, compiled: what matching judges and the walk performs. Immutable, shared by runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol, TypeAlias, Union
+
+from lockstep_schemas.actions import Retry
+from lockstep_schemas.base import JsonObject
+from lockstep_schemas.definition import Mode
+
+Scope: TypeAlias = Mapping[str, object]
+
+
+class Expression(Protocol):
+    """A bare expression."""
+
+    @property
+    def text(self) -> str: ...
+    def evaluate(self, scope: Scope) -> object:
+        """Give its value, None where it is missing. Raise RenderError."""
+        ...
+
+    def holds(self, scope: Scope) -> bool:
+        """Give its truth. Raise RenderError."""
+        ...
+
+
+class Template(Protocol):
+    """A text with expressions in it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def constant(self) -> bool: ...
+    def render(self, scope: Scope) -> str:
+        """Give text. Raise RenderError."""
+        ...
+
+    def value(self, scope: Scope) -> object:
+        """Give text, or the value itself where it is one expression. Raise RenderError."""
+        ...
+
+
+class Test(Protocol):
+    """A condition."""
+
+    def holds(self, scope: Scope, now: datetime) -> bool:
+        """Say whether it holds at `now` (aware). Raise RenderError."""
+        ...
+
+
+# A JSON value whose texts with braces are templates.
+Slot: TypeAlias = Union[  # noqa: UP007
+    Template, Mapping[str, "Slot"], Sequence["Slot"], str, int, float, bool, None
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """An action, compiled."""
+
+    kind: ClassVar[str]
+    id: str | None = None
+    enabled: bool = True
+    continue_on_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provide(Node):
+    """A provider action."""
+
+    kind: ClassVar[str] = "action"
+    action: str
+    config: Mapping[str, Slot]
+    retry: Retry
+    timeout_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One branch of a choose."""
+
+    when: Test
+    sequence: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose(Node):
+    """First branch that holds."""
+
+    kind: ClassVar[str] = "choose"
+    branches: tuple[Branch, ...]
+    otherwise: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(Node):
+    """All branches at once; each is one action."""
+
+    kind: ClassVar[str] = "parallel"
+    branches: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequential(Node):
+    """A list as one action."""
+
+    kind: ClassVar[str] = "sequence"
+    sequence: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay(Node):
+    """A time; exactly one of the two."""
+
+    kind: ClassVar[str] = "delay"
+    seconds: int | None
+    template: Expression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat(Node):
+    """A loop."""
+
+    kind: ClassVar[str] = "repeat"
+    how: Literal["count", "for_each", "while", "until"]
+    count: int  # of `count`; of `while` and `until` the most that are allowed; 0 for `for_each`
+    expression: Expression | None  # of all but `count`
+    sequence: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign(Node):
+    """A block of variables."""
+
+    kind: ClassVar[str] = "variables"
+    variables: Mapping[str, Slot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard(Node):
+    """Go on only if it holds."""
+
+    kind: ClassVar[str] = "condition"
+    condition: Test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Node):
+    """The end."""
+
+    kind: ClassVar[str] = "stop"
+    reason: Template | None
+    error: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Node):
+    """An event that is waited for."""
+
+    kind: ClassVar[str] = "wait_for_trigger"
+    event: str
+    filter: Expression | None
+    timeout_seconds: int | None
+    continue_on_timeout: bool
+    context_key: Template | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRule:
+    """An event that starts runs, if the filter lets it."""
+
+    id: str  # given or derived
+    event: str
+    filter: Expression | None
+    config: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A whole definition."""
+
+    triggers: tuple[TriggerRule, ...]
+    conditions: tuple[Test, ...]
+    actions: tuple[Node, ...]
+    mode: Mode
+    max_runs: int
+    max_duration_seconds: int | None
+    by_context_key: bool  # concurrency_scope: count the runs of one context key, not all
