@@ -3,50 +3,17 @@
 The real ones are in `bus` and `store`; `app` hands them out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from lockstep.model.messages import Message
+from lockstep.model.runs import Birth, Checkpoint, Consumed, Event, EventRow, Head
 from lockstep.model.verdicts import Verdict
+from lockstep_schemas.base import Json
 
-
-class Message(Protocol):
-    """One delivery of a message from a stream."""
-
-    @property
-    def subject(self) -> str:
-        """Where it was published."""
-        ...
-
-    @property
-    def data(self) -> bytes:
-        """The body, untouched."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Its headers; empty when it has none."""
-        ...
-
-    @property
-    def stream(self) -> str:
-        """Name of the stream."""
-        ...
-
-    @property
-    def sequence(self) -> int:
-        """Position in the stream, from 1."""
-        ...
-
-    @property
-    def stored_at_ns(self) -> int:
-        """When the stream stored it: nanoseconds since the epoch."""
-        ...
-
-    @property
-    def deliveries(self) -> int:
-        """How often it has been delivered, this time included."""
-        ...
+Report = Callable[[Sequence[EventRow]], None]  # takes committed events, to be published
 
 
 class Source(Protocol):
@@ -77,6 +44,80 @@ class Publisher(Protocol):
         Raises:
             Unavailable: No acknowledgement within the time limit; publish again with the same id.
         """
+        ...
+
+
+class Transaction(Protocol):
+    """One transaction for a batch of events: all of it is committed, or nothing.
+
+    Locks are taken in this order: receipts by key, gates by key, automations, runs by id.
+    """
+
+    async def take_receipts(self, events: Sequence[Event]) -> set[str]:
+        """Note deliveries; give those that are new. An event seen before is not among them."""
+        ...
+
+    async def revision(self) -> int:
+        """The revision of the automations that these events must be judged by."""
+        ...
+
+    async def lock_gates(self, keys: Sequence[str]) -> None:
+        """Hold gates to the end of the transaction; `keys` are sorted."""
+        ...
+
+    async def hold_automations(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """Keep automations from being deleted: id to enabled; a deleted one is absent."""
+        ...
+
+    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
+        """Active runs by (automation, context key)."""
+        ...
+
+    async def create_runs(self, births: Sequence[Birth]) -> None:
+        """Insert run rows."""
+        ...
+
+    async def add_events(self, events: Sequence[EventRow]) -> None:
+        """Put events into the outbox."""
+        ...
+
+
+class AutomationSource(Protocol):
+    """What matching reads of the stored automations."""
+
+    async def heads(self) -> tuple[int, Sequence[Head]]:
+        """The revision, and all automations by creation."""
+        ...
+
+    async def definitions(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Json]:
+        """Definitions by (automation id, version)."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Stores what walks have done, many at a time."""
+
+    async def store(self, checkpoint: Checkpoint) -> None:
+        """Return when `checkpoint` is committed; a passing fault only makes it take longer.
+
+        Raises:
+            OwnerLost: Another worker or an operator took the run; nothing was written.
+            DataRefused: The store cannot hold a value of it.
+        """
+        ...
+
+
+class History(Protocol):
+    """What a walk reads of what is stored."""
+
+    async def consumable(
+        self, automation_id: str, context_key: str | None, types: Sequence[str]
+    ) -> Consumed:
+        """The newest open artifact of each type, by qualified type id."""
+        ...
+
+    async def items(self, run_id: UUID) -> Mapping[int, list[Json]]:
+        """The lists of the for_each loops of a run, by the seq of their step."""
         ...
 
 

@@ -1,0 +1,1 @@
+"""The benchmark: whole engine, real servers, on this machine."""

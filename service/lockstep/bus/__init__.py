@@ -1,0 +1,33 @@
+"""The edge to NATS: the only package that imports it.
+
+`connection` is the way in; everything else is built on a `Connection`.
+"""
+
+from lockstep.bus.client import Client, Reply
+from lockstep.bus.connection import Connection, connect
+from lockstep.bus.dead_letters import DeadLetters
+from lockstep.bus.follow import Feed, Note, follow
+from lockstep.bus.lookup import find
+from lockstep.bus.publisher import Publisher
+from lockstep.bus.puller import Puller
+from lockstep.bus.service import Service
+from lockstep.bus.settings import BusSettings
+from lockstep.bus.topology import apply, missing
+
+__all__ = [
+    "BusSettings",
+    "Client",
+    "Connection",
+    "DeadLetters",
+    "Feed",
+    "Note",
+    "Publisher",
+    "Puller",
+    "Reply",
+    "Service",
+    "apply",
+    "connect",
+    "find",
+    "follow",
+    "missing",
+]

@@ -1,0 +1,60 @@
+"""The catalog: types of triggers, actions and artifacts, and who brings them."""
+
+from lockstep.catalog.builtins import register_builtins
+from lockstep.catalog.context_keys import ContextKey, extractor
+from lockstep.catalog.errors import AlreadyRegistered, BadResult, CatalogError, SchemaRefused
+from lockstep.catalog.memory import MemoryCatalog
+from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
+from lockstep.catalog.plugins import PluginFailure, load_plugins
+from lockstep.catalog.registry import Registry
+from lockstep.catalog.schema import CompiledSchema, compile_schema
+from lockstep.catalog.services import ServiceBag
+from lockstep.catalog.shapes import schema_of, text_paths
+from lockstep.catalog.stubs import Recorder, Sleeper, register_stubs
+
+__all__ = [
+    "ActionOptions",
+    "AlreadyRegistered",
+    "BadResult",
+    "CatalogError",
+    "CompiledSchema",
+    "ContextKey",
+    "Filter",
+    "MemoryCatalog",
+    "PluginFailure",
+    "Recorder",
+    "Registry",
+    "SchemaRefused",
+    "ServiceBag",
+    "Shape",
+    "Sleeper",
+    "TriggerOptions",
+    "build_catalog",
+    "compile_schema",
+    "extractor",
+    "load_plugins",
+    "register_builtins",
+    "register_stubs",
+    "schema_of",
+    "text_paths",
+]
+
+
+def build_catalog(
+    open: bool,  # noqa: A002 - the setting is called so
+    with_stubs: bool = False,
+    *,
+    prefix: str = "lockstep",
+) -> MemoryCatalog:
+    """Make a catalog with what comes with the engine; plug-ins are added by `load_plugins`.
+
+    Args:
+        open: Any event id may be used and published, registered or not.
+        with_stubs: The plug-in `test` too.
+        prefix: The first word of the engine's own subjects.
+    """
+    catalog = MemoryCatalog(is_open=open)
+    register_builtins(catalog, prefix=prefix)
+    if with_stubs:
+        register_stubs(catalog)
+    return catalog

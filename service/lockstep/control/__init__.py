@@ -1,0 +1,26 @@
+"""Control: the API for operators, a NATS micro service."""
+
+from collections.abc import Mapping
+
+from lockstep.control.automations import AutomationEndpoints
+from lockstep.control.dispatch import Answer, Handler, handler
+from lockstep.control.runs import RunEndpoints
+from lockstep_schemas import api
+
+__all__ = ["Answer", "AutomationEndpoints", "Handler", "RunEndpoints", "endpoints"]
+
+
+def endpoints(automations: AutomationEndpoints, runs: RunEndpoints) -> Mapping[str, Handler]:
+    """The table of endpoints: what each takes, and who answers."""
+    return {
+        "automations.list": handler(api.AutomationsList, automations.list),
+        "automations.get": handler(api.ById, automations.get),
+        "automations.create": handler(api.AutomationCreate, automations.create),
+        "automations.update": handler(api.AutomationUpdate, automations.update),
+        "automations.delete": handler(api.ById, automations.delete),
+        "automations.toggle": handler(api.AutomationToggle, automations.toggle),
+        "automations.validate": handler(api.ValidateRequest, automations.validate),
+        "automations.versions": handler(api.ById, automations.versions),
+        "runs.list": handler(api.RunsList, runs.list),
+        "runs.get": handler(api.ById, runs.get),
+    }

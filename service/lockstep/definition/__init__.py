@@ -1,0 +1,25 @@
+"""Definition: reading, judging and compiling what automations say."""
+
+from lockstep.definition.compile import compile_program, derived_ids
+from lockstep.definition.source import Source, SourceError, read, read_all
+from lockstep.definition.validate import (
+    Checked,
+    DefinitionRefused,
+    check_source,
+    parse,
+    validate,
+)
+
+__all__ = [
+    "Checked",
+    "DefinitionRefused",
+    "Source",
+    "SourceError",
+    "check_source",
+    "compile_program",
+    "derived_ids",
+    "parse",
+    "read",
+    "read_all",
+    "validate",
+]

@@ -1,0 +1,6 @@
+"""Intake: from the messages of the bus to events."""
+
+from lockstep.intake.decode import Decoder
+from lockstep.intake.loop import Intake
+
+__all__ = ["Decoder", "Intake"]

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from lockstep_schemas.base import Json, JsonObject
 
 ANY_SCHEMA: JsonObject = {"type": "object"}
+Service = TypeVar("Service")
 
 
 class SchemaFault(msgspec.Struct, frozen=True):
@@ -28,6 +29,10 @@ class Schema(Protocol):
         """The schema as JSON (draft 2020-12)."""
         ...
 
+    def is_valid(self, value: object) -> bool:
+        """Say whether `value` is right: the fast way, for where the faults do not matter."""
+        ...
+
     def faults(self, value: object) -> Sequence[SchemaFault]:
         """Say everything that is wrong with `value`; nothing if it is right."""
         ...
@@ -45,8 +50,9 @@ class Logger(Protocol):
 class Services(Protocol):
     """Things an action may need of the engine, by their type."""
 
-    def get(self, kind: type[object]) -> object:
-        """Raise LookupError, naming the type, where the engine has none of it."""
+    # `Callable`, not `type`: for mypy a protocol is no `type[Service]`, and most of them are.
+    def get(self, kind: Callable[..., Service]) -> Service:
+        """Give the service of this type; raise LookupError, naming it, where there is none."""
         ...
 
 
@@ -114,9 +120,21 @@ class ActionType:
     timeout_seconds: float = 300
     retry_safe: bool = True
     code_fields: frozenset[str] = frozenset()  # fields that rendering leaves alone
-    # paths of the config that are declared as text, list items as "*": they always get text
+    # paths of the config that are declared as text, list items and values of maps as "*"
     text_paths: frozenset[tuple[str, ...]] = frozenset()
     source: str = "plugin"
+    owner: str | None = None  # the service that registered it; None for a plug-in
+
+    def takes_text(self, path: Sequence[str]) -> bool:
+        """Say whether the config at `path` always gets text; list items are "*" in it."""
+        if tuple(path) in self.text_paths:
+            return True
+        return any(
+            len(declared) == len(path)
+            and all(a in ("*", b) for a, b in zip(declared, path, strict=True))
+            for declared in self.text_paths
+            if "*" in declared
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +146,14 @@ class TriggerType:
     display_name: str
     payload_schema: Schema | None = None
     config_schema: Schema | None = None
-    context_key: Callable[[JsonObject], str | None] | None = None
+    config_type: type[msgspec.Struct] | None = None
+    context_key: Callable[[JsonObject], str | None] | None = None  # never raises
+    context_key_text: str | None = None  # as its author wrote it; None for a Python function
     description: str | None = None
     category: str = "Uncategorized"
-    source: str = "bus"
+    source: str = "bus"  # or `setup`
     setup: Callable[..., object] | None = field(default=None, repr=False)
+    owner: str | None = None  # the service or file that it comes from; None for a plug-in
 
 
 class Catalog(Protocol):

@@ -30,6 +30,12 @@ class ServerUnfit(EngineError):
     code = "server.unfit"
 
 
+class DataRefused(EngineError):
+    """PostgreSQL cannot store a value, such as a text with a zero byte; trying again is useless."""
+
+    code = "store.data_refused"
+
+
 class RenderError(EngineError):
     """An expression or a template could not be compiled or evaluated."""
 

@@ -1,0 +1,5 @@
+"""Report: committed events on their way to the bus."""
+
+from lockstep.report.outbox import Reporter
+
+__all__ = ["Reporter"]

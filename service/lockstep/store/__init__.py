@@ -1,0 +1,22 @@
+"""Store: PostgreSQL, the truth. The only package that imports its driver."""
+
+from lockstep.store.automations import AutomationStore
+from lockstep.store.batch import Batches
+from lockstep.store.clock import DatabaseClock
+from lockstep.store.migrate import migrate, pending
+from lockstep.store.outbox import OutboxStore
+from lockstep.store.pool import Store
+from lockstep.store.runs import RunStore
+from lockstep.store.views import RunViews
+
+__all__ = [
+    "AutomationStore",
+    "Batches",
+    "DatabaseClock",
+    "OutboxStore",
+    "RunStore",
+    "RunViews",
+    "Store",
+    "migrate",
+    "pending",
+]

@@ -1,0 +1,344 @@
+"""The composition root: one engine, put together from its parts, from start to shutdown."""
+
+import asyncio
+import random
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from lockstep import (
+    __version__,
+    bus,
+    checkpoint,
+    control,
+    definition,
+    intake,
+    matching,
+    pipeline,
+    report,
+    store,
+    wake,
+    walk,
+)
+from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog, load_plugins
+from lockstep.config import Settings
+from lockstep.model.errors import ServerUnfit, Unavailable
+from lockstep.model.ids import uuid7
+from lockstep.model.messages import Message
+from lockstep.model.program import Program
+from lockstep.model.runs import EventRow, Poison
+from lockstep.model.verdicts import Verdict
+from lockstep.ports import Publisher
+from lockstep.render import Renderer
+from lockstep_schemas.api import Validation
+from lockstep_schemas.base import Json
+
+SWEEP_SECONDS: Final = 5.0
+HOUSEKEEPING_SECONDS: Final = 60.0
+HOUSEKEEPING_ROWS: Final = 5000
+DRAIN_SECONDS: Final = 5.0
+_LONGEST_WAIT_SECONDS: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class Engine:
+    """One replica: equal to all others, owner of the runs that it walks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: store.Store,
+        connection: bus.Connection,
+        catalog: MemoryCatalog,
+        services: ServiceBag,
+    ) -> None:
+        self.settings, self.database, self.connection = settings, database, connection
+        self.catalog, self.services = catalog, services
+        self.id = uuid7()
+        self.renderer = Renderer(catalog.filters)
+        self.clock = store.DatabaseClock()
+        self._stopping = asyncio.Event()
+        self._publisher = bus.Publisher(connection)
+        services.add(Publisher, self._publisher)
+        self._automations = store.AutomationStore(database)
+        self.index = matching.Index(self._automations, self._compiled)
+        self.runs = store.RunStore(database, self.id)
+        self.reporter = report.Reporter(
+            store.OutboxStore(database),
+            self._publisher,
+            _RunStream(connection),
+            self.clock,
+            settings.nats.duplicate_window_seconds,
+        )
+        self.committer = checkpoint.Committer(self.runs, self.reporter.offer)
+        self.walkers = self._make_walkers()
+        self.heart, self.claims = self._make_recovery()
+        self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
+        self.intakes = self._make_intakes()
+        self.endpoints = control.endpoints(
+            control.AutomationEndpoints(
+                self._automations,
+                _Checker(self),
+                self.reporter.offer,
+                self.clock,
+                settings.nats.prefix,
+            ),
+            control.RunEndpoints(store.RunViews(database)),
+        )
+
+    def _make_walkers(self) -> walk.Walkers:
+        parts = walk.Parts(
+            checkpoints=self.committer,
+            history=self.runs,
+            catalog=self.catalog,
+            services=self.services,
+            clock=self.clock,
+            prefix=self.settings.nats.prefix,
+            step_events=self.settings.engine.step_events,
+        )
+        return walk.Walkers(parts, self.index.program, self.settings.engine.max_walks)
+
+    def _make_recovery(self) -> tuple[wake.Heart, wake.Claims]:
+        engine = self.settings.engine
+        heart = wake.Heart(
+            self._beat, self.clock.synchronise, engine.heartbeat_seconds, engine.stale_seconds
+        )
+        claims = wake.Claims(
+            self.runs,
+            self.walkers,
+            heart,
+            self.clock,
+            self.reporter.take_over,
+            engine.stale_seconds,
+        )
+        return heart, claims
+
+    def _make_intakes(self) -> list[intake.Intake]:
+        engine, prefix = self.settings.engine, self.settings.nats.prefix
+        parts = pipeline.Parts(
+            decode=intake.Decoder(self.catalog, prefix, engine.hop_limit).decode,
+            transaction=store.Batches(self.database, self.id).transaction,
+            index=self.index,
+            walkers=self.walkers,
+            report=self.reporter.offer,
+            clock=self.clock,
+            prefix=prefix,
+        )
+        letters = bus.DeadLetters(self.connection, self._publisher)
+
+        async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
+            return await pipeline.receive(batch, parts)
+
+        return [
+            intake.Intake(puller, receive, letters, self.database.ping, engine.batch_size)
+            for puller in self.pullers
+        ]
+
+    def stop(self) -> None:
+        """Ask the engine to end in good order."""
+        self._stopping.set()
+
+    async def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Take events until asked to stop, or until the bus is lost for good.
+
+        Raises:
+            Unavailable: The bus closed the connection; start the engine again.
+        """
+        await self.heart.once()
+        await self.index.at_least(0)
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(part) for part in self._background()]
+            await self.walkers.started()
+            service = bus.Service(self.connection, version=__version__, endpoints=self.endpoints)
+            await service.start()
+            for puller in self.pullers:
+                await puller.start()
+            taking = [group.create_task(taker.run()) for taker in self.intakes]
+            taking.append(group.create_task(self.claims.run()))
+            log.info("engine.started", worker=str(self.id), version=__version__)
+            if ready:
+                ready()
+            lost = await self._stopped()
+            await service.stop()
+            await self._shut_down(taking)
+            for task in background:
+                task.cancel()
+        await self.runs.retire()
+        log.info("engine.stopped", worker=str(self.id))
+        if lost is not None:
+            raise Unavailable(f"the connection to NATS is lost for good: {lost}")
+
+    def _background(self) -> list[Coroutine[None, None, None]]:
+        return [
+            self.walkers.run(),
+            self.committer.run(),
+            self.reporter.run(),
+            self.heart.run(),
+            self._every(SWEEP_SECONDS, self.reporter.sweep),
+            self._every(HOUSEKEEPING_SECONDS, self._keep_house),
+        ]
+
+    async def _stopped(self) -> str | None:
+        """Wait for the end; say why where it is the bus that ended."""
+        closed = asyncio.create_task(self.connection.closed.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({closed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return self.connection.closed_reason if closed.done() else None
+        finally:
+            closed.cancel()
+            stopping.cancel()
+
+    async def _shut_down(self, taking: list[asyncio.Task[None]]) -> None:
+        """Stop fetching, let walks reach their next checkpoint, publish what is committed."""
+        for task in taking:
+            task.cancel()
+        await asyncio.wait(taking)
+        if self.connection.healthy:
+            for puller in self.pullers:
+                await puller.stop()
+        left = await self.walkers.give_up(self.settings.engine.grace_seconds)
+        if left:
+            log.warning("runs.left", runs=left)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.reporter.drained()
+        except TimeoutError:
+            log.warning("outbox.delayed", error="not all run events were sent; others will")
+
+    async def _beat(self) -> datetime:
+        return await self.runs.heartbeat(socket.gethostname(), __version__)
+
+    async def _keep_house(self) -> None:
+        await self.database.forget_receipts(self.settings.engine.receipts_hours, HOUSEKEEPING_ROWS)
+        await self.runs.forget_workers()
+
+    async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await job()
+            except Unavailable as error:
+                log.warning("store.unavailable", error=str(error))
+            await asyncio.sleep(seconds)
+
+    def _compiled(self, raw: Json) -> Program:
+        return definition.compile_program(definition.parse(raw), self.renderer)
+
+
+class _Checker:
+    """See `control.Checker`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def definition(self, raw: Json) -> Validation:
+        checked = definition.validate(raw, self._engine.catalog, self._engine.renderer)
+        return Validation(not checked.errors, checked.errors, checked.warnings)
+
+    def source(self, text: str) -> Validation:
+        checked = definition.check_source(text, self._engine.catalog, self._engine.renderer)
+        return Validation(not checked.errors, checked.errors, checked.warnings)
+
+
+class _RunStream:
+    """See `report.Stream`."""
+
+    def __init__(self, connection: bus.Connection) -> None:
+        self._connection = connection
+
+    async def holds(self, row: EventRow, since: datetime) -> bool:
+        stream = self._connection.names.runs_stream
+        return await bus.find(self._connection, stream, row.subject, row.message_id, since)
+
+
+async def open_store(settings: Settings) -> store.Store:
+    """Connect to PostgreSQL, however long it takes; refuse a schema that is not up to date.
+
+    Raises:
+        ServerUnfit: The server is too old, or migrations are missing.
+    """
+    wait, said = 0.2, ""
+    while True:
+        try:
+            database = await store.Store.connect(settings.postgres.dsn, settings.postgres.pool_size)
+        except Unavailable as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("store.unavailable", error=said, next="trying again until it answers")
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads replicas
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+            continue
+        missing = await store.pending(settings.postgres.dsn)
+        if missing:
+            await database.close()
+            raise ServerUnfit(
+                f"the database lacks the migrations {', '.join(missing)}: run `lockstep db migrate`"
+            )
+        log.info("store.connected")
+        return database
+
+
+async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = None) -> None:
+    """Run one engine against the servers of its settings, until it is asked to stop.
+
+    `ready` is handed the engine once it takes events; `Engine.stop` ends it in good order.
+
+    Raises:
+        ServerUnfit: A server cannot do what the engine needs.
+        Unavailable: The bus closed the connection for good.
+    """
+    database = await open_store(settings)
+    try:
+        connection = await bus.connect(settings.nats)
+        try:
+            await prepare_bus(connection, settings)
+            catalog, services = make_catalog(settings)
+            engine = Engine(settings, database, connection, catalog, services)
+            await engine.run((lambda: ready(engine)) if ready else None)
+        finally:
+            await connection.close()
+    finally:
+        await database.close()
+
+
+def make_catalog(settings: Settings) -> tuple[MemoryCatalog, ServiceBag]:
+    """Gather the types of this engine: its own, those of plug-ins, stubs where they are asked for.
+
+    A plug-in that fails to load is named in the log and left out.
+    """
+    stubs = settings.engine.stub_actions
+    catalog = build_catalog(
+        settings.engine.catalog == "open", with_stubs=stubs, prefix=settings.nats.prefix
+    )
+    load_plugins(catalog)
+    services = ServiceBag()
+    if stubs:
+        record = settings.engine.stub_record_file
+        services.add(Recorder, Recorder(Path(record) if record else None))
+    return catalog, services
+
+
+async def prepare_bus(connection: bus.Connection, settings: Settings) -> None:
+    """Make streams and consumers as they must be, or refuse where that is not ours to do.
+
+    Raises:
+        ServerUnfit: `manage_bus` is off, and something is missing or different.
+    """
+    if settings.nats.manage_bus:
+        await bus.apply(connection)
+        return
+    missing = await bus.missing(connection)
+    if missing:
+        raise ServerUnfit(
+            "nats.manage_bus is off, and the bus is not as it must be: " + "; ".join(missing)
+        )
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Apply the migrations that are missing; give their names."""
+    return await store.migrate(settings.postgres.dsn)

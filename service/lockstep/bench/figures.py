@@ -1,0 +1,128 @@
+"""What is measured: runs per second, and the time from an event to its first effect."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from platform import machine, python_version
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import msgspec
+
+from lockstep import bus
+from lockstep.bench.scene import BenchFailed, Scene, scene
+
+PUBLISHES_AT_ONCE: Final = 128
+LIMIT_SECONDS: Final = 300.0
+STEP: Final = {"action": "test.log", "config": {"message": "x"}}
+
+
+class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The result of a benchmark. Rates are per second, times in milliseconds."""
+
+    runs: int | None = None
+    runs_per_second: float | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    machine: str = ""
+    versions: dict[str, str] = {}
+
+
+def here() -> tuple[str, dict[str, str]]:
+    """Describe the machine, and the versions that matter."""
+    names = ("lockstep", "nats-py", "asyncpg", "msgspec")
+    cores = len([line for line in _cpuinfo() if line.startswith("processor")])
+    return (
+        f"{machine()}, {cores or '?'} cores",
+        {"python": python_version(), **{name: version(name) for name in names}},
+    )
+
+
+def _cpuinfo() -> Sequence[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+async def throughput(runs: int) -> Figures:
+    """Publish `runs` events for an automation of three steps; time until the last run event."""
+    async with _opened() as opened:
+        # A mode counts at most 1000 active runs: several automations share the load.
+        events = [f"bench.run.{number}" for number in range(max(2, runs // 500))]
+        for event in events:
+            await opened.create(event, event, [STEP, STEP, STEP])
+        await _until_ended(opened, events, min(runs, 500))
+        began = time.perf_counter()
+        await _until_ended(opened, events, runs)
+        seconds = time.perf_counter() - began
+    where, versions = here()
+    return Figures(
+        runs=runs, runs_per_second=round(runs / seconds, 1), machine=where, versions=versions
+    )
+
+
+async def latency(events: int) -> Figures:
+    """Publish events one at a time; time each until its first action reaches a subscriber."""
+    async with _opened() as opened:
+        subject = opened.connection.names.trigger("bench.effect")
+        act = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
+        await opened.create("latency", "bench.cause", [act])
+        cause = opened.connection.names.trigger("bench.cause")
+        taken = []
+        async with bus.follow(opened.connection, subject) as feed:
+            for number in range(events + 20):
+                began = time.perf_counter()
+                await opened.publisher.publish(cause, b"{}", {})
+                async with asyncio.timeout(LIMIT_SECONDS):
+                    await anext(feed)
+                if number >= 20:  # the first ones warm up
+                    taken.append((time.perf_counter() - began) * 1000)
+    cuts = quantiles(taken, n=100, method="inclusive")
+    where, versions = here()
+    return Figures(
+        runs=events,
+        p50_ms=round(cuts[49], 2),
+        p99_ms=round(cuts[98], 2),
+        machine=where,
+        versions=versions,
+    )
+
+
+async def _until_ended(opened: Scene, events: Sequence[str], runs: int) -> None:
+    """Publish events, and return when as many runs have told that they succeeded."""
+    names = opened.connection.names
+    subjects = [names.trigger(event) for event in events]
+    async with bus.follow(opened.connection, names.run("*", "*"), limit=20 * runs) as feed:
+        publishing = asyncio.create_task(_publish(opened, subjects, runs))
+        ended = 0
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while ended < runs:
+                what = (await anext(feed)).subject.rpartition(".")[2]
+                if what in {"failed", "skipped", "cancelled"}:
+                    raise BenchFailed(f"a run of the benchmark ended as {what}")
+                ended += what == "succeeded"
+        await publishing
+        if feed.dropped or feed.gaps:
+            raise BenchFailed("the benchmark could not read the run events quickly enough")
+
+
+async def _publish(opened: Scene, subjects: Sequence[str], count: int) -> None:
+    numbers = iter(range(count))
+
+    async def some() -> None:
+        for number in numbers:
+            await opened.publisher.publish(subjects[number % len(subjects)], b"{}", {})
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(PUBLISHES_AT_ONCE):
+            group.create_task(some())
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[Scene]:
+    with TemporaryDirectory(prefix="lockstep-bench-") as folder:
+        async with scene(Path(folder)) as opened:
+            yield opened

@@ -1,0 +1,85 @@
+"""Dead letters: events that could not be handled, kept as they came, with the reason."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lockstep.bus import headers, lookup
+from lockstep.bus.connection import Connection
+from lockstep.bus.errors import MessageTooLarge
+from lockstep.bus.headers import MESSAGE_ID
+from lockstep.bus.publisher import Publisher
+from lockstep.model.messages import Message
+
+REASON: Final = "Lockstep-Reason"
+SUBJECT: Final = "Lockstep-Subject"
+ORIGINAL_ID: Final = "Lockstep-Message-Id"
+DROPPED: Final = "Lockstep-Headers-Dropped"
+
+_REASON_BYTES: Final = 1024
+_SUBJECT_BYTES: Final = 4096
+# The server would act on these: refuse, delete others, let it expire, send it elsewhere.
+_ACTED_ON: Final = ("nats-expected-", "nats-rollup", "nats-ttl", "nats-schedule", "nats-msg-id")
+_OURS: Final = frozenset(name.lower() for name in (REASON, SUBJECT, ORIGINAL_ID, DROPPED))
+
+
+class DeadLetters:
+    """Stores events that could not be handled in the stream of dead letters, each once."""
+
+    def __init__(self, connection: Connection, publisher: Publisher) -> None:
+        self._connection, self._publisher = connection, publisher
+        window = connection.settings.duplicate_window_seconds
+        self._trusted = timedelta(seconds=window / 2)
+
+    async def send(self, message: Message, reason: str) -> bool:
+        """Store `message` with its headers and why it is there, then it can be terminated.
+
+        Returns:
+            False when it was there already, from an earlier delivery.
+
+        Raises:
+            Unavailable: Not stored, as far as is known; call again at the next delivery.
+            ServerUnfit: The stream of dead letters is not there, or refuses it.
+            MessageTooLarge: It fills the largest message so far that no reason fits. Only when
+                the stream of triggers was made by hand, without room for it.
+        """
+        names = self._connection.names
+        subject = names.dead(names.event(message.subject)[1])
+        identity = f"{message.stream}:{message.sequence}:{message.stored_at_ns}"
+        since = datetime.fromtimestamp(message.stored_at_ns / 1e9, UTC)
+        # The stream knows ids only for a while: longer ago, the delivery before may have stored it.
+        if message.deliveries > 1 and datetime.now(UTC) - since > self._trusted:
+            stream = names.dead_stream
+            if await lookup.find(self._connection, stream, subject, identity, since):
+                return False
+        head = letter_headers(message, reason, identity)
+        try:
+            return await self._publisher.publish(subject, message.data, head)
+        except MessageTooLarge:
+            head = letter_headers(message, reason, identity, keep=False)
+            return await self._publisher.publish(subject, message.data, head)
+
+
+def letter_headers(
+    message: Message, reason: str, identity: str, *, keep: bool = True
+) -> dict[str, str]:
+    """Make the headers of a dead letter: those of the event that do nothing, and ours.
+
+    Without `keep` only ours, and `Lockstep-Headers-Dropped` says how many were left out.
+    """
+    written: dict[str, str] = {}
+    dropped = 0
+    for name, value in message.headers.items():
+        if name.lower().startswith(_ACTED_ON) or name.lower() in _OURS:
+            continue
+        if keep:
+            written[name] = value.replace("\r", " ").replace("\n", " ")
+        else:
+            dropped += 1
+    if original := message.headers.get(MESSAGE_ID):
+        written[ORIGINAL_ID] = headers.one_line(original, _REASON_BYTES)
+    if dropped:
+        written[DROPPED] = str(dropped)
+    written[REASON] = headers.one_line(reason, _REASON_BYTES) or "no reason given"
+    written[SUBJECT] = headers.one_line(message.subject, _SUBJECT_BYTES)
+    written[MESSAGE_ID] = identity
+    return written

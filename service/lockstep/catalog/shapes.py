@@ -1,0 +1,162 @@
+"""What a JSON Schema says about the shape of a value: its making from a struct, its texts."""
+
+from collections import deque
+from contextlib import suppress
+from itertools import product
+from typing import Final, TypeAlias
+
+import msgspec
+
+from lockstep.catalog.errors import CatalogError
+from lockstep.catalog.pointers import Weight, follow, parts
+from lockstep_schemas.base import Json, JsonObject
+
+ANYTHING_ELSE: Final = "*"
+MAX_PATH: Final = 16
+MAX_STEPS: Final = 10_000
+
+# Schemas that hold together, and ways in which a value may be right: one of them is enough.
+Together: TypeAlias = tuple[JsonObject, ...]
+Ways: TypeAlias = list[Together]
+
+
+def schema_of(struct: type[msgspec.Struct]) -> JsonObject:
+    """Give the JSON Schema of a struct; the struct itself stands at the top, the rest in `$defs`.
+
+    Raises:
+        CatalogError: A field has a type that JSON Schema cannot say.
+    """
+    try:
+        document: JsonObject = msgspec.json.schema(struct)
+    except (TypeError, RecursionError) as error:
+        raise CatalogError(f"{struct.__qualname__}: no JSON Schema can be made: {error}") from error
+    root = follow(document, document.get("$ref"))
+    if root is None:
+        return document
+    definitions = document["$defs"]
+    name = document["$ref"].rpartition("/")[2]
+    if f'"{document["$ref"]}"' not in msgspec.json.encode(definitions).decode():
+        definitions = {key: value for key, value in definitions.items() if key != name}
+    return {**root, **({"$defs": definitions} if definitions else {})}
+
+
+def closed(document: JsonObject) -> JsonObject:
+    """Refuse unknown keys wherever the schema names the keys it knows; changes `document`."""
+    definitions = document.get("$defs")
+    pending = [document, *(definitions.values() if isinstance(definitions, dict) else ())]
+    while pending:
+        schema = pending.pop()
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+        pending.extend(parts(schema))
+    return document
+
+
+def text_paths(document: JsonObject) -> frozenset[tuple[str, ...]]:
+    """Find the places of a value that can only be text (or null).
+
+    Items of lists and values of maps stand as "*". A place is text where every shape that the
+    schema allows says so. Only local references are followed; of a schema that contains itself,
+    the places nearest to the top are given.
+
+    Raises:
+        SchemaRefused: The schema nests too deep, or is too large when it is written out.
+    """
+    Weight(document)
+    found: set[tuple[str, ...]] = set()
+    expander = _Expander(document)
+    pending: deque[tuple[tuple[str, ...], Ways]] = deque()
+    with suppress(_EnoughSeen):
+        pending.append(((), expander.ways(document, ())))
+        while pending:
+            path, ways = pending.popleft()
+            real = [way for way in ways if not any(_says(schema, {"null"}) for schema in way)]
+            if path and real and all(any(map(_is_text, way)) for way in real):
+                found.add(path)
+            elif len(path) < MAX_PATH:
+                pending.extend(((*path, key), at) for key, at in expander.inner(real).items())
+    return frozenset(found)
+
+
+class _EnoughSeen(Exception):
+    """The schema has more places than are looked at."""
+
+
+class _Expander:
+    """Writes out references and alternatives."""
+
+    def __init__(self, document: JsonObject) -> None:
+        self._document = document
+        self._steps = 0
+
+    def ways(self, schema: JsonObject, inside: tuple[int, ...]) -> Ways:
+        """Give the ways in which a value may meet `schema`; `inside` are the schemas around it."""
+        if id(schema) in inside:
+            return [()]  # refers to itself without anything between: says nothing new
+        inside = (*inside, id(schema))
+        target = follow(self._document, schema.get("$ref"))
+        together = [self.ways(target, inside)] if target is not None else []
+        together += [self.ways(each, inside) for each in _schemas(schema.get("allOf"))]
+        for keyword in ("anyOf", "oneOf"):
+            either = [way for s in _schemas(schema.get(keyword)) for way in self.ways(s, inside)]
+            together += [either] if either else []
+        return self._combined([[(schema,)], *together])
+
+    def inner(self, ways: Ways) -> dict[str, Ways]:
+        """Give what lies directly in an object or a list, by key; "*" for items and for maps."""
+        found: dict[str, Ways] = {}
+        for way in ways:
+            together: dict[str, list[Ways]] = {}
+            for schema in way:
+                for key, inner in _members(schema).items():
+                    together.setdefault(key, []).append(self.ways(inner, ()))
+            for key, at_once in together.items():
+                found.setdefault(key, []).extend(self._combined(at_once))
+        return found
+
+    def _combined(self, together: list[Ways]) -> Ways:
+        """Choose a way from each, in all combinations."""
+        combined: Ways = []
+        for choice in product(*together):
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise _EnoughSeen
+            combined.append(tuple(schema for way in choice for schema in way))
+        return combined
+
+
+def _members(schema: JsonObject) -> JsonObject:
+    """Give the schemas of what a value holds, by key.
+
+    Values of a map count only where no key has a name: "*" would hide what the names say.
+    """
+    named = schema.get("properties")
+    members = dict(named) if isinstance(named, dict) else {}
+    for keyword in ("items", "additionalProperties"):
+        if keyword in schema and not members:
+            members = {ANYTHING_ELSE: schema[keyword]}
+    return {key: inner for key, inner in members.items() if isinstance(inner, dict)}
+
+
+def _schemas(value: Json) -> list[JsonObject]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _is_text(schema: JsonObject) -> bool:
+    return _says(schema, {"string", "null"})
+
+
+def _says(schema: JsonObject, allowed: set[str]) -> bool:
+    """Say whether the schema itself, without what it contains, allows only these types."""
+    if "const" in schema:
+        return _type(schema["const"]) in allowed
+    if isinstance(choices := schema.get("enum"), list) and choices:
+        return all(_type(choice) in allowed for choice in choices)
+    types = schema.get("type")
+    if isinstance(types, str):
+        return types in allowed
+    return isinstance(types, list) and bool(types) and set(map(str, types)) <= allowed
+
+
+def _type(value: Json) -> str:
+    return {str: "string", type(None): "null"}.get(type(value), "other")

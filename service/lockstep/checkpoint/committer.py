@@ -1,0 +1,106 @@
+"""Group commits: what many walks have done becomes one statement, one commit.
+
+A lone checkpoint does not wait for company: whatever is ready when a committer is free goes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+
+from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.runs import Checkpoint, EventRow, OwnerLost
+
+BATCH: Final = 128
+COMMITTERS: Final = 2
+RETRY_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+log = structlog.get_logger()
+
+
+class Writer(Protocol):
+    """The statement behind it."""
+
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+        """Store all in one commit; give the ids of the runs that were still held."""
+        ...
+
+
+class Committer:
+    """Takes checkpoints from walks and commits them together."""
+
+    def __init__(self, writer: Writer, report: Callable[[Sequence[EventRow]], None]) -> None:
+        self._writer, self._report = writer, report
+        # Bounded by the number of walks: each has at most one checkpoint on its way.
+        self._waiting: deque[tuple[Checkpoint, asyncio.Future[None]]] = deque()
+        self._arrived = asyncio.Event()
+
+    async def store(self, checkpoint: Checkpoint) -> None:
+        """See `ports.Checkpoints.store`."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((checkpoint, done))
+        self._arrived.set()
+        await done
+
+    async def store_alone(self, checkpoint: Checkpoint) -> None:
+        """Commit one checkpoint at once, without company: for a worker with a single walk."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._commit([(checkpoint, done)])
+        await done
+
+    async def run(self) -> None:
+        """Commit until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(COMMITTERS):
+                group.create_task(self._commit_for_ever())
+
+    async def _commit_for_ever(self) -> None:
+        while True:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            size = min(len(self._waiting), BATCH)
+            await self._commit([self._waiting.popleft() for _ in range(size)])
+
+    async def _commit(self, batch: list[tuple[Checkpoint, asyncio.Future[None]]]) -> None:
+        batch.sort(key=lambda entry: entry[0].run.id)
+        try:
+            held = await self._write([checkpoint for checkpoint, _ in batch])
+        except Exception as error:
+            if len(batch) > 1:
+                for entry in batch:
+                    await self._commit([entry])
+                return
+            if not isinstance(error, DataRefused):
+                log.exception("checkpoint.failed", run_id=str(batch[0][0].run.id))
+            _fail(batch[0][1], error)
+            return
+        for checkpoint, done in batch:
+            run = checkpoint.run
+            if run.id in held:
+                self._report(checkpoint.events)
+                if not done.done():
+                    done.set_result(None)
+            else:
+                _fail(done, OwnerLost(run_id=run.id, epoch=run.epoch))
+
+    async def _write(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+        """Write, again and again while the store is away: a walk waits, it does not lose."""
+        attempt = 0
+        while True:
+            try:
+                return await self._writer.checkpoint(checkpoints)
+            except Unavailable as error:
+                delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                if attempt == 0:
+                    log.warning("checkpoint.delayed", error=str(error), runs=len(checkpoints))
+                attempt += 1
+                await asyncio.sleep(delay)
+
+
+def _fail(done: asyncio.Future[None], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

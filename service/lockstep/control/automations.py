@@ -1,0 +1,263 @@
+"""The endpoints `automations.*`."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+from msgspec import UNSET
+
+from lockstep.control.errors import Refusal, not_found
+from lockstep.model.ids import uuid7
+from lockstep.model.run_events import run_event
+from lockstep.model.runs import EventRow, RunState
+from lockstep.ports import Clock, Report
+from lockstep_schemas.api import (
+    Automation,
+    AutomationCreate,
+    AutomationsList,
+    AutomationsPage,
+    AutomationToggle,
+    AutomationUpdate,
+    ById,
+    Issue,
+    Success,
+    ValidateRequest,
+    Validation,
+    Version,
+    Versions,
+)
+from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.events import Actor
+from lockstep_schemas.run_events import AutomationEvent, AutomationEventData
+
+
+class Change(Protocol):
+    """A transaction that changes one automation."""
+
+    async def hold(self, automation_id: str) -> Automation | None:
+        """Lock it until the end of the transaction."""
+        ...
+
+    async def insert(self, new: Automation) -> bool:
+        """Insert it; say whether its id was free."""
+        ...
+
+    async def update(self, new: Automation, *, new_version: bool) -> None:
+        """Write it."""
+        ...
+
+    async def delete(self, automation_id: str, reason: str, now: datetime) -> list[RunState]:
+        """Take it away, cancel its active runs, give those."""
+        ...
+
+    async def raise_revision(self) -> int:
+        """Put the change in force for all later events."""
+        ...
+
+    async def add_events(self, events: Sequence[EventRow]) -> None:
+        """Put events into the outbox."""
+        ...
+
+
+class Automations(Protocol):
+    """The stored automations."""
+
+    def change(self) -> AbstractAsyncContextManager[Change]:
+        """Begin a change."""
+        ...
+
+    async def get(self, automation_id: str) -> Automation | None:
+        """One of them."""
+        ...
+
+    async def page(
+        self, status: str | None, group: str | None, limit: int, offset: int
+    ) -> tuple[list[Automation], int]:
+        """A page by creation, and how many there are."""
+        ...
+
+    async def versions(self, automation_id: str) -> list[Version]:
+        """All its versions."""
+        ...
+
+    async def forget_history(self, automation_id: str) -> None:
+        """Delete the finished runs of one that is no more."""
+        ...
+
+
+class Checker(Protocol):
+    """The one engine of validation."""
+
+    def definition(self, raw: Json) -> Validation:
+        """Judge a definition."""
+        ...
+
+    def source(self, text: str) -> Validation:
+        """Judge the YAML or JSON text of one, with lines and columns."""
+        ...
+
+
+class AutomationEndpoints:
+    """Creates, changes and lists automations."""
+
+    def __init__(
+        self, store: Automations, checker: Checker, report: Report, clock: Clock, prefix: str
+    ) -> None:
+        self._store, self._checker, self._report = store, checker, report
+        self._clock, self._prefix = clock, prefix
+
+    async def list(self, request: AutomationsList, _: Actor | None) -> AutomationsPage:
+        """By creation."""
+        items, total = await self._store.page(
+            request.status, request.group, request.limit, request.offset
+        )
+        return AutomationsPage(items, total, request.limit, request.offset)
+
+    async def get(self, request: ById, _: Actor | None) -> Automation:
+        """One automation."""
+        found = await self._store.get(request.id)
+        if found is None:
+            raise not_found("automation", request.id)
+        return found
+
+    async def create(self, request: AutomationCreate, actor: Actor | None) -> Automation:
+        """Store an automation; it is in force for every event published after the reply."""
+        self._check(request.definition)
+        now = self._clock.now()
+        new = Automation(
+            id=request.id or str(uuid7()),
+            name=request.name,
+            description=request.description,
+            status=request.status,
+            group=request.group,
+            definition=request.definition,
+            version=1,
+            managed_by=request.managed_by,
+            updated_by=actor,
+            created_at=now,
+            updated_at=now,
+        )
+        async with self._store.change() as change:
+            if not await change.insert(new):
+                raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
+            event = await self._announce(change, new, "created")
+        self._report([event])
+        return new
+
+    async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
+        """Change the fields that are given; running runs keep their version."""
+        if request.definition is not UNSET:
+            self._check(request.definition)
+        async with self._store.change() as change:
+            before = await change.hold(request.id)
+            if before is None:
+                raise not_found("automation", request.id)
+            expected = request.expected_version
+            if expected is not None and expected != before.version:
+                raise Refusal(
+                    "conflict",
+                    f"automation '{before.id}' has version {before.version}, not {expected}; "
+                    "read it again and repeat the change",
+                )
+            after = self._changed(before, request, actor)
+            await change.update(after, new_version=after.version != before.version)
+            event = await self._announce(change, after, "updated")
+        self._report([event])
+        return after
+
+    async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
+        """Enable or disable; waiting and queued runs go on."""
+        status: Literal["enabled", "disabled"] = "enabled" if request.enabled else "disabled"
+        return await self.update(AutomationUpdate(id=request.id, status=status), actor)
+
+    async def delete(self, request: ById, actor: Actor | None) -> Success:
+        """Cancel its runs, then take it away with its history."""
+        reason = "the automation was deleted"
+        async with self._store.change() as change:
+            before = await change.hold(request.id)
+            if before is None:
+                raise not_found("automation", request.id)
+            now = self._clock.now()
+            runs = await change.delete(request.id, reason, now)
+            events = [
+                run_event(
+                    self._prefix, run, run.event_seq + 1, "cancelled", "cancelled", now,
+                    reason=reason,
+                )
+                for run in runs
+            ]  # fmt: skip
+            await change.add_events(events)
+            gone = msgspec.structs.replace(before, updated_by=actor)
+            events.append(await self._announce(change, gone, "deleted"))
+        self._report(events)
+        await self._store.forget_history(request.id)
+        return Success()
+
+    async def versions(self, request: ById, actor: Actor | None) -> Versions:
+        """All versions, oldest first, with the runs that are pinned to them."""
+        await self.get(request, actor)
+        return Versions(await self._store.versions(request.id))
+
+    async def validate(self, request: ValidateRequest, _: Actor | None) -> Validation:
+        """Say every fault of a definition, and what may be meant otherwise."""
+        if request.source is not UNSET:
+            if request.definition is not UNSET:
+                raise Refusal("bad_request", "give `definition` or `source`, not both")
+            return self._checker.source(request.source)
+        if request.definition is UNSET:
+            raise Refusal("bad_request", "give `definition`, or its text as `source`")
+        return self._checker.definition(request.definition)
+
+    def _check(self, definition: Json) -> None:
+        verdict = self._checker.definition(definition)
+        if not verdict.valid:
+            raise Refusal("bad_request", _told(verdict.errors), verdict.errors)
+
+    def _changed(
+        self, before: Automation, request: AutomationUpdate, actor: Actor | None
+    ) -> Automation:
+        fields = ("name", "description", "status", "group", "managed_by", "definition")
+        given = {name: getattr(request, name) for name in fields}
+        changes = {name: value for name, value in given.items() if value is not UNSET}
+        definition: JsonObject = changes.get("definition", before.definition)
+        version = before.version + (definition != before.definition)
+        return msgspec.structs.replace(
+            before, **changes, version=version, updated_by=actor, updated_at=self._clock.now()
+        )
+
+    async def _announce(
+        self,
+        change: Change,
+        automation: Automation,
+        what: Literal["created", "updated", "deleted"],
+    ) -> EventRow:
+        """Put the event of a change into the outbox; its seq is the revision that it brings."""
+        revision = await change.raise_revision()
+        topic = f"automation:{automation.id}"
+        event = AutomationEvent(
+            id=f"{automation.id}:{revision}",
+            source=f"/{self._prefix}/{automation.id}",
+            type=f"lockstep.automation.{what}",
+            subject=automation.id,
+            time=self._clock.now(),
+            data=AutomationEventData(
+                automation_id=automation.id,
+                name=automation.name,
+                version=automation.version,
+                status=automation.status,
+                actor=automation.updated_by or Actor(),
+            ),
+        )
+        subject = f"{self._prefix}.automation.{automation.id}.{what}"
+        row = EventRow(topic, revision, subject, event.id, msgspec.json.encode(event))
+        await change.add_events([row])
+        return row
+
+
+def _told(issues: Sequence[Issue]) -> str:
+    first = issues[0]
+    place = ".".join(str(part) for part in first.path) or "definition"
+    more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+    return f"the definition is refused: {place}: {first.message}{more}"

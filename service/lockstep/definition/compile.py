@@ -1,0 +1,185 @@
+"""From the structs of a definition to the tree that matching and the walk work on."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, TypeAlias, TypeVar, assert_never
+
+from lockstep.definition.conditions import compile_condition
+from lockstep.definition.tree import is_secret
+from lockstep.model import program
+from lockstep.model.program import Expression, Node, Program, Slot, TriggerRule
+from lockstep.render import Renderer
+from lockstep_schemas import actions as schema
+from lockstep_schemas.base import Json
+from lockstep_schemas.definition import Definition, Trigger
+
+Container: TypeAlias = schema.Choose | schema.Parallel | schema.Sequence | schema.Repeat
+NodeT = TypeVar("NodeT", bound=Node)
+
+MAX_ITERATIONS: Final = 1000
+MAX_ID: Final = 64
+
+
+def compile_program(definition: Definition, renderer: Renderer) -> Program:
+    """Compile a definition that was validated.
+
+    Raises:
+        RenderError: An expression or a template is wrong.
+    """
+    compiler = _Compiler(renderer)
+    ids = derived_ids(definition.triggers)
+    return Program(
+        triggers=tuple(
+            TriggerRule(
+                id=trigger_id,
+                event=trigger.event,
+                filter=compiler.optional(trigger.filter),
+                config=trigger.config or {},
+            )
+            for trigger_id, trigger in zip(ids, definition.triggers, strict=True)
+        ),
+        conditions=tuple(compile_condition(one, renderer) for one in definition.conditions),
+        actions=compiler.nodes(definition.actions),
+        mode=definition.mode,
+        max_runs=definition.max_runs,
+        max_duration_seconds=definition.max_duration_seconds,
+        by_context_key=definition.concurrency_scope == "context_key",
+    )
+
+
+def derived_ids(triggers: Sequence[Trigger]) -> list[str]:
+    """Give the ids of triggers: given ones as they are, others from their event, all distinct.
+
+    The event in lower case, every run of other characters than a-z and 0-9 one `_`, `t_` before a
+    leading digit, cut to 64; where such ids collide, the later ones get `_2`, `_3`.
+    """
+    taken = {trigger.id for trigger in triggers if trigger.id is not None}
+    ids = []
+    for trigger in triggers:
+        if trigger.id is not None:
+            ids.append(trigger.id)
+            continue
+        base = re.sub("[^a-z0-9]+", "_", trigger.event.lower())
+        if not base[:1].isalpha():
+            base = f"t_{base.lstrip('_')}"
+        found, number = base[:MAX_ID], 1
+        while found in taken:
+            number += 1
+            suffix = f"_{number}"
+            found = base[: MAX_ID - len(suffix)] + suffix
+        taken.add(found)
+        ids.append(found)
+    return ids
+
+
+class _Compiler:
+    """Compiles the parts of one definition."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def optional(self, text: str | None) -> Expression | None:
+        return self._renderer.expression(text) if text and text.strip() else None
+
+    def slot(self, value: Json) -> Slot:
+        """Compile the templates in a JSON value; other texts stay as they are."""
+        if isinstance(value, str):
+            if "{{" not in value or is_secret(value):
+                return value
+            return self._renderer.template(value)
+        if isinstance(value, dict):
+            return self.slots(value)
+        if isinstance(value, list):
+            return [self.slot(inner) for inner in value]
+        scalar: Slot = value
+        return scalar
+
+    def slots(self, values: Mapping[str, Json]) -> Mapping[str, Slot]:
+        return {name: self.slot(value) for name, value in values.items()}
+
+    def nodes(self, some: Sequence[schema.Action]) -> tuple[Node, ...]:
+        return tuple(self._node(action) for action in some)
+
+    def _node(self, action: schema.Action) -> Node:
+        match action:
+            case schema.ProviderAction():
+                return _made(program.Provide, action)(
+                    action=action.action,
+                    config=self.slots(action.config),
+                    retry=action.retry or schema.Retry(),
+                    timeout_seconds=action.timeout_seconds,
+                )
+            case schema.Variables():
+                return _made(program.Assign, action)(variables=self.slots(action.variables))
+            case schema.Guard():
+                condition = compile_condition(action.condition, self._renderer)
+                return _made(program.Guard, action)(condition=condition)
+            case schema.Stop():
+                reason = action.stop.reason
+                template = None if reason is None else self._renderer.template(reason)
+                return _made(program.Stop, action)(reason=template, error=action.stop.error)
+            case schema.Delay():
+                return _made(program.Delay, action)(
+                    seconds=action.delay.seconds, template=self.optional(action.delay.template)
+                )
+            case schema.Wait():
+                return self._wait(action)
+            case _:
+                return self._container(action)
+
+    def _wait(self, action: schema.Wait) -> Node:
+        wait = action.wait_for_trigger
+        key = wait.context_key
+        return _made(program.Wait, action)(
+            event=wait.event,
+            filter=self.optional(wait.filter),
+            timeout_seconds=wait.timeout_seconds,
+            continue_on_timeout=wait.continue_on_timeout,
+            context_key=None if key is None else self._renderer.template(key),
+        )
+
+    def _container(self, action: Container) -> Node:
+        match action:
+            case schema.Choose():
+                branches = tuple(
+                    program.Branch(
+                        when=compile_condition(branch.when, self._renderer),
+                        sequence=self.nodes(branch.sequence),
+                    )
+                    for branch in action.choose
+                )
+                otherwise = self.nodes(action.else_)
+                return _made(program.Choose, action)(branches=branches, otherwise=otherwise)
+            case schema.Parallel():
+                return _made(program.Parallel, action)(branches=self.nodes(action.parallel))
+            case schema.Sequence():
+                return _made(program.Sequential, action)(sequence=self.nodes(action.sequence))
+            case schema.Repeat():
+                return self._repeat(action)
+            case _:
+                assert_never(action)
+
+    def _repeat(self, action: schema.Repeat) -> Node:
+        loop = action.repeat
+        sequence = self.nodes(loop.sequence)
+        make = _made(program.Repeat, action)
+        if loop.count is not None:
+            return make(how="count", count=loop.count, expression=None, sequence=sequence)
+        most = loop.max_iterations or MAX_ITERATIONS
+        if loop.for_each is not None:
+            how, text, most = "for_each", loop.for_each, 0
+        elif loop.while_ is not None:
+            how, text = "while", loop.while_
+        else:
+            how, text = "until", loop.until or ""
+        return make(
+            how=how, count=most, expression=self._renderer.expression(text), sequence=sequence
+        )
+
+
+def _made(kind: type[NodeT], action: schema.Action) -> Callable[..., NodeT]:
+    """Begin a node with the fields that every action has."""
+    return partial(
+        kind, id=action.id, enabled=action.enabled, continue_on_error=action.continue_on_error
+    )

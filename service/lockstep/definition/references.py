@@ -1,0 +1,76 @@
+"""References to artifacts: only what an action before produces, by the name of its type."""
+
+from collections.abc import Iterator, Mapping
+
+from lockstep.definition.tree import Path, Text, actions, texts, texts_of
+from lockstep.model.catalog import Catalog
+from lockstep.model.errors import RenderError
+from lockstep.render import Renderer
+from lockstep_schemas.actions import Action, ProviderAction
+from lockstep_schemas.api import Issue
+from lockstep_schemas.definition import Definition
+
+
+def faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
+    """Judge every reference `artifacts.<action id>.<local type name>`, in document order."""
+    produced = _produced(definition, catalog)
+    before: dict[str, str] = {}
+    for text in texts(definition):
+        if text.path[0] != "actions":
+            yield from _text(text, {}, produced, renderer)
+    for path, action in actions(definition.actions, ("actions",)):
+        for text in texts_of(action, path):
+            yield from _text(text, before, produced, renderer)
+        name = _local_name(action, catalog)
+        if action.id is not None and name is not None:
+            before[action.id] = name
+
+
+def _produced(definition: Definition, catalog: Catalog) -> Mapping[str, str]:
+    return {
+        action.id: name
+        for _, action in actions(definition.actions, ("actions",))
+        if action.id is not None and (name := _local_name(action, catalog)) is not None
+    }
+
+
+def _local_name(action: Action, catalog: Catalog) -> str | None:
+    if not isinstance(action, ProviderAction):
+        return None
+    kind = catalog.action(action.action)
+    return kind.produces.local_name if kind and kind.produces else None
+
+
+def _text(
+    text: Text, before: Mapping[str, str], produced: Mapping[str, str], renderer: Renderer
+) -> Iterator[Issue]:
+    for reference in sorted(names_in(text, renderer)):
+        if reference[0] != "artifacts" or len(reference) < 2:
+            continue
+        message = _fault(reference, before, produced)
+        if message:
+            yield Issue(path=list(text.path), message=message)
+
+
+def names_in(text: Text, renderer: Renderer) -> frozenset[Path]:
+    """Give the static names that a text refers to; none where it cannot be compiled."""
+    try:
+        if text.form == "expression":
+            return frozenset(renderer.expression(text.text).references)
+        return frozenset(renderer.template(text.text).references)
+    except RenderError:
+        return frozenset()  # the fault is told where the text is compiled
+
+
+def _fault(reference: Path, before: Mapping[str, str], produced: Mapping[str, str]) -> str | None:
+    shown, action_id = ".".join(map(str, reference)), str(reference[1])
+    name = before.get(action_id)
+    if name is None:
+        if action_id in produced:
+            return f"`{shown}`: the action '{action_id}' stands after this one"
+        return f"`{shown}`: no action '{action_id}' before this one produces an artifact"
+    if len(reference) == 2:
+        return f"`{shown}`: the name of the type is missing, write `{shown}.{name}`"
+    if reference[2] != name:
+        return f"`{shown}`: '{action_id}' produces `{name}`, not `{reference[2]}`"
+    return None

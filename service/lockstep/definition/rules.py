@@ -1,0 +1,54 @@
+"""Rules of the language that no single field can say."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from lockstep_schemas.actions import DelayFor, Loop
+from lockstep_schemas.base import Json
+from lockstep_schemas.conditions import NumericBounds, TimeWindow
+from lockstep_schemas.definition import Hold, Trigger
+
+Fault = tuple[tuple[str | int, ...], str]
+
+
+def across(kind: type[msgspec.Struct], raw: Mapping[str, Json]) -> Iterator[Fault]:
+    """Give the faults of an object that stand between its fields: path inside it, message."""
+    if kind is DelayFor:
+        yield from _one_of(raw, ("seconds", "template"))
+    elif kind is Hold:
+        yield from _one_of(raw, ("seconds", "minutes", "hours", "template"))
+    elif kind is Loop:
+        yield from _one_of(raw, ("count", "for_each", "while", "until"))
+        if raw.get("max_iterations") is not None and not _present(raw, ("while", "until")):
+            yield ("max_iterations",), "`max_iterations` goes with `while` and `until` only"
+    elif kind is NumericBounds and not _present(raw, ("above", "below")):
+        yield (), "at least one of `above`, `below` is expected"
+    elif kind is TimeWindow:
+        yield from _time(raw)
+    elif kind is Trigger and _present(raw, ("cancel_filter",)) and not _present(raw, ("for",)):
+        yield ("cancel_filter",), "`cancel_filter` goes beside `for` only"
+
+
+def _present(raw: Mapping[str, Json], names: Sequence[str]) -> list[str]:
+    return [name for name in names if raw.get(name) is not None]
+
+
+def _one_of(raw: Mapping[str, Json], names: Sequence[str]) -> Iterator[Fault]:
+    found = _present(raw, names)
+    if len(found) != 1:
+        wanted = ", ".join(f"`{name}`" for name in names)
+        given = " and ".join(f"`{name}`" for name in found) or "none"
+        yield (), f"exactly one of {wanted} is expected, got {given}"
+
+
+def _time(raw: Mapping[str, Json]) -> Iterator[Fault]:
+    if not _present(raw, ("after", "before", "weekday")):
+        yield (), "at least one of `after`, `before`, `weekday` is expected"
+    zone = raw.get("timezone")
+    if isinstance(zone, str):
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield ("timezone",), f"unknown time zone '{zone[:60]}'"

@@ -1,0 +1,187 @@
+"""From raw JSON to the structs of the language: every fault, each with its path."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT
+
+from lockstep.definition import rules
+from lockstep.definition.wording import expected, got
+from lockstep_schemas.actions import KINDS, Action, ActionBase
+from lockstep_schemas.api import Issue
+from lockstep_schemas.base import Json
+from lockstep_schemas.conditions import CONDITIONS, And, Condition, Not, NumericState, Or, Time
+from lockstep_schemas.definition import Definition
+
+MAX_CONDITION_DEPTH: Final = 32
+MAX_ACTION_DEPTH: Final = 64
+
+Path = tuple[str | int, ...]
+
+
+class Shaper:
+    """Converts a definition, and collects what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self._depth = 0
+
+    def definition(self, raw: Json) -> Definition | None:
+        """Convert a whole definition; None where there are issues."""
+        made = self.struct(raw, Definition, ())
+        return made if not self.issues else None
+
+    def fault(self, path: Path, message: str, hint: str | None = None) -> None:
+        """Note a fault."""
+        self.issues.append(Issue(path=list(path), message=message, hint=hint))
+
+    def struct(self, raw: Json, kind: type[msgspec.Struct], path: Path) -> Any:  # noqa: ANN401 - of `kind`
+        """Convert an object to a struct, field by field; None where a field is wrong."""
+        if not isinstance(raw, dict):
+            self.fault(path, f"expected an object, got {got(raw)}")
+            return None
+        before = len(self.issues)
+        fields = msgspec.structs.fields(kind)
+        known = [field.encode_name for field in fields]
+        self._unknown(raw, known, path)
+        values = {}
+        for field in fields:
+            name = field.encode_name
+            if name in raw:
+                values[field.name] = self.value(raw[name], field.type, (*path, name))
+            elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
+                self.fault((*path, name), f"`{name}` is missing")
+        for place, message in rules.across(kind, raw):
+            self.fault((*path, *place), message)
+        return None if len(self.issues) > before else kind(**values)
+
+    def _unknown(self, raw: Mapping[str, Json], known: Sequence[str], path: Path) -> None:
+        for name in raw:
+            if name not in known:
+                near = get_close_matches(str(name), known, 1)
+                hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
+                self.fault(path, f"unknown key `{name}`", hint)
+
+    def value(self, raw: Json, kind: Any, path: Path) -> Any:  # noqa: ANN401 - any annotation of a field
+        """Convert a value to the type of a field."""
+        if kind is Action or kind == Action:
+            return self.action(raw, path)
+        if kind is Condition or kind == Condition:
+            return self.condition(raw, path, 0)
+        special = self._container(raw, kind, path)
+        if special is not None:
+            return special()
+        try:
+            return msgspec.convert(raw, kind, strict=True)
+        except msgspec.ValidationError:
+            self.fault(path, f"expected {expected(kind)}, got {got(raw)}")
+            return None
+
+    def _container(self, raw: Json, kind: Any, path: Path) -> Callable[[], Any] | None:  # noqa: ANN401
+        """Say how a type is converted that holds structs, or nothing for all others."""
+        bare, length = _bare(kind)
+        if get_origin(bare) is list and _holds_structs(get_args(bare)[0]):
+            return lambda: self._list(raw, get_args(bare)[0], length, path)
+        for option in _options(bare):
+            if isinstance(option, type) and issubclass(option, msgspec.Struct):
+                if raw is None and type(None) in _options(bare):
+                    return lambda: None
+                return lambda: self.struct(raw, option, path)
+        return None
+
+    def _list(self, raw: Json, item: Any, least: int, path: Path) -> list[Any] | None:  # noqa: ANN401
+        if not isinstance(raw, list):
+            self.fault(path, f"expected a list, got {got(raw)}")
+            return None
+        if len(raw) < least:
+            self.fault(path, "expected a list with at least 1 item, got an empty one")
+            return None
+        return [self.value(inner, item, (*path, index)) for index, inner in enumerate(raw)]
+
+    def action(self, raw: Json, path: Path) -> Any:  # noqa: ANN401 - of the union Action
+        """Tell the kind of an action by the one key of `KINDS` that is there, and convert it."""
+        if not isinstance(raw, dict):
+            self.fault(path, f"expected an action (an object), got {got(raw)}")
+            return None
+        found = [key for key in raw if key in KINDS]
+        if len(found) != 1:
+            self._no_kind(raw, found, path)
+            return None
+        if self._depth >= MAX_ACTION_DEPTH:
+            self.fault(path, f"actions are nested deeper than {MAX_ACTION_DEPTH}")
+            return None
+        self._depth += 1
+        try:
+            return self.struct(raw, KINDS[found[0]], path)
+        finally:
+            self._depth -= 1
+
+    def _no_kind(self, raw: Mapping[str, Json], found: Sequence[str], path: Path) -> None:
+        if found:
+            both = " and ".join(f"`{key}`" for key in found)
+            self.fault(path, f"one kind is expected, got {both}", "write one action for each")
+            return
+        common = {field.encode_name for field in msgspec.structs.fields(ActionBase)}
+        strange = [str(key) for key in raw if key not in common and key not in {"else", "config"}]
+        near = [match for key in strange for match in get_close_matches(key, KINDS, 1)]
+        hint = f"did you mean `{near[0]}`?" if near else f"kinds are {', '.join(KINDS)}"
+        self.fault(path, "the action has no kind", hint)
+
+    def condition(self, raw: Json, path: Path, depth: int) -> Any:  # noqa: ANN401 - of the union Condition
+        """Convert a condition: a text, or an object with one key."""
+        if isinstance(raw, str):
+            if not raw.strip():
+                self.fault(path, "a condition must not be empty")
+                return None
+            return raw
+        keys = ", ".join(f"`{key}`" for key in CONDITIONS)
+        if not isinstance(raw, dict):
+            self.fault(path, f"expected an expression or one of {keys}, got {got(raw)}")
+            return None
+        if len(raw) != 1 or next(iter(raw)) not in CONDITIONS:
+            given = ", ".join(f"`{key}`" for key in raw) or "an empty object"
+            near = [m for key in raw for m in get_close_matches(str(key), CONDITIONS, 1)]
+            hint = f"did you mean `{near[0]}`?" if near and len(raw) == 1 else None
+            self.fault(path, f"expected exactly one of {keys}, got {given}", hint)
+            return None
+        if depth >= MAX_CONDITION_DEPTH:
+            self.fault(path, f"conditions are nested deeper than {MAX_CONDITION_DEPTH}")
+            return None
+        return self._structured(*next(iter(raw.items())), path, depth + 1)
+
+    def _structured(self, key: str, inner: Json, path: Path, depth: int) -> Any:  # noqa: ANN401
+        place = (*path, key)
+        if key == "not":
+            return Not(self.condition(inner, place, depth))
+        if key in {"and", "or"}:
+            if not isinstance(inner, list) or not inner:
+                self.fault(place, f"expected a list with at least 1 condition, got {got(inner)}")
+                return None
+            all_of = [self.condition(one, (*place, i), depth) for i, one in enumerate(inner)]
+            return And(all_of) if key == "and" else Or(all_of)
+        kind = NumericState if key == "numeric_state" else Time
+        return self.struct({key: inner}, kind, path)
+
+
+def _bare(kind: Any) -> tuple[Any, int]:  # noqa: ANN401
+    """Take the bounds off a type; give the least length that they ask for."""
+    least = 0
+    while get_origin(kind) is Annotated:
+        kind, *bounds = get_args(kind)
+        least = max([least, *(bound.min_length or 0 for bound in bounds)])
+    return kind, least
+
+
+def _options(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    return tuple(_bare(option)[0] for option in get_args(kind)) or (kind,)
+
+
+def _holds_structs(item: Any) -> bool:  # noqa: ANN401
+    if item in (Action, Condition):
+        return True
+    return any(
+        isinstance(option, type) and issubclass(option, msgspec.Struct)
+        for option in _options(_bare(item)[0])
+    )

@@ -1,0 +1,156 @@
+"""Walks over the structs of a definition: actions in document order, and all that is compiled."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from lockstep_schemas.actions import (
+    Action,
+    Choose,
+    Delay,
+    Guard,
+    Parallel,
+    ProviderAction,
+    Repeat,
+    Stop,
+    Variables,
+    Wait,
+)
+from lockstep_schemas.actions import Sequence as SequenceAction
+from lockstep_schemas.base import Json
+from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or
+from lockstep_schemas.definition import Definition
+
+Path = tuple[str | int, ...]
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A text that is compiled: where it stands, and as what."""
+
+    path: Path
+    text: str
+    form: Literal["expression", "template"]
+    event: str | None = None  # of a wait filter: the event that `trigger` is there
+
+
+def actions(some: Sequence[Action], path: Path) -> Iterator[tuple[Path, Action]]:
+    """Give all actions in document order, containers before what is in them."""
+    for index, action in enumerate(some):
+        yield from _action(action, (*path, index))
+
+
+def _action(action: Action, path: Path) -> Iterator[tuple[Path, Action]]:
+    yield path, action
+    for inner, place in bodies(action):
+        yield from actions(inner, (*path, *place))
+
+
+def bodies(action: Action) -> Iterator[tuple[Sequence[Action], Path]]:
+    """Give the lists of actions inside an action, with their paths in it."""
+    match action:
+        case Choose():
+            for index, branch in enumerate(action.choose):
+                yield branch.sequence, ("choose", index, "sequence")
+            yield action.else_, ("else",)
+        case Parallel():
+            yield action.parallel, ("parallel",)
+        case Repeat():
+            yield action.repeat.sequence, ("repeat", "sequence")
+        case SequenceAction():
+            yield action.sequence, ("sequence",)
+        case _:
+            return
+
+
+def texts(definition: Definition) -> Iterator[Text]:
+    """Give every expression and template of a definition, in document order."""
+    for index, trigger in enumerate(definition.triggers):
+        place: Path = ("triggers", index)
+        if trigger.filter and trigger.filter.strip():
+            yield Text((*place, "filter"), trigger.filter, "expression", trigger.event)
+        if trigger.cancel_filter and trigger.cancel_filter.strip():
+            yield Text(
+                (*place, "cancel_filter"), trigger.cancel_filter, "expression", trigger.event
+            )
+        if trigger.window and trigger.window.partition_by:
+            path = (*place, "window", "partition_by")
+            yield Text(path, trigger.window.partition_by, "expression", trigger.event)
+        if trigger.for_ and trigger.for_.template:
+            yield Text((*place, "for", "template"), trigger.for_.template, "expression")
+    for index, condition in enumerate(definition.conditions):
+        yield from _condition(condition, ("conditions", index))
+    for path, action in actions(definition.actions, ("actions",)):
+        yield from texts_of(action, path)
+
+
+def texts_of(action: Action, path: Path) -> Iterator[Text]:
+    """Give the texts of one action, without those of the actions in it."""
+    match action:
+        case ProviderAction():
+            yield from _values(action.config, (*path, "config"))
+        case Choose():
+            for index, branch in enumerate(action.choose):
+                yield from _condition(branch.when, (*path, "choose", index, "when"))
+        case Repeat():
+            for name in ("for_each", "while", "until"):
+                text = getattr(action.repeat, name.replace("while", "while_"))
+                if text is not None:
+                    yield Text((*path, "repeat", name), text, "expression")
+        case Delay() if action.delay.template is not None:
+            yield Text((*path, "delay", "template"), action.delay.template, "expression")
+        case Variables():
+            yield from _values(action.variables, (*path, "variables"))
+        case Guard():
+            yield from _condition(action.condition, (*path, "condition"))
+        case Stop() if action.stop.reason is not None:
+            yield Text((*path, "stop", "reason"), action.stop.reason, "template")
+        case Wait():
+            yield from _wait(action, (*path, "wait_for_trigger"))
+        case _:
+            return
+
+
+def _wait(action: Wait, path: Path) -> Iterator[Text]:
+    wait = action.wait_for_trigger
+    if wait.filter and wait.filter.strip():
+        yield Text((*path, "filter"), wait.filter, "expression", wait.event)
+    if wait.context_key is not None:
+        yield Text((*path, "context_key"), wait.context_key, "template")
+
+
+def _condition(condition: Condition, path: Path) -> Iterator[Text]:
+    match condition:
+        case str():
+            yield Text(path, condition, "expression")
+        case And():
+            for index, inner in enumerate(condition.and_):
+                yield from _condition(inner, (*path, "and", index))
+        case Or():
+            for index, inner in enumerate(condition.or_):
+                yield from _condition(inner, (*path, "or", index))
+        case Not():
+            yield from _condition(condition.not_, (*path, "not"))
+        case NumericState() if isinstance(condition.numeric_state.value, str):
+            value = condition.numeric_state.value
+            yield Text((*path, "numeric_state", "value"), value, "expression")
+        case _:
+            return
+
+
+def _values(value: Json, path: Path) -> Iterator[Text]:
+    """Give the templates in a JSON value; a text without braces is none."""
+    if isinstance(value, str):
+        if "{{" in value and not is_secret(value):
+            yield Text(path, value, "template")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _values(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _values(inner, (*path, index))
+
+
+def is_secret(text: str) -> bool:
+    """Say whether a text names a secret: rendering leaves it alone."""
+    return text.strip().startswith("${{") and text.count("{{") == 1

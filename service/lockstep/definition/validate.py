@@ -1,0 +1,243 @@
+"""Everything that is wrong with a definition, and what may be meant otherwise."""
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from lockstep.definition import references, warnings
+from lockstep.definition.later import refusals
+from lockstep.definition.shape import Shaper
+from lockstep.definition.source import Source, SourceError, read
+from lockstep.definition.tree import Path, actions, texts
+from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
+from lockstep.model.errors import EngineError, RenderError
+from lockstep.render import Renderer
+from lockstep_schemas.actions import ProviderAction, Wait
+from lockstep_schemas.api import Issue
+from lockstep_schemas.base import Json
+from lockstep_schemas.definition import Definition
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a definition; the definition itself where there are no errors."""
+
+    errors: list[Issue]
+    warnings: list[Issue]
+    definition: Definition | None = None
+
+
+class DefinitionRefused(EngineError):
+    """A definition that is not of the shape of the language."""
+
+    code = "definition.refused"
+
+
+def parse(raw: Json) -> Definition:
+    """Convert a definition that was validated before.
+
+    Raises:
+        DefinitionRefused: It is not of this language, or of a later version of it.
+    """
+    shaper = Shaper()
+    made = shaper.definition(raw)
+    if made is None:
+        first = shaper.issues[0]
+        place = ".".join(str(part) for part in first.path)
+        raise DefinitionRefused(f"{place or 'definition'}: {first.message}")
+    return made
+
+
+def check_source(text: str, catalog: Catalog, renderer: Renderer) -> Checked:
+    """Validate the YAML or JSON text of one definition; issues have line and column."""
+    try:
+        source = read(text)
+    except SourceError as error:
+        return Checked(errors=[error.issue], warnings=[])
+    return validate(source.value, catalog, renderer, positions=source)
+
+
+def validate(
+    raw: Json,
+    catalog: Catalog,
+    renderer: Renderer,
+    *,
+    positions: Source | None = None,
+    under: Path = (),
+    refuse_later: bool = True,
+) -> Checked:
+    """Judge a definition by shape, catalog and language; all faults, not the first.
+
+    With `positions`, the source that it was read from, and `under`, its path in there, issues have
+    line and column. `refuse_later` refuses what this version of the engine does not run yet.
+    """
+    shaper = Shaper()
+    definition = shaper.definition(raw)
+    errors, found = shaper.issues, list[Issue]()
+    if definition is None:
+        # Faults of expressions and catalog are told too, as far as the rest can be read.
+        errors += _loose(raw, catalog, renderer)
+    else:
+        errors += _faults(definition, catalog, renderer)
+        if refuse_later:
+            errors += refusals(definition)
+        found = list(warnings.of(definition, catalog, renderer))
+    return Checked(
+        errors=_located(errors, positions, under),
+        warnings=_located(found, positions, under),
+        definition=definition if not errors else None,
+    )
+
+
+def _located(issues: Sequence[Issue], positions: Source | None, under: Path) -> list[Issue]:
+    if positions is None:
+        return list(issues)
+    made = []
+    for issue in issues:
+        line, column = positions.place((*under, *issue.path))
+        made.append(msgspec.structs.replace(issue, line=line, column=column))
+    return made
+
+
+def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> list[Issue]:
+    return [
+        *_triggers(definition, catalog),
+        *_compilation(definition, renderer),
+        *_actions(definition, catalog),
+        *references.faults(definition, catalog, renderer),
+    ]
+
+
+def _loose(raw: Json, catalog: Catalog, renderer: Renderer) -> list[Issue]:
+    """Judge what can be read of a definition whose shape is wrong: each part for itself."""
+    if not isinstance(raw, dict):
+        return []
+    found: list[Issue] = []
+    for name in ("triggers", "conditions", "actions"):
+        parts = raw.get(name)
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            stub: dict[str, Json] = {"name": "x", "triggers": [{"event": "x"}]}
+            made = Shaper().definition({**stub, name: [part]})
+            if made is not None:
+                # The stub's own trigger and references between the parts are not judged here.
+                some = [
+                    *(_triggers(made, catalog) if name == "triggers" else ()),
+                    *_compilation(made, renderer),
+                    *_actions(made, catalog),
+                ]
+                found += [_moved(issue, name, index) for issue in some if issue.path[0] == name]
+    return found
+
+
+def _moved(issue: Issue, name: str, index: int) -> Issue:
+    return msgspec.structs.replace(issue, path=[name, index, *issue.path[2:]])
+
+
+def _triggers(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
+    seen: set[str] = set()
+    for index, trigger in enumerate(definition.triggers):
+        path: Path = ("triggers", index)
+        yield from _event(trigger.event, (*path, "event"), catalog)
+        kind = catalog.trigger(trigger.event)
+        if kind is not None:
+            schema = kind.config_schema
+            config = trigger.config or {}
+            if schema is not None:
+                yield from _config(config, schema, (*path, "config"))
+            elif config:
+                names = ", ".join(f"`{name}`" for name in config)
+                yield _issue((*path, "config"), f"'{trigger.event}' takes no config, got {names}")
+        if trigger.id is not None:
+            if trigger.id in seen:
+                yield _issue((*path, "id"), f"trigger ids must be unique, '{trigger.id}' is not")
+            seen.add(trigger.id)
+
+
+def _event(event: str, path: Path, catalog: Catalog) -> Iterator[Issue]:
+    if catalog.is_open or catalog.trigger(event) is not None:
+        return
+    known = [kind.qualified_id for kind in catalog.triggers()]
+    yield _issue(path, f"unknown event '{event}'", _near(event, known))
+
+
+def _compilation(definition: Definition, renderer: Renderer) -> Iterator[Issue]:
+    for text in texts(definition):
+        try:
+            if text.form == "expression":
+                renderer.expression(text.text)
+            else:
+                renderer.template(text.text)
+        except RenderError as error:
+            place = f" (line {error.line}, column {error.column})" if error.line else ""
+            yield _issue(text.path, f"{error.message}{place}", error.hint or None)
+
+
+def _actions(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
+    seen: set[str] = set()
+    for path, action in actions(definition.actions, ("actions",)):
+        if action.id is not None:
+            if action.id in seen:
+                message = f"action ids must be unique in an automation, '{action.id}' is not"
+                yield _issue((*path, "id"), message)
+            seen.add(action.id)
+        if isinstance(action, Wait):
+            event = action.wait_for_trigger.event
+            yield from _event(event, (*path, "wait_for_trigger", "event"), catalog)
+        elif isinstance(action, ProviderAction):
+            yield from _provider(action, path, catalog)
+
+
+def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[Issue]:
+    kind: ActionType | None = catalog.action(action.action)
+    if kind is None:
+        known = [one.qualified_id for one in catalog.actions()]
+        message = f"unknown action '{action.action}'"
+        yield _issue((*path, "action"), message, _near(action.action, known))
+        return
+    if kind.produces is not None and action.id is None:
+        message = f"'{action.action}' produces an artifact and needs an `id` to name it by"
+        yield _issue((*path, "id"), message)
+    yield from _config(action.config, kind.config_schema, (*path, "config"))
+
+
+def _config(config: Json, schema: Schema, path: Path) -> Iterator[Issue]:
+    """Judge a config by its schema; what is templated is judged when it is rendered."""
+    for fault in schema.faults(config):
+        if _is_templated(config, fault):
+            continue
+        place = (*path, *fault.path)
+        if fault.keyword == "required":
+            for name in fault.names:
+                yield _issue((*place, name), f"`{name}` is missing")
+        elif fault.names:
+            known = list(schema.document.get("properties", {}))
+            for name in fault.names:
+                yield _issue(place, f"unknown key `{name}`", _near(name, known))
+        else:
+            yield _issue(place, fault.message)
+
+
+def _is_templated(config: Json, fault: SchemaFault) -> bool:
+    """Say whether a fault is at or inside a text with braces."""
+    value = config
+    for part in fault.path:
+        if isinstance(value, str):
+            break
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return isinstance(value, str) and "{{" in value
+
+
+def _issue(path: Path, message: str, hint: str | None = None) -> Issue:
+    return Issue(path=list(path), message=message, hint=hint)
+
+
+def _near(name: str, known: Sequence[str]) -> str | None:
+    near = get_close_matches(name, known, 1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known are {', '.join(sorted(known)[:20])}" if known else None

@@ -1,0 +1,133 @@
+"""From a message to an event, or to a poison with its reason."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from lockstep.model.catalog import Catalog, TriggerType
+from lockstep.model.messages import Message
+from lockstep.model.runs import Event, Poison
+from lockstep_schemas.base import JsonObject
+from lockstep_schemas.events import (
+    HEADER_ACTOR,
+    HEADER_CONTEXT_KEY,
+    HEADER_HOP,
+    HEADER_MESSAGE_ID,
+    Actor,
+)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+RESERVED: Final = ("automation.", "lockstep.")
+
+_decode = msgspec.json.Decoder().decode
+_actor = msgspec.json.Decoder(Actor).decode
+
+
+class Refused(Exception):
+    """Why a message can never become an event."""
+
+
+class Decoder:
+    """Decodes messages by the types of the catalog."""
+
+    def __init__(self, catalog: Catalog, prefix: str, hop_limit: int) -> None:
+        self._catalog, self._hop_limit = catalog, hop_limit
+        self._plain, self._lane = f"{prefix}.trigger.", f"{prefix}.lane."
+
+    def decode(self, message: Message) -> Event | Poison:
+        """Turn a message into an event, or say why that can never be."""
+        try:
+            return self._event(message)
+        except Refused as refused:
+            return Poison(message, str(refused))
+
+    def _event(self, message: Message) -> Event:
+        event_id = self.event_id(message.subject)
+        if event_id.startswith(RESERVED):
+            raise Refused(f"event ids under '{event_id.partition('.')[0]}.' are the engine's own")
+        kind = self._catalog.trigger(event_id)
+        if kind is None and not self._catalog.is_open:
+            raise Refused(f"unknown event '{event_id}': register its type, or open the catalog")
+        payload = _object(message.data)
+        _check(kind, payload)
+        headers = message.headers
+        hop = _hop(headers)
+        if hop > self._hop_limit:
+            raise Refused(
+                f"hop {hop} is past the limit of {self._hop_limit}: a loop of automations?"
+            )
+        return Event(
+            id=event_id,
+            payload=payload,
+            body=message.data,
+            delivery=f"{message.stream}:{message.sequence}:{message.stored_at_ns}",
+            message_id=headers.get(HEADER_MESSAGE_ID) or None,
+            context_key=_context_key(headers, kind, payload),
+            actor=_sender(headers),
+            hop=hop,
+            time=EPOCH + timedelta(microseconds=message.stored_at_ns // 1000),
+            sequence=message.sequence,
+            message=message,
+        )
+
+    def event_id(self, subject: str) -> str:
+        """Give the event id of a subject, of a lane or not."""
+        if subject.startswith(self._lane):
+            return subject.partition(".trigger.")[2]
+        return subject.removeprefix(self._plain)
+
+
+def _object(body: bytes) -> JsonObject:
+    try:
+        payload = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"the body is no JSON: {error}") from None
+    if not isinstance(payload, dict):
+        raise Refused(f"the body is no JSON object but {_kind(payload)}")
+    return payload
+
+
+def _kind(value: object) -> str:
+    names: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _check(kind: TriggerType | None, payload: JsonObject) -> None:
+    if kind is None or kind.payload_schema is None:
+        return
+    faults = kind.payload_schema.faults(payload)
+    if faults:
+        places = "; ".join(
+            f"{'.'.join(str(part) for part in fault.path) or 'payload'}: {fault.message}"
+            for fault in faults[:5]
+        )
+        raise Refused(f"the payload breaks the schema of '{kind.qualified_id}': {places}")
+
+
+def _hop(headers: Mapping[str, str]) -> int:
+    text = headers.get(HEADER_HOP, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise Refused(f"the header {HEADER_HOP} is '{text[:40]}', a number from 0 was expected")
+    return int(text)
+
+
+def _sender(headers: Mapping[str, str]) -> Actor:
+    text = headers.get(HEADER_ACTOR)
+    if not text:
+        return Actor()
+    try:
+        return _actor(text)
+    except msgspec.DecodeError as error:
+        raise Refused(f"the header {HEADER_ACTOR} is no actor: {error}") from None
+
+
+def _context_key(
+    headers: Mapping[str, str], kind: TriggerType | None, payload: JsonObject
+) -> str | None:
+    """Give the header where it is there (empty means null), else what the type extracts."""
+    if HEADER_CONTEXT_KEY in headers:
+        return headers[HEADER_CONTEXT_KEY] or None
+    extract: Callable[[JsonObject], str | None] | None = kind.context_key if kind else None
+    return extract(payload) if extract else None

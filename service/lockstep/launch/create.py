@@ -1,0 +1,59 @@
+"""Launch: a run row for each admission. A refusal is a row too: it says why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lockstep.model.ids import uuid7
+from lockstep.model.runs import Admission, Birth, RunState
+from lockstep.ports import Transaction
+
+
+async def create(
+    admissions: Sequence[Admission], places: int, now: datetime, tx: Transaction
+) -> list[Birth]:
+    """Insert the runs: as many as there are places are this worker's at once, the rest are ready.
+
+    Returns:
+        All that was inserted, in order.
+    """
+    births = []
+    for admission in admissions:
+        if admission.refusal is not None:
+            status = "skipped"
+        elif places > 0:
+            status, places = "running", places - 1
+        else:
+            status = "pending"
+        births.append(
+            Birth(
+                id=uuid7(),
+                hit=admission.hit,
+                status=status,  # type: ignore[arg-type] # of RunStatus, by the lines above
+                reason=admission.refusal,
+                at=now,
+            )
+        )
+    if births:
+        await tx.create_runs(births)
+    return births
+
+
+def state(birth: Birth) -> RunState:
+    """Give what the walk of a run that was born `running` begins with."""
+    hit, event = birth.hit, birth.hit.event
+    return RunState(
+        id=birth.id,
+        automation_id=hit.automation.id,
+        automation_name=hit.automation.name,
+        version=hit.automation.version,
+        trigger_id=hit.trigger.id,
+        trigger_event_id=event.id,
+        trigger_payload=event.payload,
+        trigger_time=event.time,
+        message_id=event.message_id,
+        hop=event.hop,
+        actor=event.actor,
+        context_key=event.context_key,
+        started_at=birth.at,
+        epoch=1,
+    )

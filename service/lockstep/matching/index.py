@@ -1,0 +1,133 @@
+"""Which automations ask for an event: an index in memory, with the revision that it shows."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import structlog
+
+from lockstep.model.errors import EngineError
+from lockstep.model.program import Program, TriggerRule
+from lockstep.model.runs import Automation, Head
+from lockstep.ports import AutomationSource
+from lockstep_schemas.base import Json
+
+OLD_PROGRAMS: Final = 256
+
+log = structlog.get_logger()
+
+Compile = Callable[[Json], Program]
+Entry = tuple[Automation, TriggerRule]
+
+
+class DefinitionLost(EngineError):
+    """A stored definition is gone, or this engine cannot read it."""
+
+    code = "automation.unreadable"
+
+
+class Index:
+    """Enabled automations by the events of their triggers."""
+
+    def __init__(self, source: AutomationSource, compile_definition: Compile) -> None:
+        self._source, self._compile = source, compile_definition
+        self._revision = -1
+        self._automations: dict[str, Automation] = {}
+        self._by_event: dict[str, list[Entry]] = {}
+        self._old: OrderedDict[tuple[str, int], Program] = OrderedDict()
+        self._reloading = asyncio.Lock()
+
+    @property
+    def revision(self) -> int:
+        """The revision of the automations that this index shows; -1 before the first load."""
+        return self._revision
+
+    def entries(self, event_id: str) -> Sequence[Entry]:
+        """Triggers on an event: automations by creation, triggers as defined."""
+        return self._by_event.get(event_id, ())
+
+    async def at_least(self, revision: int) -> None:
+        """Load what has changed where the index is older than `revision`.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
+        if self._revision >= revision:
+            return
+        async with self._reloading:
+            if self._revision < revision:
+                await self._reload()
+
+    async def program(self, automation_id: str, version: int) -> Program:
+        """Give the compiled definition that a run is pinned to.
+
+        Raises:
+            DefinitionLost: It is gone, or cannot be compiled by this engine.
+            Unavailable: The store does not answer.
+        """
+        current = self._automations.get(automation_id)
+        if current is not None and current.version == version:
+            return current.program
+        key = (automation_id, version)
+        if key not in self._old:
+            found = await self._source.definitions([key])
+            if key not in found:
+                raise DefinitionLost(
+                    f"automation {automation_id} v{version} is not stored any more"
+                )
+            self._old[key] = self._compiled(automation_id, version, found[key])
+            while len(self._old) > OLD_PROGRAMS:
+                self._old.popitem(last=False)
+        return self._old[key]
+
+    async def _reload(self) -> None:
+        revision, heads = await self._source.heads()
+        enabled = [head for head in heads if head.enabled]
+        changed = [head for head in enabled if not self._knows(head)]
+        found = await self._source.definitions([(head.id, head.version) for head in changed])
+        automations: dict[str, Automation] = {}
+        for head in enabled:
+            known = self._automations.get(head.id)
+            if known is not None and known.version == head.version:
+                program = known.program
+            elif (head.id, head.version) in found:
+                try:
+                    program = self._compiled(head.id, head.version, found[head.id, head.version])
+                except DefinitionLost:
+                    log.exception("automation.unreadable", automation_id=head.id)
+                    continue
+            else:  # deleted between the two reads: the next reload will not list it
+                continue
+            automations[head.id] = Automation(
+                id=head.id,
+                name=head.name,
+                version=head.version,
+                position=head.position,
+                program=program,
+            )
+        self._automations = automations
+        self._by_event = _by_event(automations.values())
+        self._revision = revision
+        log.info("automations.loaded", revision=revision, enabled=len(automations))
+
+    def _knows(self, head: Head) -> bool:
+        known = self._automations.get(head.id)
+        return known is not None and known.version == head.version
+
+    def _compiled(self, automation_id: str, version: int, definition: Json) -> Program:
+        try:
+            return self._compile(definition)
+        except EngineError as error:
+            raise DefinitionLost(
+                f"automation {automation_id} v{version} cannot be read by this engine: {error}"
+            ) from error
+
+
+def _by_event(automations: Iterable[Automation]) -> dict[str, list[Entry]]:
+    index: dict[str, list[Entry]] = {}
+    ordered = sorted(automations, key=lambda automation: automation.position)
+    for automation in ordered:
+        for trigger in automation.program.triggers:
+            index.setdefault(trigger.event, []).append((automation, trigger))
+    return index

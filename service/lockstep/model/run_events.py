@@ -1,0 +1,116 @@
+"""Run events, and the names of log lines: a noun, then a verb in the past."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from lockstep.model.runs import EventRow, RunState, StepRow
+from lockstep_schemas.events import Actor
+from lockstep_schemas.run_events import RunEvent, RunEventData, RunStatus, What
+
+_encode = msgspec.json.Encoder().encode
+
+
+def run_event(
+    prefix: str,
+    run: RunState,
+    seq: int,
+    what: What,
+    status: RunStatus,
+    at: datetime,
+    *,
+    row: StepRow | None = None,
+    error: str | None = None,
+    reason: str | None = None,
+    duration_ms: int | None = None,
+) -> EventRow:
+    """Build the event `what` of a run, on its way to the outbox."""
+    run_id = str(run.id)
+    data = RunEventData(
+        run_id=run_id,
+        automation_id=run.automation_id,
+        automation_name=run.automation_name,
+        version=run.version,
+        seq=seq,
+        trigger_id=run.trigger_id,
+        trigger_event_id=run.trigger_event_id,
+        context_key=run.context_key,
+        status=status,
+        at=at,
+        path=row.path if row else None,
+        action_id=row.action_id if row else None,
+        action_kind=row.kind if row else None,
+        provider_action_id=row.provider_action_id if row else None,
+        attempts=row.attempts if row else None,
+        error=error,
+        reason=reason,
+        duration_ms=duration_ms,
+    )
+    message_id = f"{run_id}:{seq}"
+    event = RunEvent(
+        id=message_id,
+        source=f"/{prefix}/{run.automation_id}",
+        type=f"lockstep.run.{what}",
+        subject=run_id,
+        time=at,
+        data=data,
+    )
+    subject = f"{prefix}.run.{run.automation_id}.{what}"
+    return EventRow(run_id, seq, subject, message_id, _encode(event))
+
+
+def iso(time: datetime) -> str:
+    """Give the ISO text of a time as expressions see it: UTC, milliseconds."""
+    text = time.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def trigger_scope(
+    trigger_id: str,
+    event_id: str,
+    payload: object,
+    actor: Actor,
+    time: datetime,
+    message_id: str | None,
+    context_key: str | None,
+    hop: int,
+) -> Mapping[str, object]:
+    """Build what expressions see as `trigger`."""
+    return {
+        "id": trigger_id,
+        "event": event_id,
+        "eventId": event_id,
+        "payload": payload,
+        "actor": {"type": actor.type, "id": actor.id, "name": actor.name},
+        "time": iso(time),
+        "message_id": message_id,
+        "context_key": context_key,
+        "hop": hop,
+    }
+
+
+# Every name of a log line, and what it is about. tests/tidy refuses a name outside this table.
+LOG_NAMES: Final[Mapping[str, str]] = {
+    "action.failed": "an action raised; the step says why",
+    "automation.unreadable": "a stored definition cannot be compiled by this engine",
+    "automations.loaded": "the index of triggers shows a new revision",
+    "batch.delayed": "a batch of events could not be stored now; it comes again",
+    "batch.refused": "a batch holds an event that cannot be stored; it is split",
+    "checkpoint.delayed": "the store is away; walks wait",
+    "checkpoint.failed": "a checkpoint could not be written; its run is left to recovery",
+    "engine.started": "a replica takes events",
+    "engine.stopped": "a replica has ended in good order",
+    "event.dead_lettered": "a message can never be handled",
+    "heartbeat.missed": "the worker could not renew its row",
+    "outbox.delayed": "the bus did not acknowledge a run event; it is sent again",
+    "run.failed": "a walk ended with an unexpected exception",
+    "run.lost": "another worker or an operator took the run",
+    "runs.adopted": "runs of a worker that is gone go on here",
+    "runs.left": "walks that did not end within the grace period are left to others",
+    "step.failed": "a kind of action raised an unexpected exception",
+    "store.connected": "PostgreSQL answers",
+    "store.unavailable": "PostgreSQL does not answer; retried with backoff",
+    "trigger.failed": "a filter or a condition could not be judged; no run",
+}

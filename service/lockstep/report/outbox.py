@@ -1,0 +1,158 @@
+"""Report: what is committed goes to the bus, in order for each topic, until it is acknowledged.
+
+At most one unacknowledged event per topic (a run, an automation), many topics at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from lockstep.model.errors import Unavailable
+from lockstep.model.runs import EventRow
+from lockstep.ports import Clock, Publisher
+from lockstep_schemas.events import HEADER_MESSAGE_ID
+
+IN_FLIGHT: Final = 256
+FORGET_AT_ONCE: Final = 512
+OVERDUE_SECONDS: Final = 5.0
+SWEEP_ROWS: Final = 2000
+RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger()
+
+
+class Outbox(Protocol):
+    """The table of what is not acknowledged yet."""
+
+    async def of_topics(self, topics: Sequence[str]) -> Sequence[EventRow]:
+        """What is stored of these topics, in order."""
+        ...
+
+    async def overdue(self, seconds: float, limit: int) -> Sequence[EventRow]:
+        """What has been there for longer than `seconds`, oldest first."""
+        ...
+
+    async def forget(self, rows: Sequence[EventRow]) -> None:
+        """Delete what the bus has acknowledged."""
+        ...
+
+
+class Stream(Protocol):
+    """The stream that the events go to."""
+
+    async def holds(self, row: EventRow, since: datetime) -> bool:
+        """Look for the message id of `row` among what was stored since a time."""
+        ...
+
+
+class Reporter:
+    """Publishes the outbox of this worker, and what dead workers have left in it."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        stream: Stream,
+        clock: Clock,
+        duplicate_window_seconds: float,
+    ) -> None:
+        self._outbox, self._publisher, self._stream = outbox, publisher, stream
+        self._clock = clock
+        self._doubtful = timedelta(seconds=duplicate_window_seconds / 2)
+        self._topics: dict[str, deque[EventRow]] = {}
+        # Bounded by the topics: each stands in it at most once.
+        self._turns: asyncio.Queue[str] = asyncio.Queue()
+        self._acknowledged: list[EventRow] = []
+        self._forget = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def offer(self, rows: Sequence[EventRow]) -> None:
+        """Take committed events; those of a topic in order of their seq."""
+        for row in rows:
+            waiting = self._topics.get(row.topic)
+            if waiting is None:
+                self._topics[row.topic] = deque((row,))
+                self._turns.put_nowait(row.topic)
+            else:
+                waiting.append(row)
+        if rows:
+            self._idle.clear()
+
+    async def take_over(self, topics: Sequence[str]) -> None:
+        """Publish first what another worker has committed of these topics and may not have sent."""
+        rows = await self._outbox.of_topics(topics)
+        self.offer([row for row in rows if row.topic not in self._topics])
+
+    async def drained(self) -> None:
+        """Return when all that was offered is acknowledged and forgotten."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(IN_FLIGHT):
+                group.create_task(self._publish_for_ever())
+            group.create_task(self._forget_for_ever())
+
+    async def sweep(self) -> None:
+        """Publish what should have been published by now: its worker died, or the bus was away."""
+        rows = await self._outbox.overdue(OVERDUE_SECONDS, SWEEP_ROWS)
+        topics = sorted({row.topic for row in rows if row.topic not in self._topics})
+        if topics:
+            await self.take_over(topics)
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            topic = await self._turns.get()
+            waiting = self._topics[topic]
+            await self._publish(waiting[0])
+            self._acknowledged.append(waiting.popleft())
+            self._forget.set()
+            if waiting:
+                self._turns.put_nowait(topic)
+            else:
+                del self._topics[topic]
+
+    async def _publish(self, row: EventRow) -> None:
+        attempt = 0
+        while True:
+            try:
+                if await self._is_there(row):
+                    return
+                await self._publisher.publish(
+                    row.subject, row.body, {HEADER_MESSAGE_ID: row.message_id}
+                )
+            except Unavailable as error:
+                if attempt == 0:
+                    log.warning("outbox.delayed", message_id=row.message_id, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+            else:
+                return
+
+    async def _is_there(self, row: EventRow) -> bool:
+        """Past half the duplicate window the server may have forgotten the id: look it up."""
+        stored_at = row.created_at
+        if stored_at is None or self._clock.now() - stored_at < self._doubtful:
+            return False
+        return await self._stream.holds(row, stored_at)
+
+    async def _forget_for_ever(self) -> None:
+        while True:
+            while not self._acknowledged:
+                if not self._topics:
+                    self._idle.set()
+                self._forget.clear()
+                await self._forget.wait()
+            rows = self._acknowledged[:FORGET_AT_ONCE]
+            try:
+                await self._outbox.forget(rows)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS[2])
+                continue
+            del self._acknowledged[: len(rows)]

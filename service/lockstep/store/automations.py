@@ -1,0 +1,188 @@
+"""Automations in PostgreSQL: stored, changed, listed."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import asyncpg
+import msgspec
+
+from lockstep.model.runs import EventRow, Head, RunState
+from lockstep.store.batch import add_events
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep.store.runs import columns, run_state
+from lockstep_schemas.api import Automation, Version
+from lockstep_schemas.base import Json
+from lockstep_schemas.events import Actor
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+FORGET_AT_ONCE = 1000
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class AutomationChange:
+    """A transaction that changes one automation."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+
+    async def hold(self, automation_id: str) -> Automation | None:
+        """Lock an automation until the end of the transaction."""
+        row = await self._connection.fetchrow(QUERIES["hold_automation"], automation_id)
+        return _automation(row) if row else None
+
+    async def insert(self, new: Automation) -> bool:
+        """Insert an automation with its first version; say whether its id was free."""
+        version = await self._connection.fetchval(
+            QUERIES["insert_automation"],
+            new.id,
+            new.name,
+            new.description,
+            new.status,
+            new.group,
+            new.managed_by,
+            _actor_text(new.updated_by),
+            new.created_at,
+            _encode(new.definition).decode(),
+        )
+        return version is not None
+
+    async def update(self, new: Automation, *, new_version: bool) -> None:
+        """Write the head, and the definition where it is a new version."""
+        if new_version:
+            await self._connection.execute(
+                QUERIES["insert_version"],
+                new.id,
+                new.version,
+                _encode(new.definition).decode(),
+                new.updated_at,
+            )
+        await self._connection.execute(
+            QUERIES["update_automation"],
+            new.id,
+            new.name,
+            new.description,
+            new.status,
+            new.group,
+            new.managed_by,
+            new.version,
+            _actor_text(new.updated_by),
+            new.updated_at,
+        )
+
+    async def delete(self, automation_id: str, reason: str, now: datetime) -> list[RunState]:
+        """Take an automation away and cancel its active runs; give those as they were."""
+        await self._connection.execute(QUERIES["delete_automation"], automation_id)
+        rows = await self._connection.fetch(QUERIES["cancel_runs_of"], automation_id, reason, now)
+        return [run_state(row) for row in rows]
+
+    async def raise_revision(self) -> int:
+        """Let every batch of events from now on reload. The last lock of the transaction."""
+        return int(await self._connection.fetchval(QUERIES["raise_revision"]))
+
+    async def add_events(self, events: Sequence[EventRow]) -> None:
+        """Put events into the outbox."""
+        await add_events(self._connection, events)
+
+
+class AutomationStore:
+    """What matching and the control API need of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[AutomationChange]:
+        """Begin a change; it is in force for every event published after the block ends."""
+        async with self._store.transaction() as connection:
+            yield AutomationChange(connection)
+
+    async def heads(self) -> tuple[int, Sequence[Head]]:
+        """See `ports.AutomationSource`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["catalog_heads"])
+        heads = [
+            Head(
+                id=row["id"],
+                name=row["name"],
+                enabled=row["status"] == "enabled",
+                version=row["version"],
+                position=row["position"],
+            )
+            for row in rows
+            if row["id"] is not None
+        ]
+        return rows[0]["revision"], heads
+
+    async def definitions(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Json]:
+        """See `ports.AutomationSource`."""
+        if not keys:
+            return {}
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["definitions"], *columns(keys, 2))
+        return {(row["automation_id"], row["version"]): _decode(row["definition"]) for row in rows}
+
+    async def get(self, automation_id: str) -> Automation | None:
+        """One automation."""
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(QUERIES["get_automation"], automation_id)
+        return _automation(row) if row else None
+
+    async def page(
+        self, status: str | None, group: str | None, limit: int, offset: int
+    ) -> tuple[list[Automation], int]:
+        """A page by creation, and how many there are in all."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["list_automations"], status, group, limit, offset)
+            total = await connection.fetchval(QUERIES["count_automations"], status, group)
+        return [_automation(row) for row in rows], total
+
+    async def versions(self, automation_id: str) -> list[Version]:
+        """All versions, oldest first."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["list_versions"], automation_id)
+        return [
+            Version(
+                version=row["version"],
+                definition=_decode(row["definition"]),
+                created_at=row["created_at"],
+                active_runs=row["active_runs"],
+            )
+            for row in rows
+        ]
+
+    async def forget_history(self, automation_id: str) -> None:
+        """Delete the finished runs of an automation that is no more, in small batches."""
+        gone = FORGET_AT_ONCE
+        while gone == FORGET_AT_ONCE:
+            async with self._store.connection() as connection:
+                gone = await connection.fetchval(
+                    QUERIES["forget_history_of"], automation_id, FORGET_AT_ONCE
+                )
+
+
+def _actor_text(actor: Actor | None) -> str | None:
+    return None if actor is None else _encode(actor).decode()
+
+
+def _automation(row: asyncpg.Record) -> Automation:
+    actor = row["updated_by"]
+    return Automation(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        status=row["status"],
+        group=row["group_name"],
+        definition=_decode(row["definition"]),
+        version=row["version"],
+        managed_by=row["managed_by"],
+        updated_by=None if actor is None else msgspec.json.decode(actor, type=Actor),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

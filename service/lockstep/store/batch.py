@@ -1,0 +1,108 @@
+"""The transaction of a batch of events: `ports.Transaction` on a connection."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from lockstep.model.runs import Birth, Event, EventRow
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep.store.runs import columns
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+_encode = msgspec.json.Encoder().encode
+
+
+class BatchTransaction:
+    """See `ports.Transaction`."""
+
+    def __init__(self, connection: "Connection", worker_id: UUID) -> None:
+        self._connection, self._worker_id = connection, worker_id
+
+    async def take_receipts(self, events: Sequence[Event]) -> set[str]:
+        """Note deliveries; give those that are new."""
+        rows = await self._connection.fetch(
+            QUERIES["take_receipts"],
+            *columns([(event.delivery, event.id, event.message_id) for event in events], 3),
+        )
+        return {row["delivery"] for row in rows}
+
+    async def revision(self) -> int:
+        """Read the revision of the automations."""
+        return int(await self._connection.fetchval(QUERIES["read_revision"]))
+
+    async def lock_gates(self, keys: Sequence[str]) -> None:
+        """Hold gates to the end of the transaction; `keys` are sorted."""
+        await self._connection.execute(QUERIES["lock_gates"], keys)
+
+    async def hold_automations(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """Keep automations from being deleted: id to enabled."""
+        rows = await self._connection.fetch(QUERIES["hold_automations"], ids)
+        return {row["id"]: row["status"] == "enabled" for row in rows}
+
+    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
+        """Count active runs by (automation, context key)."""
+        rows = await self._connection.fetch(QUERIES["count_active"], ids)
+        return {(row["automation_id"], row["context_key"]): row["active"] for row in rows}
+
+    async def create_runs(self, births: Sequence[Birth]) -> None:
+        """Insert run rows."""
+        rows = [_row(birth) for birth in births]
+        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 17), self._worker_id)
+
+    async def add_events(self, events: Sequence[EventRow]) -> None:
+        """Put events into the outbox."""
+        await add_events(self._connection, events)
+
+
+async def add_events(connection: "Connection", events: Sequence[EventRow]) -> None:
+    """Put events into the outbox, in the transaction of `connection`."""
+    rows = [(e.topic, e.seq, e.subject, e.message_id, e.body) for e in events]
+    await connection.execute(QUERIES["add_events"], *columns(rows, 5))
+
+
+def _row(birth: Birth) -> tuple[object, ...]:
+    hit = birth.hit
+    event, automation = hit.event, hit.automation
+    return (
+        birth.id,
+        automation.id,
+        automation.name,
+        automation.version,
+        hit.trigger.id,
+        event.id,
+        event.body,
+        event.time,
+        event.message_id,
+        event.hop,
+        _encode(event.actor),
+        event.context_key,
+        birth.status,
+        birth.reason,
+        event.time,
+        event.sequence,
+        birth.at,
+    )
+
+
+class Batches:
+    """Opens the transactions of batches."""
+
+    def __init__(self, store: Store, worker_id: UUID) -> None:
+        self._store, self._worker_id = store, worker_id
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[BatchTransaction]:
+        """Begin; commit at the end, or roll back where the block raises.
+
+        Raises:
+            Unavailable: Nothing is committed, or it is in doubt: the events must come again.
+            DataRefused: A value of one of the events cannot be stored.
+        """
+        async with self._store.transaction() as connection:
+            yield BatchTransaction(connection, self._worker_id)

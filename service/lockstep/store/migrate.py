@@ -1,0 +1,75 @@
+"""Bring the schema up to date: the files of `migrations/` in order of their names, forward only."""
+
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from lockstep.model.errors import ServerUnfit
+
+FOLDER: Final = Path(__file__).parent / "migrations"
+LOCK: Final = 0x10C4_57E9  # any number that no one else takes
+MIN_VERSION: Final = 15
+
+_LEDGER: Final = """
+create table if not exists schema_migrations (
+    name text primary key,
+    applied_at timestamptz not null default clock_timestamp()
+)
+"""
+
+
+def known() -> list[str]:
+    """Name the migrations of this version, in order."""
+    return sorted(path.stem for path in FOLDER.glob("*.sql"))
+
+
+async def migrate(dsn: str) -> list[str]:
+    """Apply what is missing, each in its own transaction; safe when several do it at once.
+
+    Returns:
+        The names of those applied now.
+
+    Raises:
+        ServerUnfit: PostgreSQL is older than 15.
+    """
+    connection = await asyncpg.connect(dsn)
+    try:
+        check_version(connection.get_server_version().major)
+        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        await connection.execute(_LEDGER)
+        applied = {row["name"] for row in await connection.fetch(_APPLIED)}
+        missing = [name for name in known() if name not in applied]
+        for name in missing:
+            async with connection.transaction():
+                await connection.execute((FOLDER / f"{name}.sql").read_text())
+                await connection.execute("insert into schema_migrations (name) values ($1)", name)
+        return missing
+    finally:
+        await connection.close()
+
+
+_APPLIED: Final = "select name from schema_migrations"
+_HAS_LEDGER: Final = "select to_regclass('schema_migrations') is not null"
+
+
+async def pending(dsn: str) -> list[str]:
+    """Name the migrations that are not applied yet."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        check_version(connection.get_server_version().major)
+        if not await connection.fetchval(_HAS_LEDGER):
+            return known()
+        applied = {row["name"] for row in await connection.fetch(_APPLIED)}
+        return [name for name in known() if name not in applied]
+    finally:
+        await connection.close()
+
+
+def check_version(major: int) -> None:
+    """Raise ServerUnfit where the server is too old."""
+    if major < MIN_VERSION:
+        raise ServerUnfit(
+            f"PostgreSQL {major} is too old: Lockstep needs {MIN_VERSION} or newer; "
+            "point postgres.dsn at a newer server"
+        )

@@ -1,0 +1,33 @@
+"""The outbox in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from lockstep.model.runs import EventRow
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep.store.runs import columns
+
+
+class OutboxStore:
+    """See `report.outbox.Outbox`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def of_topics(self, topics: Sequence[str]) -> Sequence[EventRow]:
+        """What is stored of these topics, in order."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["events_of_topics"], topics)
+        return [EventRow(*row) for row in rows]
+
+    async def overdue(self, seconds: float, limit: int) -> Sequence[EventRow]:
+        """What has been there for longer than `seconds`, oldest first."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["old_events"], seconds, limit)
+        return [EventRow(*row) for row in rows]
+
+    async def forget(self, rows: Sequence[EventRow]) -> None:
+        """Delete what the bus has acknowledged."""
+        done = [(row.topic, row.seq) for row in rows]
+        async with self._store.connection() as connection:
+            await connection.execute(QUERIES["forget_events"], *columns(done, 2))

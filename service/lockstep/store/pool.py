@@ -1,0 +1,113 @@
+"""The connection to PostgreSQL: a pool, transactions, and what its errors mean to us."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import asyncpg
+
+from lockstep.model.errors import DataRefused, ServerUnfit, Unavailable
+from lockstep.store.migrate import check_version
+from lockstep.store.queries import QUERIES
+
+if TYPE_CHECKING:
+    # The generic forms are those of the stubs; at run time the classes take no parameters.
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+
+COMMAND_TIMEOUT_SECONDS: Final = 30.0
+ACQUIRE_TIMEOUT_SECONDS: Final = 15.0
+
+_PASSING: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the errors of the driver into ours: passing ones, and those of data."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise DataRefused(f"PostgreSQL refused a value: {error}") from error
+    except asyncpg.UntranslatableCharacterError as error:
+        raise DataRefused(f"PostgreSQL refused a text: {error}") from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise Unavailable(f"PostgreSQL refused the login: {error}; see postgres.dsn") from error
+    except _PASSING as error:
+        raise Unavailable(f"PostgreSQL did not answer: {type(error).__name__}: {error}") from error
+
+
+class Store:
+    """A pool of connections; every other module of `store` works on it."""
+
+    def __init__(self, pool: "Pool") -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, dsn: str, size: int) -> "Store":
+        """Open the pool.
+
+        Raises:
+            Unavailable: The server cannot be reached, or refuses the login.
+            ServerUnfit: It is too old.
+        """
+        with explained():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=ACQUIRE_TIMEOUT_SECONDS,
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                server_settings={"application_name": "lockstep", "jit": "off"},
+            )
+            async with pool.acquire() as connection:
+                try:
+                    check_version(connection.get_server_version().major)
+                except ServerUnfit:
+                    pool.terminate()
+                    raise
+        return cls(pool)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator["Connection"]:
+        """Lend a connection; the errors of its statements are ours."""
+        with explained():
+            async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Connection"]:
+        """Lend a connection inside a transaction (read committed)."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Return if the server answers. Raise Unavailable."""
+        async with self.connection() as connection:
+            await connection.execute("select 1")
+
+    async def forget_receipts(self, hours: int, limit: int) -> None:
+        """Delete receipts older than `hours`, at most `limit` at once."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["forget_receipts"], hours, limit)
+
+    async def close(self) -> None:
+        """Close the pool; what is still running after 5 s is cut off."""
+        try:
+            async with asyncio.timeout(5):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()

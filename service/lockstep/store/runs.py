@@ -1,0 +1,155 @@
+"""Runs in PostgreSQL: launched, claimed, stored, adopted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from lockstep.model.runs import Checkpoint, RunState
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep_schemas.base import Json
+from lockstep_schemas.events import Actor
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_actor = msgspec.json.Decoder(Actor).decode
+
+
+class RunStore:
+    """What walks and their recovery need of the store."""
+
+    def __init__(self, store: Store, worker_id: UUID) -> None:
+        self._store, self._worker_id = store, worker_id
+
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+        """Store what walks have done, one commit for all; sorted by run id.
+
+        A run that ends or is given up while the commit was in doubt (the connection broke) may
+        be refused at the second try: then it is done already, or taken, and both mean stop.
+
+        Returns:
+            The ids of the runs that this worker still owned; of others nothing is written.
+
+        Raises:
+            Unavailable: Try again.
+            DataRefused: A value cannot be stored.
+        """
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
+        return {row["run_id"] for row in rows}
+
+    async def claim_ready(self, limit: int, now: datetime) -> list[RunState]:
+        """Take up to `limit` runs that wait for a place, in the order of the stream."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["claim_ready"], limit, self._worker_id, now)
+        return [run_state(row) for row in rows]
+
+    async def adopt(self, limit: int, stale_seconds: float) -> list[RunState]:
+        """Take up to `limit` runs of workers whose heartbeat is older than `stale_seconds`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                QUERIES["adopt_runs"], limit, self._worker_id, stale_seconds
+            )
+        return [run_state(row) for row in rows]
+
+    async def count_ready(self, limit: int) -> int:
+        """Count the runs that wait for a place, up to `limit`."""
+        async with self._store.connection() as connection:
+            ready = await connection.fetchval(QUERIES["count_ready"], limit)
+        return int(ready)
+
+    async def consumable(
+        self, automation_id: str, context_key: str | None, types: Sequence[str]
+    ) -> Mapping[str, Json]:
+        """See `ports.History.consumable`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                QUERIES["consumable_artifacts"], automation_id, context_key, list(types)
+            )
+        return {row["artifact_type"]: _decode(row["data"]) for row in rows}
+
+    async def items(self, run_id: UUID) -> Mapping[int, list[Json]]:
+        """See `ports.History.items`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["step_items"], run_id)
+        return {row["seq"]: _decode(row["items"]) for row in rows}
+
+    async def heartbeat(self, name: str, version: str) -> datetime:
+        """Renew the worker's row; give the time of the database."""
+        async with self._store.connection() as connection:
+            now: datetime = await connection.fetchval(
+                QUERIES["heartbeat"], self._worker_id, name, version
+            )
+        return now
+
+    async def retire(self) -> None:
+        """Take the worker's row away: nothing more will come of it."""
+        async with self._store.connection() as connection:
+            await connection.execute(QUERIES["retire_worker"], self._worker_id)
+
+    async def forget_workers(self) -> None:
+        """Take away the rows of workers that are long gone."""
+        async with self._store.connection() as connection:
+            await connection.execute(QUERIES["forget_workers"])
+
+
+def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
+    walks = [
+        (c.run.id, c.run.epoch, c.run.event_seq, c.document, c.status, c.reason, c.error, c.at)
+        for c in checkpoints
+    ]
+    steps = [
+        (
+            c.run.id, s.seq, s.path, s.action_id, s.kind, s.provider_action_id, s.status,
+            s.attempts, s.error, None if s.result is None else _encode(s.result),
+            None if s.items is None else _encode(s.items), s.started_at, s.finished_at,
+        )
+        for c in checkpoints
+        for s in c.steps
+    ]  # fmt: skip
+    events = [(c.run.id, e.seq, e.subject, e.body) for c in checkpoints for e in c.events]
+    artifacts = [
+        (
+            a.id, c.run.id, c.run.automation_id, a.action_id, a.artifact_type, _encode(a.data),
+            c.run.context_key,
+        )
+        for c in checkpoints
+        for a in c.artifacts
+    ]  # fmt: skip
+    return [
+        *columns(walks, 8),
+        *columns(steps, 13),
+        *columns(events, 4),
+        *columns(artifacts, 7),
+    ]
+
+
+def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[Sequence[object]]:
+    """Turn rows into the arrays that `unnest` takes."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def run_state(row: asyncpg.Record) -> RunState:
+    """Read a run with its frames as a worker takes it up."""
+    return RunState(
+        id=row["id"],
+        automation_id=row["automation_id"],
+        automation_name=row["automation_name"],
+        version=row["version"],
+        trigger_id=row["trigger_id"],
+        trigger_event_id=row["trigger_event_id"],
+        trigger_payload=_decode(row["trigger_payload"]),
+        trigger_time=row["trigger_time"],
+        message_id=row["message_id"],
+        hop=row["hop"],
+        actor=_actor(row["actor"]),
+        context_key=row["context_key"],
+        started_at=row["started_at"],
+        epoch=row["epoch"],
+        event_seq=row["event_seq"] or 0,
+        document=row["document"],
+        has_frames=row["has_frames"],
+    )

@@ -1,0 +1,2 @@
+-- How many runs wait for a place; counted up to $1.
+select count(*) as ready from (select from runs where status = 'pending' limit $1) as first_ones;

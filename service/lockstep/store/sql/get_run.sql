@@ -1,0 +1,2 @@
+-- $1 id
+select * from runs where id = $1;

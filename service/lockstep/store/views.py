@@ -1,0 +1,96 @@
+"""Runs as the control API shows them."""
+
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import UNSET
+
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep_schemas.api import Artifact, Run, RunsList, Step
+from lockstep_schemas.events import Actor
+
+_decode = msgspec.json.Decoder().decode
+_actor = msgspec.json.Decoder(Actor).decode
+
+
+class RunViews:
+    """Reads runs for people."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, int | None]:
+        """A page, newest first: its runs, how many match in all, and the position of the last."""
+        key = wanted.context_key
+        where = (
+            wanted.automation_id,
+            wanted.status,
+            key is UNSET,
+            None if key is UNSET else key,
+            wanted.since,
+        )
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                QUERIES["list_runs"], *where, before, wanted.limit, wanted.offset
+            )
+            total = await connection.fetchval(QUERIES["count_runs"], *where)
+        return [_run(row) for row in rows], total, rows[-1]["position"] if rows else None
+
+    async def run(self, run_id: UUID) -> Run | None:
+        """One run."""
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(QUERIES["get_run"], run_id)
+        return _run(row) if row else None
+
+    async def steps(self, run_id: UUID) -> list[Step]:
+        """Its steps, in the order in which they began."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["list_steps"], run_id)
+        return [
+            Step(
+                **{**dict(row), "result": None if row["result"] is None else _decode(row["result"])}
+            )
+            for row in rows
+        ]
+
+    async def artifacts(self, run_id: UUID) -> list[Artifact]:
+        """What it produced."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["list_artifacts"], run_id)
+        return [
+            Artifact(
+                id=str(row["id"]),
+                run_id=str(row["run_id"]),
+                action_id=row["action_id"],
+                artifact_type=row["artifact_type"],
+                data=_decode(row["data"]),
+                context_key=row["context_key"],
+                closed_at=row["closed_at"],
+                created_at=row["created_at"],
+            )
+            for row in rows
+        ]
+
+
+def _run(row: asyncpg.Record) -> Run:
+    parent = row["parent_run_id"]
+    return Run(
+        id=str(row["id"]),
+        automation_id=row["automation_id"],
+        automation_name=row["automation_name"],
+        version=row["version"],
+        trigger_id=row["trigger_id"],
+        trigger_event_id=row["trigger_event_id"],
+        trigger_payload=_decode(row["trigger_payload"]),
+        actor=_actor(row["actor"]),
+        context_key=row["context_key"],
+        status=row["status"],
+        error_message=row["error_message"],
+        reason=row["reason"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        parent_run_id=None if parent is None else str(parent),
+        waiting_for=None,
+    )

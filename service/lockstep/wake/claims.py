@@ -1,0 +1,121 @@
+"""Who takes runs that have no owner, or one that is gone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from lockstep.model.errors import Unavailable
+from lockstep.model.runs import RunState
+from lockstep.ports import Clock
+
+TICK_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class Runs(Protocol):
+    """The runs in the store."""
+
+    async def claim_ready(self, limit: int, now: datetime) -> Sequence[RunState]:
+        """Take ready runs, in the order of the stream."""
+        ...
+
+    async def adopt(self, limit: int, stale_seconds: float) -> Sequence[RunState]:
+        """Take the runs of workers that are gone."""
+        ...
+
+    async def count_ready(self, limit: int) -> int:
+        """Count ready runs, up to `limit`."""
+        ...
+
+
+class Places(Protocol):
+    """The walks of this worker."""
+
+    wanted: asyncio.Event
+
+    @property
+    def free(self) -> int:
+        """Free places."""
+        ...
+
+    def reserve(self, wanted: int) -> int:
+        """Hold free places; give how many."""
+        ...
+
+    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
+        """Walk runs on reserved places."""
+        ...
+
+    def none_ready(self) -> None:
+        """No run is ready now."""
+        ...
+
+
+class Heart(Protocol):
+    """The heartbeat of this worker."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it has beaten without a miss for as long as makes others stale."""
+        ...
+
+
+class Claims:
+    """Claims ready runs when a place is free, and adopts those of workers that are gone."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        places: Places,
+        heart: Heart,
+        clock: Clock,
+        take_over: Callable[[Sequence[str]], Awaitable[None]],
+        stale_seconds: float,
+    ) -> None:
+        self._runs, self._places, self._heart, self._clock = runs, places, heart, clock
+        self._take_over, self._stale_seconds = take_over, stale_seconds
+
+    async def run(self) -> None:
+        """Claim until cancelled: at once when a place is wanted, else once a second."""
+        while True:
+            try:
+                await self.tick()
+            except Unavailable as error:
+                log.warning("heartbeat.missed", error=str(error))
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._places.wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def tick(self) -> None:
+        """Take what there is, as far as there are places."""
+        self._places.wanted.clear()
+        if self._heart.is_steady:
+            # After an outage of the store all heartbeats are stale for a moment; a worker that
+            # was cut off too must not take that for the death of the others.
+            adopted = await self._take(lambda n: self._runs.adopt(n, self._stale_seconds))
+            if adopted:
+                log.info("runs.adopted", runs=adopted)
+        places = self._places.free
+        taken = await self._take(lambda n: self._runs.claim_ready(n, self._clock.now()))
+        if taken < places:
+            self._places.none_ready()
+
+    async def _take(self, claim: Callable[[int], Awaitable[Sequence[RunState]]]) -> int:
+        places = self._places.reserve(self._places.free)
+        if not places:
+            return 0
+        runs: Sequence[RunState] = ()
+        try:
+            runs = await claim(places)
+            if runs:
+                # What the last owner has committed and not sent goes first: the order holds.
+                await self._take_over([str(run.id) for run in runs])
+        finally:
+            self._places.offer(runs, places)
+        return len(runs)

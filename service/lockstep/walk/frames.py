@@ -1,0 +1,120 @@
+"""The live positions of a run: what it takes to go on, bounded by the definition.
+
+Frames are changed in place while the run is walked, and encoded at each checkpoint. A list has its
+index, a choose its branch, a loop its iteration and scope, a parallel the state of each branch, a
+leaf its attempt. When a container ends, its frames go.
+"""
+
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from lockstep.model.errors import EngineError
+from lockstep_schemas.base import Json, JsonObject
+
+FORMAT: Final = 1
+BranchEnd: TypeAlias = Literal["ok", "stopped", "failed"]
+
+
+class FramesUnreadable(EngineError):
+    """The stored frames of a run are not of this engine's format, or damaged."""
+
+    code = "run.frames_unreadable"
+
+
+class Names(msgspec.Struct, omit_defaults=True):
+    """What a scope holds of its own: variables, and artifacts by action id and local type name."""
+
+    variables: dict[str, Json] = msgspec.field(name="v", default_factory=dict)
+    artifacts: dict[str, JsonObject] = msgspec.field(name="a", default_factory=dict)
+
+
+class ListFrame(msgspec.Struct, omit_defaults=True):
+    """A list of actions: the index of the one that is performed, and its frame."""
+
+    index: int = msgspec.field(name="i", default=0)
+    inner: "Frame | None" = msgspec.field(name="in", default=None)
+
+
+class Visit(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every frame has: the seq of its step row, and when the visit began."""
+
+    seq: int = msgspec.field(name="n")
+    began_at: datetime = msgspec.field(name="at")
+
+
+class LeafFrame(Visit, tag_field="k", tag="leaf", kw_only=True, omit_defaults=True):
+    """A leaf; a provider action has its attempt and what it is called with."""
+
+    attempt: int = 0
+    config: JsonObject | None = None
+    consumed: dict[str, Json] | None = None
+
+
+class ListedFrame(Visit, tag_field="k", tag="list", kw_only=True, omit_defaults=True):
+    """A sequence, or a choose; `branch` is the one that was taken, -1 is else."""
+
+    branch: int = 0
+    body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
+
+
+class RepeatFrame(Visit, tag_field="k", tag="repeat", kw_only=True, omit_defaults=True):
+    """A loop: the iteration, its scope, and its body; no body between two iterations."""
+
+    iteration: int = msgspec.field(name="repeat", default=0)
+    names: Names = msgspec.field(name="scope", default_factory=Names)
+    body: ListFrame | None = msgspec.field(name="in", default=None)
+
+
+class BranchFrame(msgspec.Struct, omit_defaults=True):
+    """A branch of a parallel: done with what outcome, or live; and what it changed."""
+
+    done: BranchEnd | None = None
+    reason: str | None = None
+    changes: Names = msgspec.field(name="scope", default_factory=Names)
+    body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
+
+
+class ParallelFrame(Visit, tag_field="k", tag="parallel", kw_only=True, omit_defaults=True):
+    """All branches of a parallel, by position."""
+
+    branches: list[BranchFrame]
+
+
+Frame: TypeAlias = LeafFrame | ListedFrame | RepeatFrame | ParallelFrame
+
+
+class RootFrame(msgspec.Struct, kw_only=True):
+    """The whole document."""
+
+    format: int = msgspec.field(name="f", default=FORMAT)
+    last_seq: int = msgspec.field(name="n", default=0)
+    names: Names = msgspec.field(name="scope", default_factory=Names)
+    body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(RootFrame)
+
+
+def encode(root: RootFrame) -> bytes:
+    """Give the document as it is stored."""
+    return _encoder.encode(root)
+
+
+def decode(document: bytes) -> RootFrame:
+    """Read a stored document.
+
+    Raises:
+        FramesUnreadable: It is damaged, or of a format that this version does not know.
+    """
+    try:
+        root = _decoder.decode(document)
+    except msgspec.DecodeError as error:
+        raise FramesUnreadable(f"the saved state of the run cannot be read: {error}") from error
+    if root.format != FORMAT:
+        raise FramesUnreadable(
+            f"the saved state of the run has format {root.format}, this engine knows {FORMAT}"
+        )
+    return root

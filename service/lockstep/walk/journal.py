@@ -1,0 +1,94 @@
+"""What a walk has done and not yet stored: step rows, run events, artifacts.
+
+A walk notes here, without waiting, and `Walk.checkpoint` stores all of it in one commit.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from lockstep.model.run_events import run_event
+from lockstep.model.runs import ArtifactRow, Checkpoint, EventRow, RunState, StepRow
+from lockstep.ports import Clock
+from lockstep_schemas.base import Json
+from lockstep_schemas.run_events import RunStatus, What
+
+FULL: Final = 500  # rows after which a walk stores what it has, effect or not
+
+
+def storable(text: str) -> str:
+    """Replace what a text column of PostgreSQL cannot hold."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+class Journal:
+    """The notes of one walk since its last checkpoint."""
+
+    def __init__(self, run: RunState, clock: Clock, prefix: str, *, step_events: bool) -> None:
+        self.run, self.clock, self.prefix, self.step_events = run, clock, prefix, step_events
+        self.steps: dict[int, StepRow] = {}
+        self.events: list[EventRow] = []
+        self.artifacts: list[ArtifactRow] = []
+        self.event_seq = run.event_seq
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it should be stored now, to keep memory bounded."""
+        return len(self.steps) + len(self.events) >= FULL
+
+    def step(self, row: StepRow) -> None:
+        """Note a step row, new or changed."""
+        self.steps[row.seq] = row
+
+    def event(
+        self,
+        what: What,
+        status: RunStatus,
+        at: datetime,
+        *,
+        row: StepRow | None = None,
+        error: str | None = None,
+        reason: str | None = None,
+        duration_ms: int | None = None,
+    ) -> None:
+        """Note a run event; the seq is given here, so it has no gap."""
+        self.event_seq += 1
+        self.events.append(
+            run_event(
+                self.prefix,
+                self.run,
+                self.event_seq,
+                what,
+                status,
+                at,
+                row=row,
+                error=error,
+                reason=reason,
+                duration_ms=duration_ms,
+            )
+        )
+
+    def warn(self, row: StepRow, message: str) -> None:
+        """Note a warning on a step, and tell ops."""
+        kept: Json = row.result if isinstance(row.result, dict) else {}
+        row.result = {**kept, "warnings": [*kept.get("warnings", []), message]}
+        self.step(row)
+        self.event("warning", "running", self.clock.now(), row=row, reason=message)
+
+    def take(
+        self, document: bytes, status: RunStatus, reason: str | None, error: str | None
+    ) -> Checkpoint:
+        """Hand over all notes, to be stored with the frames; the journal is empty then."""
+        self.run.event_seq = self.event_seq
+        checkpoint = Checkpoint(
+            run=self.run,
+            at=self.clock.now(),
+            document=document,
+            status=status,
+            reason=storable(reason) if reason is not None else None,
+            error=storable(error) if error is not None else None,
+            steps=list(self.steps.values()),
+            events=self.events,
+            artifacts=self.artifacts,
+        )
+        self.steps, self.events, self.artifacts = {}, [], []
+        return checkpoint

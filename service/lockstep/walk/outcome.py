@@ -1,0 +1,47 @@
+"""What becomes of an action, and of a list of them."""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Ok(msgspec.Struct, frozen=True):
+    """It did what it should."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """It was passed over."""
+
+    reason: str
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """It did not; its list ends unless it says `continue_on_error`."""
+
+    reason: str
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The list ends with it, and all lists around it as far as nothing tolerates it.
+
+    `gate`: a false guard. It ends a parallel branch without ending the run.
+    """
+
+    reason: str | None
+    error: bool = False
+    gate: bool = False
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """A list has come to its end."""
+
+
+Outcome: TypeAlias = Ok | Skipped | Failed | Stopped
+ListEnd: TypeAlias = Completed | Stopped
+
+
+def of_list(end: ListEnd) -> Outcome:
+    """Turn the end of its list into the outcome of a container."""
+    if isinstance(end, Completed):
+        return Ok()
+    return Failed(end.reason or "stopped") if end.error else end

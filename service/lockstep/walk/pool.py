@@ -1,0 +1,141 @@
+"""The walks of a worker: a bounded number of tasks, each walking one run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.program import Program
+from lockstep.model.runs import OwnerLost, RunState
+from lockstep.walk.frames import RootFrame
+from lockstep.walk.walk import Parts, Walk
+from lockstep.walk.walker import walk_run
+
+RETRY_SECONDS: Final = 1.0
+NOTHING: Final = Program(
+    triggers=(),
+    conditions=(),
+    actions=(),
+    mode="parallel",
+    max_runs=1,
+    max_duration_seconds=None,
+    by_context_key=False,
+)
+
+log = structlog.get_logger()
+
+Programs = Callable[[str, int], Awaitable[Program]]
+
+
+class Walkers:
+    """Places for walks, and the walks that are on them."""
+
+    def __init__(self, parts: Parts, programs: Programs, limit: int) -> None:
+        self._parts, self._programs = parts, programs
+        self._free = limit
+        self._walks: dict[UUID, Walk] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._started = asyncio.Event()
+        self._giving_up = False
+        self._ready = False
+        self.wanted = asyncio.Event()  # set when a place is free and runs may be ready for it
+
+    @property
+    def free(self) -> int:
+        """Places that are neither taken nor reserved; none once the worker gives up."""
+        return 0 if self._giving_up else self._free
+
+    def reserve(self, wanted: int) -> int:
+        """Hold up to `wanted` free places; give how many."""
+        places = min(wanted, self.free)
+        self._free -= places
+        return places
+
+    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
+        """Walk these, on places that were reserved; give back the places that are left."""
+        self._free += reserved - len(runs)
+        for run in runs:
+            if self._group is None:
+                raise RuntimeError("walks are offered to a pool that does not run")
+            self._tasks[run.id] = self._group.create_task(self._walk(run))
+
+    def expect_ready(self) -> None:
+        """Say that there are ready runs without an owner: they are claimed when a place is free."""
+        self._ready = True
+        if self.free:
+            self.wanted.set()
+
+    def none_ready(self) -> None:
+        """Say that a claim found fewer ready runs than there were places."""
+        self._ready = False
+
+    async def run(self) -> None:
+        """Hold the walks until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._started.set()
+            await asyncio.get_running_loop().create_future()
+
+    async def started(self) -> None:
+        """Return when runs can be offered."""
+        await self._started.wait()
+
+    async def give_up(self, grace_seconds: float) -> int:
+        """Let every walk stop between two actions and release its run; give how many did not."""
+        self._giving_up = True
+        for walk in self._walks.values():
+            walk.giving_up = True
+        tasks = list(self._tasks.values())
+        if not tasks:
+            return 0
+        _, left = await asyncio.wait(tasks, timeout=grace_seconds)
+        for task in left:
+            task.cancel()
+        return len(left)
+
+    async def _walk(self, run: RunState) -> None:
+        walk = Walk.make(run, NOTHING, self._parts, RootFrame())
+        try:
+            walk = await self._open(run)
+            walk.giving_up = self._giving_up
+            self._walks[run.id] = walk
+            await walk_run(walk)
+        except EngineError as error:
+            await _fail(walk, str(error))
+        except Exception as error:
+            log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
+            await _fail(walk, f"{type(error).__name__}: {error}")
+        finally:
+            self._walks.pop(run.id, None)
+            self._tasks.pop(run.id, None)
+            self._free += 1
+            if self._ready and self.free:
+                self.wanted.set()
+
+    async def _open(self, run: RunState) -> Walk:
+        """Take up a run; wait where the store is away."""
+        if not run.has_frames:
+            raise EngineError("the saved state of the run is gone; start it again if it should run")
+        while True:
+            try:
+                program = await self._programs(run.automation_id, run.version)
+                return await Walk.open(run, program, self._parts)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _fail(walk: Walk, text: str) -> None:
+    """End a run whose walk ended in an exception: nothing may stay stuck."""
+    try:
+        walk.root = RootFrame(last_seq=walk.root.last_seq)
+        now = walk.parts.clock.now()
+        walk.journal.steps.clear()
+        walk.journal.artifacts.clear()
+        walk.journal.event("failed", "failed", now, error=text)
+        await walk.end("failed", None, text)
+    except OwnerLost as error:
+        walk.log.info("run.lost", epoch=error.epoch)

@@ -1,0 +1,150 @@
+"""One visit of an action: where it is, what it sees, and its step row."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar, cast
+
+from lockstep.model.program import Node, Provide
+from lockstep.model.runs import StepRow
+from lockstep.walk.frames import Frame, ListFrame
+from lockstep.walk.journal import storable
+from lockstep.walk.outcome import Failed, ListEnd, Ok, Outcome, Skipped, Stopped
+from lockstep.walk.scope import Scope
+from lockstep.walk.walk import Walk
+from lockstep_schemas.base import Json
+from lockstep_schemas.run_events import StepStatus
+
+F = TypeVar("F", bound=Frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A list in the tree of actions: the path before the index, its scope, its loop."""
+
+    path: str
+    scope: Scope
+    repeat: Mapping[str, object] | None = None
+
+
+WalkList = Callable[[Walk, Sequence[Node], ListFrame, Place], Awaitable[ListEnd]]
+
+
+class Step:
+    """A visit of `node`; made again when a run is resumed, with the same seq and beginning."""
+
+    __slots__ = ("frame", "holder", "node", "path", "place", "row", "walk", "walk_list")
+
+    def __init__(
+        self, walk: Walk, node: Node, holder: ListFrame, place: Place, walk_list: WalkList
+    ) -> None:
+        self.walk, self.node, self.holder, self.place = walk, node, holder, place
+        self.path = f"{place.path}[{holder.index}]"
+        self.walk_list = walk_list
+        self.frame = holder.inner
+        self.row = self._row()
+
+    @property
+    def now(self) -> datetime:
+        """The time, by the clock that all engines share."""
+        return self.walk.parts.clock.now()
+
+    def open(self, new: Callable[[int, datetime], F]) -> F:
+        """Give the frame of this visit, made by `new` from seq and beginning if it is the first."""
+        if self.frame is None:
+            self.frame = self.holder.inner = new(self.row.seq, self.row.started_at)
+        return cast("F", self.frame)
+
+    def context(self, **more: object) -> dict[str, object]:
+        """Give the root of all names that an expression sees here."""
+        scope = self.place.scope
+        context = {
+            **self.walk.base,
+            "variables": scope.variables(),
+            "artifacts": scope.artifacts(),
+            **more,
+        }
+        if self.place.repeat is not None and "repeat" not in more:
+            context["repeat"] = self.place.repeat
+        return context
+
+    async def inside(
+        self,
+        nodes: Sequence[Node],
+        frame: ListFrame,
+        path: str,
+        scope: Scope | None = None,
+        repeat: Mapping[str, object] | None = None,
+    ) -> ListEnd:
+        """Walk a list inside this action; `path` is what follows this step's own."""
+        place = Place(
+            self.path + path,
+            self.place.scope if scope is None else scope,
+            self.place.repeat if repeat is None else repeat,
+        )
+        return await self.walk_list(self.walk, nodes, frame, place)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write the outcome into the row and tell ops."""
+        match outcome:
+            case Ok():
+                self._close("success", None)
+            case Skipped(reason):
+                self._close("skipped", reason)
+            case Failed(reason):
+                self._close("failed", reason)
+            case Stopped(reason, error=True):
+                self._close("failed", reason)
+            case Stopped(reason, gate=True) if self.node.kind == "condition":
+                self._close("skipped", reason)
+            case Stopped():
+                self._close("success", None)
+
+    def warn(self, message: str) -> None:
+        """Note a warning on the step row and as a run event."""
+        self.walk.journal.warn(self.row, message)
+
+    def keep_items(self, items: list[Json]) -> None:
+        """Store the list of a for_each once, in the step row."""
+        self.row.items = items
+        self.walk.items[self.row.seq] = items
+        self.walk.journal.step(self.row)
+
+    def _close(self, status: StepStatus, error: str | None) -> None:
+        row, journal = self.row, self.walk.journal
+        row.status, row.finished_at = status, self.now
+        row.error = storable(error) if error is not None else None
+        journal.step(row)
+        self.walk.items.pop(row.seq, None)
+        if journal.step_events:
+            what = {"success": "step_succeeded", "failed": "step_failed"}.get(status)
+            duration = row.finished_at - row.started_at
+            journal.event(
+                "step_skipped" if what is None else what,  # type: ignore[arg-type] # of What, by the table above
+                "running",
+                row.finished_at,
+                row=row,
+                error=row.error if status == "failed" else None,
+                reason=row.error if status == "skipped" else None,
+                duration_ms=max(0, round(duration.total_seconds() * 1000)),
+            )
+
+    def _row(self) -> StepRow:
+        frame, node, walk = self.frame, self.node, self.walk
+        row = StepRow(
+            seq=frame.seq if frame else walk.next_seq(),
+            path=self.path,
+            action_id=node.id,
+            kind=node.kind,
+            provider_action_id=node.action if isinstance(node, Provide) else None,
+            status="running",
+            attempts=1,
+            error=None,
+            result=None,
+            items=None,
+            started_at=frame.began_at if frame else self.now,
+            finished_at=None,
+        )
+        if frame is None:
+            walk.journal.step(row)
+        return row

@@ -1,0 +1,93 @@
+"""The walk: all control flow of the language in one place, none in the kinds.
+
+A run is walked from its root along its frames; resuming is the same walk, which finds frames where
+a first visit finds none.
+"""
+
+from collections.abc import Sequence
+
+from lockstep.model.errors import DataRefused
+from lockstep.model.program import Node
+from lockstep.model.runs import OwnerLost
+from lockstep.walk import table
+from lockstep.walk.frames import ListFrame
+from lockstep.walk.outcome import Completed, Failed, ListEnd, Ok, Outcome, Skipped, Stopped
+from lockstep.walk.scope import Scope
+from lockstep.walk.step import Place, Step
+from lockstep.walk.walk import GivenUp, Walk
+
+
+async def walk_run(walk: Walk) -> None:
+    """Walk a run to its end, or until the engine shuts down, or until it has another owner."""
+    root = walk.root
+    place = Place("actions", Scope(root.names, None, "run"))
+    try:
+        try:
+            end = await walk_list(walk, walk.program.actions, root.body, place)
+        except GivenUp:
+            await walk.end("pending", None, None)
+            return
+        except DataRefused as error:
+            end = Stopped(str(error), error=True)
+            _drop_unstorable(walk)
+        await _end(walk, end)
+    except OwnerLost as error:
+        walk.log.info("run.lost", epoch=error.epoch)
+
+
+async def walk_list(walk: Walk, nodes: Sequence[Node], frame: ListFrame, place: Place) -> ListEnd:
+    """Walk a list from where its frame stands: to its end, or to a stop."""
+    while frame.index < len(nodes):
+        if walk.giving_up:
+            raise GivenUp
+        await walk.breathe()
+        node = nodes[frame.index]
+        outcome = await _visit(walk, node, frame, place)
+        # No await between the row that is finished and the frame that moves on: a checkpoint sees
+        # both or none.
+        frame.index, frame.inner = frame.index + 1, None
+        match outcome:
+            case Ok() | Skipped():
+                continue
+            case Failed() if node.continue_on_error:
+                continue
+            case Failed(reason):
+                return Stopped(reason, error=True)
+            case Stopped():
+                return outcome
+    return Completed()
+
+
+async def _visit(walk: Walk, node: Node, frame: ListFrame, place: Place) -> Outcome:
+    step = Step(walk, node, frame, place, walk_list)
+    outcome: Outcome
+    if node.enabled:
+        try:
+            outcome = await table.perform(node, step)
+        except (OwnerLost, GivenUp, DataRefused):
+            raise
+        except Exception as error:
+            walk.log.exception("step.failed", path=step.path)
+            outcome = Failed(f"{type(error).__name__}: {error}")
+    else:
+        outcome = Skipped("disabled")
+    step.finish(outcome)
+    return outcome
+
+
+async def _end(walk: Walk, end: ListEnd) -> None:
+    now = walk.parts.clock.now()
+    duration_ms = max(0, round((now - walk.run.started_at).total_seconds() * 1000))
+    reason = end.reason if isinstance(end, Stopped) else None
+    if isinstance(end, Stopped) and end.error:
+        walk.journal.event("failed", "failed", now, error=reason, duration_ms=duration_ms)
+        await walk.end("failed", None, reason or "stopped")
+    else:
+        walk.journal.event("succeeded", "success", now, reason=reason, duration_ms=duration_ms)
+        await walk.end("success", reason, None)
+
+
+def _drop_unstorable(walk: Walk) -> None:
+    """Forget the notes that the store refused; the seq of the events goes on without a gap."""
+    walk.journal.steps.clear()
+    walk.journal.artifacts.clear()

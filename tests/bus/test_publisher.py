@@ -1,0 +1,144 @@
+"""A message is stored once, or the caller knows why not."""
+
+# ruff: noqa: D103 - the name of a test is its promise
+
+import asyncio
+
+import pytest
+
+from bus.helpers import Connecting
+from lockstep.bus import topology
+from lockstep.bus.connection import Connection
+from lockstep.bus.errors import BadMessage, MessageTooLarge, Refused, RefusedForNow
+from lockstep.bus.publisher import Publisher
+from lockstep.bus.requests import NoResponders
+from lockstep.model.errors import Unavailable
+
+
+async def test_the_same_id_is_stored_once(connection: Connection) -> None:
+    publisher = Publisher(connection)
+    subject = connection.names.run("a", "started")
+    assert await publisher.publish(subject, b"1", {"Nats-Msg-Id": "run:1"})
+    assert not await publisher.publish(subject, b"1", {"Nats-Msg-Id": "run:1"})
+
+
+async def test_many_at_once_are_all_stored_and_nothing_is_left_waiting(
+    connection: Connection,
+) -> None:
+    publisher = Publisher(connection)
+    subject = connection.names.run("a", "started")
+    new = await asyncio.gather(
+        *(publisher.publish(subject, b"", {"Nats-Msg-Id": f"{i % 500}"}) for i in range(1000))
+    )
+    assert sum(new) == 500
+    assert len(connection.requests) == 0
+
+
+@pytest.mark.parametrize("over", ["body", "headers", "both"])
+async def test_what_is_too_large_is_refused_and_the_connection_stands(
+    connection: Connection, over: str
+) -> None:
+    publisher = Publisher(connection)
+    subject = connection.names.run("a", "started")
+    body = b"x" * {"body": connection.max_payload + 1, "headers": 1, "both": 1_048_570}[over]
+    value = "x" * {"body": 1, "headers": 70_000, "both": 20}[over]
+    with pytest.raises(MessageTooLarge):
+        await publisher.publish(subject, body, {"A": value})
+    assert connection.connected
+    assert await publisher.publish(subject, b"", {})
+
+
+async def test_the_largest_message_is_stored(connection: Connection) -> None:
+    head = {"A": "é" * 100}
+    size = len(f"NATS/1.0\r\nA: {head['A']}\r\n\r\n".encode())
+    subject = connection.names.run("a", "started")
+    body = b"x" * (connection.max_payload - size)
+    assert await Publisher(connection).publish(subject, body, head)
+    with pytest.raises(MessageTooLarge):
+        await Publisher(connection).publish(subject, body + b"x", head)
+
+
+async def test_an_event_that_leaves_no_room_for_a_dead_letter_is_refused(
+    connection: Connection,
+) -> None:
+    subject = connection.names.trigger("a")
+    with pytest.raises(MessageTooLarge, match="message size exceeds maximum allowed"):
+        await Publisher(connection).publish(subject, b"x" * (connection.max_payload - 8000), {})
+
+
+@pytest.mark.parametrize(
+    ("subject", "head"),
+    [
+        ("a..b", {}),
+        ("a.", {}),
+        ("a b", {}),
+        ("", {}),
+        ("a." + "x" * 600, {}),
+        ("a", {"A": "1\r\nB: 2"}),
+        ("a", {"A B": "1"}),
+        ("a", {"": "1"}),
+        ("a", {"A": "\ud800"}),
+    ],
+)
+async def test_what_no_server_would_take_is_not_sent(
+    connection: Connection, subject: str, head: dict[str, str]
+) -> None:
+    with pytest.raises(BadMessage):
+        await Publisher(connection).publish(subject, b"", head)
+    assert connection.connected
+
+
+async def test_a_subject_that_no_stream_takes_is_named(connecting: Connecting) -> None:
+    connection = await connecting()
+    with pytest.raises(NoResponders, match=r"run\.a\.started: no stream on NATS at nats://127"):
+        await Publisher(connection).publish(connection.names.run("a", "started"), b"", {})
+
+
+async def test_a_full_stream_is_a_passing_fault(connecting: Connecting) -> None:
+    connection = await connecting(triggers_max_bytes=4096)
+    await topology.apply(connection)
+    publisher = Publisher(connection)
+    assert await publisher.publish(connection.names.trigger("a"), b"x" * 3000, {})
+    with pytest.raises(RefusedForNow, match="maximum bytes exceeded") as caught:
+        await publisher.publish(connection.names.trigger("a"), b"x" * 3000, {})
+    assert caught.value.err_code == 10077
+
+
+async def test_what_the_stream_will_never_take_is_no_passing_fault(
+    connection: Connection,
+) -> None:
+    publisher = Publisher(connection)
+    with pytest.raises(Refused, match="per-message TTL is disabled"):
+        await publisher.publish(connection.names.trigger("a"), b"", {"Nats-TTL": "5"})
+
+
+async def test_an_answer_that_does_not_come_ends_at_the_limit(connecting: Connecting) -> None:
+    connection = await connecting(publish_timeout_seconds=0.2)
+    subject = connection.names.run("a", "started")
+    await connection.listen(subject, lambda *_: None)  # somebody listens, nobody answers
+    with pytest.raises(Unavailable, match=r"gave no answer within 0\.2 s"):
+        await Publisher(connection).publish(subject, b"", {})
+    assert len(connection.requests) == 0
+
+
+async def test_an_answer_that_is_no_acknowledgement_is_none(connecting: Connecting) -> None:
+    connection = await connecting()
+    subject = connection.names.run("a", "started")
+    await connection.listen(
+        subject, lambda _subject, reply, _head, _body: connection.post(reply.decode(), b"{}")
+    )
+    with pytest.raises(Unavailable, match="answered by no stream"):
+        await Publisher(connection).publish(subject, b"", {})
+
+
+async def test_a_cancelled_publish_leaves_nothing_behind(connecting: Connecting) -> None:
+    connection = await connecting()
+    subject = connection.names.run("a", "started")
+    await connection.listen(subject, lambda *_: None)
+    publishing = asyncio.create_task(Publisher(connection).publish(subject, b"", {}))
+    await asyncio.sleep(0)
+    assert len(connection.requests) == 1
+    publishing.cancel()
+    await asyncio.wait({publishing})
+    assert publishing.cancelled()
+    assert len(connection.requests) == 0

@@ -1,0 +1,207 @@
+"""A room with a whole engine in it: publish events, wait for runs to end, look at what they did."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import asyncpg
+import msgspec
+from lockstep import bus
+from lockstep.app import Engine, prepare_bus, open_store
+from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
+from lockstep.config import EngineSettings, PostgresSettings, Settings
+from lockstep_schemas import api
+from lockstep_schemas.events import HEADER_CONTEXT_KEY
+from lockstep_schemas.run_events import RunEvent
+
+LIMIT_SECONDS = 20.0
+FINAL = {"succeeded", "failed", "cancelled", "skipped"}
+_ids = count(1)
+
+Json = dict[str, Any]
+
+
+def settings_of(nats_url: str, dsn: str, prefix: str, **engine: object) -> Settings:
+    """Settings of a test engine: quick to notice a dead worker, stub actions, open catalog."""
+    wanted: Json = {"catalog": "open", "stub_actions": True, **engine}
+    return Settings(
+        nats=bus.BusSettings(servers=[nats_url], prefix=prefix, storage="memory"),
+        postgres=PostgresSettings(dsn=dsn),
+        engine=EngineSettings(**wanted),
+    )
+
+
+@dataclass
+class Room:
+    """One engine, a client of its API, and what the bus said of its runs."""
+
+    settings: Settings
+    engine: Engine
+    connection: bus.Connection
+    recorder: Recorder
+    events: dict[str, list[RunEvent]] = field(default_factory=dict)  # by automation id
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def call(self, endpoint: str, **request: object) -> Json:
+        """Call the API; a refusal fails the test."""
+        reply = await self.ask(endpoint, **request)
+        assert not reply.error_code, reply.body.decode()
+        return msgspec.json.decode(reply.body)  # type: ignore[no-any-return] # of JSON
+
+    async def ask(self, endpoint: str, **request: object) -> bus.Reply:
+        """Call the API; give the reply as it is."""
+        client = bus.Client(self.connection)
+        return await client.request(endpoint, json.dumps(request).encode(), LIMIT_SECONDS)
+
+    async def automation(
+        self, actions: Sequence[object], event: str | None = None, **fields: object
+    ) -> "Stored":
+        """Store an automation on an event of its own."""
+        number = next(_ids)
+        event = event or f"e.n{number}"
+        fields.setdefault("mode", "parallel")
+        fields.setdefault("max_runs", 1000)
+        definition = {
+            "name": f"n{number}",
+            "triggers": [{"event": event}],
+            "actions": actions,
+            **fields,
+        }
+        stored = await self.call("automations.create", name=f"n{number}", definition=definition)
+        return Stored(self, stored["id"], event)
+
+    async def publish(
+        self, event: str, payload: object, *, key: str | None = None, **headers: str
+    ) -> None:
+        """Publish an event; the context key is always told."""
+        head = {HEADER_CONTEXT_KEY: key or "", **headers}
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        subject = self.connection.names.trigger(event)
+        await bus.Publisher(self.connection).publish(subject, body, head)
+
+    async def follow(self, feed: bus.Feed) -> None:
+        """Note every run event."""
+        async for note in feed:
+            event = msgspec.json.decode(note.body, type=RunEvent)
+            async with self._changed:
+                self.events.setdefault(event.data.automation_id, []).append(event)
+                self._changed.notify_all()
+
+    async def ended(self, automation_id: str, runs: int) -> list[str]:
+        """Wait until so many runs have told their end; give their ids in that order."""
+
+        def finals() -> list[str]:
+            return [
+                e.data.run_id
+                for e in self.events.get(automation_id, [])
+                if e.type.rpartition(".")[2] in FINAL
+            ]
+
+        async with asyncio.timeout(LIMIT_SECONDS), self._changed:
+            await self._changed.wait_for(lambda: len(finals()) >= runs)
+        return finals()
+
+    async def heard(self, automation_id: str, what: str) -> RunEvent:
+        """Wait for an event of this kind."""
+
+        def found() -> list[RunEvent]:
+            events = self.events.get(automation_id, [])
+            return [e for e in events if e.type == f"lockstep.run.{what}"]
+
+        async with asyncio.timeout(LIMIT_SECONDS), self._changed:
+            await self._changed.wait_for(found)
+        return found()[0]
+
+
+@dataclass
+class Seen:
+    """A run that has ended, as the API shows it."""
+
+    detail: api.RunDetail
+    recorded: list[str]
+    events: list[RunEvent]
+
+    @property
+    def status(self) -> str:
+        """Its final status."""
+        return self.detail.run.status
+
+    @property
+    def error(self) -> str:
+        """Why it failed, or nothing."""
+        return self.detail.run.error_message or ""
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Status by path."""
+        return {step.action_path: step.status for step in self.detail.steps}
+
+    def step(self, path: str) -> api.Step:
+        """The one step at a path."""
+        (found,) = [step for step in self.detail.steps if step.action_path == path]
+        return found
+
+
+@dataclass
+class Stored:
+    """A stored automation, to be started by its event."""
+
+    room: Room
+    id: str
+    event: str
+    ended: int = 0
+
+    async def run(self, payload: Mapping[str, object] | None = None, **how: Any) -> Seen:
+        """Publish its event, wait for the end of the run, and look at it."""
+        await self.room.publish(self.event, payload or {}, **how)
+        self.ended += 1
+        ids = await self.room.ended(self.id, self.ended)
+        return await self.seen(ids[-1])
+
+    async def seen(self, run_id: str) -> Seen:
+        """Look at a run."""
+        detail = msgspec.convert(await self.room.call("runs.get", id=run_id), api.RunDetail)
+        recorded = [r.value for r in self.room.recorder.records if r.run_id == run_id]
+        events = [e for e in self.room.events[self.id] if e.data.run_id == run_id]
+        return Seen(detail, recorded, events)
+
+
+@asynccontextmanager
+async def room(settings: Settings) -> AsyncIterator[Room]:
+    """Start an engine on a migrated database, and stop it in good order."""
+    database = await open_store(settings)
+    connection = await bus.connect(settings.nats)
+    try:
+        await prepare_bus(connection, settings)
+        catalog: MemoryCatalog = build_catalog(open=True, with_stubs=True)
+        recorder, services = Recorder(), ServiceBag()
+        services.add(Recorder, recorder)
+        engine = Engine(settings, database, connection, catalog, services)
+        ready = asyncio.Event()
+        opened = Room(settings, engine, connection, recorder)
+        subject = connection.names.run("*", "*")
+        async with bus.follow(connection, subject) as feed, asyncio.TaskGroup() as group:
+            following = group.create_task(opened.follow(feed))
+            running = group.create_task(engine.run(ready.set))
+            await ready.wait()
+            yield opened
+            engine.stop()
+            await running
+            following.cancel()
+    finally:
+        await connection.close()
+        await database.close()
+
+
+async def rows(dsn: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+    """Look into the tables."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return list(await connection.fetch(query, *arguments))
+    finally:
+        with suppress(OSError):
+            await connection.close()

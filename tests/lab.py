@@ -1,0 +1,157 @@
+"""A walk without a bus: a real store, the stub actions, and a worker that can be killed."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from lockstep import definition, launch, store, walk
+from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
+from lockstep.checkpoint import Committer
+from lockstep.model.ids import uuid7
+from lockstep.model.program import Program, TriggerRule
+from lockstep.model.runs import Admission, Automation, Checkpoint, Event, Hit, RunState
+from lockstep.ports import Checkpoints
+from lockstep.render import Renderer
+from lockstep_schemas.events import Actor
+
+Json = dict[str, Any]
+
+
+class Killed(BaseException):
+    """The process dies here: nothing in memory is left, no handler runs."""
+
+
+@dataclass
+class Letter:
+    """A message as intake leaves it behind."""
+
+    subject: str = "lockstep.trigger.e"
+    data: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    stream: str = "S"
+    sequence: int = 1
+    stored_at_ns: int = 0
+    deliveries: int = 1
+
+
+@dataclass
+class KilledAt:
+    """Checkpoints that die at the nth write: before it is committed, or right after."""
+
+    inner: Checkpoints
+    at: int
+    after: bool
+    writes: int = 0
+
+    async def store(self, checkpoint: Checkpoint) -> None:
+        """Count, store, and die where it is time."""
+        self.writes += 1
+        if self.writes > self.at or (self.writes == self.at and not self.after):
+            raise Killed
+        await self.inner.store(checkpoint)
+        if self.writes == self.at:
+            raise Killed
+
+
+@dataclass
+class Lab:
+    """A store with runs in it."""
+
+    database: store.Store
+    catalog: MemoryCatalog
+    recorder: Recorder
+    services: ServiceBag
+    clock: store.DatabaseClock = field(default_factory=store.DatabaseClock)
+    renderer: Renderer = field(default_factory=Renderer)
+    sequence: int = 0
+
+    def program(self, raw: Json) -> Program:
+        """Compile a definition."""
+        return definition.compile_program(definition.parse(raw), self.renderer)
+
+    def worker(self) -> store.RunStore:
+        """A worker that nobody has heard of: its runs can be adopted at once."""
+        return store.RunStore(self.database, uuid7())
+
+    async def launch(self, program: Program, payload: Json, key: str | None = None) -> RunState:
+        """Insert a run that a worker owns which is never seen again."""
+        self.sequence += 1
+        event = Event(
+            id="e",
+            payload=payload,
+            body=json.dumps(payload).encode(),
+            delivery=f"S:{self.sequence}:0",
+            message_id=None,
+            context_key=key,
+            actor=Actor(),
+            hop=0,
+            time=datetime.now(UTC),
+            sequence=self.sequence,
+            message=Letter(sequence=self.sequence),
+        )
+        trigger = TriggerRule(id="e", event="e", filter=None, config={})
+        automation = Automation(id="lab", name="lab", version=1, position=1, program=program)
+        batches = store.Batches(self.database, uuid7())
+        async with batches.transaction() as tx:
+            (birth,) = await launch.create(
+                [Admission(Hit(event, automation, trigger))], 1, self.clock.now(), tx
+            )
+        return launch.state(birth)
+
+    async def adopt(self, worker: store.RunStore, run_id: UUID) -> RunState:
+        """Take the run over, as recovery does."""
+        (run,) = [run for run in await worker.adopt(10, 4.0) if run.id == run_id]
+        return run
+
+    async def walk(self, run: RunState, program: Program, checkpoints: Checkpoints) -> None:
+        """Walk a run to its end, or until it is killed."""
+        parts = walk.Parts(
+            checkpoints=checkpoints,
+            history=self.worker(),
+            catalog=self.catalog,
+            services=self.services,
+            clock=self.clock,
+        )
+        await walk.walk_run(await walk.Walk.open(run, program, parts))
+
+    async def steps(self, run_id: UUID) -> dict[str, tuple[str, str | None]]:
+        """Status and error by path; a path that has two rows fails the test."""
+        rows = await self.rows(
+            "select action_path, status, error_message from run_steps where run_id = $1", run_id
+        )
+        found = {row["action_path"]: (row["status"], row["error_message"]) for row in rows}
+        assert len(found) == len(rows), "a path has two step rows"
+        return found
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Look into the tables."""
+        async with self.database.connection() as connection:
+            return list(await connection.fetch(query, *arguments))
+
+
+class Alone:
+    """Checkpoints without company: each is a commit of its own."""
+
+    def __init__(self, worker: store.RunStore) -> None:
+        self._committer = Committer(worker, lambda _: None)
+
+    async def store(self, checkpoint: Checkpoint) -> None:
+        """Commit one."""
+        await self._committer.store_alone(checkpoint)
+
+
+@asynccontextmanager
+async def lab(dsn: str) -> AsyncIterator[Lab]:
+    """Open a lab on a migrated database."""
+    database = await store.Store.connect(dsn, 4)
+    try:
+        recorder, services = Recorder(), ServiceBag()
+        services.add(Recorder, recorder)
+        yield Lab(database, build_catalog(open=True, with_stubs=True), recorder, services)
+    finally:
+        await database.close()

@@ -1,0 +1,146 @@
+"""The rules of the tree: who may import whom, how long things may be, what log lines are called."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lockstep.model.run_events import LOG_NAMES
+
+ROOT = Path(__file__).parents[2]
+SERVICE = ROOT / "service" / "lockstep"
+SCHEMAS = ROOT / "schemas" / "lockstep_schemas"
+SOURCES = sorted([*SERVICE.rglob("*.py"), *SCHEMAS.rglob("*.py")])
+ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COLUMNS = 400, 50, 100
+
+STATIONS = {"intake", "matching", "gate", "launch", "walk", "checkpoint", "wake", "report"}
+TOP = {"__main__", "app", "cli", "bench"}  # may import everything
+BELOW = {"ports", "render", "model", "lockstep_schemas"}
+# What each part may import beside itself.
+MAY_IMPORT: dict[str, set[str]] = {
+    "pipeline": STATIONS | BELOW | {"catalog", "definition"},
+    "control": STATIONS | BELOW | {"catalog", "definition"},
+    "cases": STATIONS | BELOW | {"catalog", "definition"},
+    "catalog": set(BELOW),
+    "definition": set(BELOW),
+    **{station: set(BELOW) for station in STATIONS},
+    "store": {"ports", "model", "lockstep_schemas"},
+    "bus": {"ports", "model", "lockstep_schemas"},
+    "render": {"model", "lockstep_schemas"},
+    "ports": {"model", "lockstep_schemas"},
+    "model": {"lockstep_schemas"},
+    "config": {"bus", "model", "lockstep_schemas"},  # the settings of the bus are part of ours
+    "embedded": {"model"},
+    "lockstep_schemas": set(),
+}
+# A driver is known to one package.
+DRIVERS = {"asyncpg": "store", "nats": "bus", "jinja2": "render"}
+TOP_LEVEL = {
+    "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", ".ci", ".gitignore",
+    "service", "schemas", "deploy", "tests",
+}  # fmt: skip
+
+
+def part_of(path: Path) -> str:
+    """Name the part of the tree that a source belongs to."""
+    if path.is_relative_to(SCHEMAS):
+        return "lockstep_schemas"
+    return path.relative_to(SERVICE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Give the modules that a source imports, with lines."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module == "lockstep":
+                yield from ((node.lineno, f"lockstep.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module
+
+
+def label(path: Path) -> str:
+    """Name a source in the output."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_a_part_imports_only_what_the_layers_allow(path: Path) -> None:
+    part = part_of(path)
+    if part in TOP or path == SERVICE / "__init__.py":
+        return
+    strays = []
+    for line, module in imports(path):
+        words = module.split(".")
+        if words[0] == "lockstep":
+            target = words[1] if len(words) > 1 else "__init__"
+        elif words[0] == "lockstep_schemas":
+            target = "lockstep_schemas"
+        else:
+            continue
+        if target not in {part, "__version__"} | MAY_IMPORT[part]:
+            strays.append(f"{label(path)}:{line}: {part} may not import {module}")
+    assert not strays
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_a_driver_is_imported_by_its_own_package_only(path: Path) -> None:
+    strays = [
+        f"{label(path)}:{line}: {module}"
+        for line, module in imports(path)
+        if (home := DRIVERS.get(module.partition(".")[0])) and home != part_of(path)
+    ]
+    assert not strays
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.rglob("*.py")), ids=label)
+def test_the_schemas_import_nothing_but_msgspec_and_the_standard_library(path: Path) -> None:
+    known = {"msgspec", "typing", "datetime", "lockstep_schemas", "collections"}
+    assert {module.partition(".")[0] for _, module in imports(path)} <= known
+
+
+@pytest.mark.parametrize("path", ALL, ids=label)
+def test_a_file_and_its_lines_stay_short(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    wide = [f"{label(path)}:{i}" for i, text in enumerate(lines, 1) if len(text) > MAX_COLUMNS]
+    assert not wide
+    is_test = path.is_relative_to(ROOT / "tests")
+    assert len(lines) <= MAX_FILE_LINES * (2 if is_test else 1), f"{len(lines)} lines"
+
+
+@pytest.mark.parametrize("path", ALL, ids=label)
+def test_a_function_stays_short(path: Path) -> None:
+    long = [
+        f"{label(path)}:{node.lineno}: {node.name} has {length} lines"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_a_log_line_has_a_name_of_the_table(path: Path) -> None:
+    strays = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        owner = node.func.value
+        name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")
+        if name not in {"log", "logger"} or node.func.attr not in {
+            "debug", "info", "warning", "error", "exception",
+        }:  # fmt: skip
+            continue
+        first = node.args[0] if node.args else None
+        if not (isinstance(first, ast.Constant) and first.value in LOG_NAMES):
+            strays.append(f"{label(path)}:{node.lineno}: {ast.unparse(node)[:80]}")
+    assert not strays
+
+
+def test_the_top_level_is_that_of_the_architecture() -> None:
+    tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith((".git", ".l"))}
+    caches = {".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    assert tracked - caches <= TOP_LEVEL
