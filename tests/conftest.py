@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+
+from databases import TEMPLATE, database, on_server
 from lockstep import embedded
 from lockstep.embedded import Servers
 from lockstep.store.migrate import migrate
-
-from databases import TEMPLATE, database, on_server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

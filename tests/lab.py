@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+
 from lockstep import definition, launch, store, walk
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.checkpoint import Committer

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest_asyncio
-from lockstep.embedded import Servers
 
 from databases import TEMPLATE, database, on_server
 from engine.room import Room, room, settings_of
+from lockstep.embedded import Servers
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,8 +10,9 @@ from typing import Any
 
 import asyncpg
 import msgspec
+
 from lockstep import bus
-from lockstep.app import Engine, prepare_bus, open_store
+from lockstep.app import Engine, open_store, prepare_bus
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.config import EngineSettings, PostgresSettings, Settings
 from lockstep_schemas import api

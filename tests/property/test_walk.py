@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lockstep.embedded import Servers
-from lockstep.model.program import Program
 
 from databases import TEMPLATE, database, on_server
 from lab import Alone, Killed, KilledAt, Lab, lab
+from lockstep.embedded import Servers
+from lockstep.model.program import Program
 from property.definitions import definitions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -2,6 +2,7 @@
 
 import asyncpg
 import pytest
+
 from lockstep.store.migrate import known, migrate, pending
 from lockstep.store.queries import QUERIES
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lockstep.model.run_events import LOG_NAMES
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,141 @@
+"""Whole processes of Lockstep: started, spoken to, killed."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nats
+
+from lockstep import bus
+from lockstep.model.errors import Unavailable
+from lockstep_schemas.run_events import RunEvent
+
+START_SECONDS = 40.0
+POLL_SECONDS = 0.05
+
+Json = dict[str, Any]
+FINAL = {"succeeded", "failed", "cancelled", "skipped"}
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of a test process: settings as `ENGINE__MAX_WALKS=4`."""
+    ours = {f"LOCKSTEP_{name}": str(value) for name, value in settings.items()}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
+    return {**clean, "LOCKSTEP_LOG__LEVEL": "error", **ours}
+
+
+@asynccontextmanager
+async def lockstep(
+    *arguments: str, env: Mapping[str, str], cwd: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `lockstep`, and see to it that it is gone at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lockstep", *arguments, env=dict(env), cwd=cwd,
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(30):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def dev_servers(folder: Path) -> Json:
+    """Wait until `lockstep dev` has said where its servers are."""
+    note = folder / "dev.json"
+    async with asyncio.timeout(START_SECONDS):
+        while not note.exists():  # noqa: ASYNC110 - a file of another process, there is no event
+            await asyncio.sleep(POLL_SECONDS)
+    found: Json = json.loads(note.read_text())
+    return found
+
+
+@asynccontextmanager
+async def talking(url: str, prefix: str = "lockstep") -> AsyncIterator[bus.Connection]:
+    """Connect to the bus, and wait until an engine answers."""
+    connection = await bus.connect(bus.BusSettings(servers=[url], prefix=prefix))
+    try:
+        client = bus.Client(connection)
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    await client.request("automations.list", b"{}", 1)
+                    break
+                except Unavailable:
+                    await asyncio.sleep(POLL_SECONDS)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def call(connection: bus.Connection, endpoint: str, **request: object) -> Json:
+    """Call the API; a refusal fails the test."""
+    reply = await bus.Client(connection).request(endpoint, json.dumps(request).encode(), 20)
+    assert not reply.error_code, reply.body.decode()
+    found: Json = msgspec.json.decode(reply.body)
+    return found
+
+
+@dataclass
+class Told:
+    """What the stream of run events holds."""
+
+    by_run: dict[str, list[RunEvent]]
+
+    @property
+    def ended(self) -> int:
+        """How many runs have told their end."""
+        return sum(events[-1].type.rpartition(".")[2] in FINAL for events in self.by_run.values())
+
+    def check(self) -> None:
+        """I2: no gap, no double, in order; one end, and it is the last."""
+        for run_id, events in self.by_run.items():
+            seqs = [event.data.seq for event in events]
+            assert seqs == list(range(1, len(seqs) + 1)), f"run {run_id}: {seqs}"
+            ends = [e.type for e in events if e.type.rpartition(".")[2] in FINAL]
+            assert len(ends) == 1, f"run {run_id}: {ends}"
+            assert events[-1].type == ends[0]
+
+
+async def told(url: str, prefix: str = "lockstep") -> Told:
+    """Read the whole stream of run events, in its order."""
+    client = await nats.connect(url)
+    try:
+        js = client.jetstream()
+        stream = f"{prefix.upper()}_RUNS"
+        left = (await js.stream_info(stream)).state.messages
+        by_run: dict[str, list[RunEvent]] = defaultdict(list)
+        subscription = await js.subscribe(f"{prefix}.>", stream=stream, ordered_consumer=True)
+        for _ in range(left):
+            message = await subscription.next_msg(timeout=10)
+            if message.subject.startswith(f"{prefix}.run."):
+                event = msgspec.json.decode(message.data, type=RunEvent)
+                by_run[event.data.run_id].append(event)
+        return Told(by_run)
+    finally:
+        await client.close()
+
+
+async def until_ended(url: str, runs: int, limit_seconds: float, prefix: str = "lockstep") -> Told:
+    """Wait until so many runs have told their end."""
+    async with asyncio.timeout(limit_seconds):
+        while True:
+            found = await told(url, prefix)
+            if found.ended >= runs:
+                return found
+            await asyncio.sleep(0.2)
