@@ -59,7 +59,7 @@ async def dev_servers(folder: Path) -> Json:
     """Wait until `lockstep dev` has said where its servers are."""
     note = folder / "dev.json"
     async with asyncio.timeout(START_SECONDS):
-        while not note.exists():  # noqa: ASYNC110 - a file of another process, there is no event
+        while not note.exists():
             await asyncio.sleep(POLL_SECONDS)
     found: Json = json.loads(note.read_text())
     return found

@@ -1,8 +1,14 @@
-"""`lockstep` on the command line, also `python -m lockstep`."""
+"""`python -m lockstep`, and the script `lockstep`."""
 
-from lockstep.cli import main
+import sys
 
-__all__ = ["main"]
+from lockstep.cli.main import run
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run())
+
 
 if __name__ == "__main__":
     main()

@@ -115,8 +115,14 @@ class Engine:
             self.clock,
             self.reporter.take_over,
             engine.stale_seconds,
+            engine.max_ready_runs,
+            self._press,
         )
         return heart, claims
+
+    def _press(self, is_too_much: bool) -> None:
+        for taker in self.intakes:
+            taker.press(is_too_much)
 
     def _make_intakes(self) -> list[intake.Intake]:
         engine, prefix = self.settings.engine, self.settings.nats.prefix

@@ -1,38 +1,55 @@
 """The settings: one struct; where each value came from; all wrong ones named at once."""
 
 import os
+import re
 import tomllib
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta, field, inspect
 
-from lockstep.bus.settings import BusSettings, redacted
+from lockstep.bus.settings import BusSettings
 from lockstep.model.errors import SettingError
 
 PREFIX: Final = "LOCKSTEP_"
 CONFIG_VARIABLE: Final = "LOCKSTEP_CONFIG"
+CONFIG_FILE: Final = Path("lockstep.toml")
 DEV_FILE: Final = Path(".lockstep/dev.json")
-SECRET_FIELDS: Final = frozenset({"password", "token"})
-URL_FIELDS: Final = frozenset({"servers", "dsn"})
+SECRETS: Final = frozenset({"nats.password", "nats.token"})
+ADDRESSES: Final = frozenset({"nats.servers", "postgres.dsn"})
+FROM_FILES: Final = {f"{name}_file": name for name in SECRETS | ADDRESSES}
+
+_MASK: Final = "***"
+# What Kubernetes sets for a Service whose name begins with `lockstep`; none of ours.
+# Source: kubernetes.io, Service, "Environment variables".
+_KUBERNETES: Final = re.compile(r"LOCKSTEP_(\w+_)?(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?")
+_MEANT: Final = {"nats.url": "nats.servers", "postgres.url": "postgres.dsn"}
+_BOOLEANS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 Positive = Annotated[float, Meta(gt=0, le=3600)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Dsn = Annotated[str, Meta(pattern="^postgres(ql)?://")]
 
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where PostgreSQL is."""
 
-    dsn: Annotated[str, Meta(description="As libpq has it: postgresql://user@host/database.")] = (
+    dsn: Annotated[Dsn, Meta(description="As libpq has it: postgresql://user@host/database.")] = (
         "postgresql://lockstep@127.0.0.1/lockstep"
     )
-    password_file: Annotated[str, Meta(description="A file with the password.")] = ""
+    password_file: Annotated[str, Meta(description="A file with the password of the DSN.")] = ""
     pool_size: Annotated[int, Meta(ge=4, le=200, description="Connections of a replica.")] = 10
+
+    def __repr__(self) -> str:
+        """Show all of it, without what is secret."""
+        return (
+            f"PostgresSettings(dsn={without_secrets(self.dsn)!r}, "
+            f"password_file={self.password_file!r}, pool_size={self.pool_size})"
+        )
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +100,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log: LogSettings = field(default_factory=LogSettings)
 
 
+class DevServers(msgspec.Struct, frozen=True):
+    """What `lockstep dev` writes for the other commands in its folder."""
+
+    nats_url: str
+    postgres_dsn: str
+    pid: int
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """Settings, and for each (`engine.max_walks`) the source that it came from."""
 
@@ -90,37 +115,52 @@ class Loaded(msgspec.Struct, frozen=True):
     sources: Mapping[str, str]
 
     def shown(self) -> Iterator[tuple[str, object, str]]:
-        """Give name, value and source of every setting; secrets masked."""
+        """Give name, value and source of every setting but those for tests; secrets masked."""
         for section in msgspec.structs.fields(Settings):
             values = getattr(self.settings, section.name)
             for one in msgspec.structs.fields(type(values)):
                 name = f"{section.name}.{one.name}"
-                value = _masked(one.name, getattr(values, one.name))
-                yield name, value, self.sources.get(name, "default")
+                if not one.name.startswith("stub_") or name in self.sources:
+                    value = masked(name, getattr(values, one.name))
+                    yield name, value, self.sources.get(name, "default")
+
+
+_FIELDS: Final[Mapping[str, inspect.Type]] = {
+    f"{section.name}.{one.name}": inspect.type_info(one.type)
+    for section in msgspec.structs.fields(Settings)
+    for one in msgspec.structs.fields(section.type)
+}
+_TYPES: Final[Mapping[str, object]] = {
+    f"{section.name}.{one.name}": one.type
+    for section in msgspec.structs.fields(Settings)
+    for one in msgspec.structs.fields(section.type)
+}
 
 
 def load(
     config: Path | None = None,
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, object] | None = None,
+    *,
+    use_dev: bool = True,
 ) -> Loaded:
     """Read the settings: defaults, then a TOML file, then the environment, then `overrides`.
 
     Where no address is set and a `lockstep dev` runs in this folder or one above, its servers are
-    used.
+    used, unless `use_dev` says no.
 
     Raises:
         SettingError: Some are wrong; the message names all of them, each with its source.
     """
     environ = os.environ if environ is None else environ
     reader = _Reader()
-    path = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if path is not None or Path("lockstep.toml").is_file():
-        reader.file(path or Path("lockstep.toml"))
+    named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None or CONFIG_FILE.is_file():
+        reader.file(named or CONFIG_FILE)
     reader.environment(environ)
     for name, value in (overrides or {}).items():
         reader.put(name, value, "command line")
-    if not {"nats.servers", "postgres.dsn"} & set(reader.values):
+    if use_dev and not ADDRESSES & set(reader.values):
         reader.dev()
     return reader.settings()
 
@@ -132,20 +172,36 @@ class _Reader:
         self.values: dict[str, object] = {}
         self.sources: dict[str, str] = {}
         self.faults: list[str] = []
-        self._kinds: dict[str, Any] = {
-            f"{section.name}.{one.name}": one.type
-            for section in msgspec.structs.fields(Settings)
-            for one in msgspec.structs.fields(section.type)
-        }
 
-    def put(self, name: str, value: object, source: str) -> None:
-        """Take a value, if there is such a setting."""
-        if name not in self._kinds:
-            near = get_close_matches(name, self._kinds, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            self.faults.append(f"{name} ({source}): there is no such setting{hint}")
+    def put(self, name: str, value: object, source: str, *, lax: bool = False) -> None:
+        """Take a value, if there is such a setting and it may have this value."""
+        if name in FROM_FILES:
+            self._put_content(FROM_FILES[name], name, value, source)
+        elif name in _TYPES:
+            try:
+                self.values[name] = msgspec.convert(value, _TYPES[name], strict=not lax)
+            except msgspec.ValidationError:
+                shown = masked(name, value)
+                allowed = f"{expected(_FIELDS[name])} is expected"
+                self.faults.append(f"{name} = {shown!r} ({source}): {allowed}")
+            self.sources[name] = source
+        elif name in {section.name for section in msgspec.structs.fields(Settings)}:
+            self.faults.append(f"{name} ({source}): a table is expected: [{name}]")
+        else:
+            self.faults.append(f"{name} ({source}): there is no such setting{_near(name)}")
+
+    def _put_content(self, name: str, file_name: str, path: object, source: str) -> None:
+        """Take the content of a file as the value of `name`."""
+        if self.sources.get(name) == source or f"{self.sources.get(name)}_FILE" == source:
+            self.faults.append(f"{file_name} ({source}): {name} is given too; give one of them")
             return
-        self.values[name], self.sources[name] = value, source
+        try:
+            text = Path(str(path)).read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is no text"
+            self.faults.append(f"{file_name} = {str(path)!r} ({source}): {reason}")
+            return
+        self.put(name, _read(text, _FIELDS[name]), f"{source}, file {path}", lax=True)
 
     def file(self, path: Path) -> None:
         """Take the values of a TOML file."""
@@ -158,91 +214,175 @@ class _Reader:
             self.faults.append(f"{path}: no TOML: {error}")
             return
         for section, values in document.items():
-            if isinstance(values, dict):
-                for name, value in values.items():
-                    self.put(f"{section}.{name}", value, str(path))
-            else:
+            if not isinstance(values, dict):
                 self.put(section, values, str(path))
+                continue
+            for name in sorted(values, key=lambda one: f"{section}.{one}" in FROM_FILES):
+                self.put(f"{section}.{name}", values[name], str(path))
 
     def environment(self, environ: Mapping[str, str]) -> None:
-        """Take `LOCKSTEP_SECTION__NAME`."""
+        """Take `LOCKSTEP_SECTION__NAME`; an empty one counts as not set."""
         for variable, text in sorted(environ.items()):
-            if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or not text:
                 continue
             name = variable.removeprefix(PREFIX).lower().replace("__", ".", 1)
-            self.put(name, _read(text, self._kinds.get(name)), f"environment {variable}")
+            source = f"environment {variable}"
+            if name in FROM_FILES:
+                self.put(name, text, source)
+            elif name in _TYPES:
+                self.put(name, _read(text, _FIELDS[name]), source, lax=True)
+            elif not _KUBERNETES.fullmatch(variable):
+                near = _near(name, [*_variables()])
+                self.faults.append(f"{variable} (environment): there is no such setting{near}")
 
     def dev(self) -> None:
         """Take the addresses of a `lockstep dev` in this folder or one above."""
         here = Path.cwd()
         for folder in (here, *here.parents):
             path = folder / DEV_FILE
-            if path.is_file():
-                found = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-                self.put("nats.servers", [found["nats_url"]], str(path))
-                self.put("postgres.dsn", found["postgres_dsn"], str(path))
+            if not path.is_file():
+                continue
+            try:
+                found = msgspec.json.decode(path.read_bytes(), type=DevServers)
+            except (OSError, msgspec.DecodeError) as error:
+                self.faults.append(f"{path}: cannot be read: {error}; delete it")
                 return
+            if is_alive(found.pid):
+                self.put("nats.servers", [found.nats_url], str(path))
+                self.put("postgres.dsn", found.postgres_dsn, str(path))
+            return
 
     def settings(self) -> Loaded:
-        """Convert all; raise SettingError with everything that is wrong."""
-        good: dict[str, dict[str, object]] = {}
+        """Put all together; raise SettingError with everything that is wrong."""
+        sections: dict[str, dict[str, object]] = {}
         for name, value in self.values.items():
             section, _, one = name.partition(".")
-            try:
-                converted = msgspec.convert(value, self._kinds[name], strict=False)
-            except msgspec.ValidationError as error:
-                shown = _masked(one, value)
-                self.faults.append(f"{name} = {shown!r} ({self.sources[name]}): {error}")
-            else:
-                good.setdefault(section, {})[one] = converted
+            sections.setdefault(section, {})[one] = value
+        settings = Settings(
+            **{
+                section.name: section.type(**sections.get(section.name, {}))
+                for section in msgspec.structs.fields(Settings)
+            }
+        )
+        settings = self._with_password(settings)
+        engine = settings.engine
+        if engine.stale_seconds <= engine.heartbeat_seconds:
+            source = self.sources.get("engine.stale_seconds", "default")
+            self.faults.append(
+                f"engine.stale_seconds = {engine.stale_seconds:g} ({source}): more than "
+                f"engine.heartbeat_seconds ({engine.heartbeat_seconds:g}) is expected"
+            )
         if self.faults:
             raise SettingError("wrong settings:\n" + "\n".join(f"  {f}" for f in self.faults))
-        sections = {
-            section.name: section.type(**good.get(section.name, {}))
-            for section in msgspec.structs.fields(Settings)
-        }
-        return Loaded(_with_password(Settings(**sections)), self.sources)
+        return Loaded(settings, self.sources)
+
+    def _with_password(self, settings: Settings) -> Settings:
+        """Put the password of its file into the DSN of PostgreSQL."""
+        path, dsn = settings.postgres.password_file, settings.postgres.dsn
+        if not path:
+            return settings
+        source = self.sources["postgres.password_file"]
+        if without_secrets(dsn) != dsn:
+            self.faults.append(
+                f"postgres.password_file = {path!r} ({source}): postgres.dsn has a password too; "
+                "give one of them"
+            )
+            return settings
+        try:
+            password = Path(path).read_text().rstrip("\r\n")
+        except OSError as error:
+            self.faults.append(f"postgres.password_file = {path!r} ({source}): {error.strerror}")
+            return settings
+        dsn += f"{'&' if '?' in dsn else '?'}password={quote(password, safe='')}"
+        postgres = msgspec.structs.replace(settings.postgres, dsn=dsn)
+        return msgspec.structs.replace(settings, postgres=postgres)
 
 
-def _with_password(settings: Settings) -> Settings:
-    """Put the password of its file into the DSN of PostgreSQL."""
-    path = settings.postgres.password_file
-    if not path:
-        return settings
-    try:
-        password = Path(path).read_text().rstrip("\n")
-    except OSError as error:
-        raise SettingError(f"postgres.password_file: {path}: {error.strerror}") from None
-    joint = "&" if "?" in settings.postgres.dsn else "?"
-    dsn = f"{settings.postgres.dsn}{joint}password={quote(password, safe='')}"
-    postgres = msgspec.structs.replace(settings.postgres, dsn=dsn)
-    return msgspec.structs.replace(settings, postgres=postgres)
+def expected(kind: inspect.Type) -> str:
+    """Say in words what values a type allows."""
+    match kind:
+        case inspect.Metadata():
+            return expected(kind.type)
+        case inspect.LiteralType():
+            return "one of " + ", ".join(str(value) for value in kind.values)
+        case inspect.IntType() | inspect.FloatType():
+            whole = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
+            bounds = {"above": kind.gt, "from": kind.ge, "below": kind.lt, "to": kind.le}
+            limits = [f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None]
+            return " ".join([whole, *limits])
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.ListType():
+            least = f" of {kind.min_length} or more" if kind.min_length else ""
+            return f"a list{least}, each {expected(kind.item_type)},"
+        case inspect.StrType() if kind.pattern is not None:
+            return f"a text like {kind.pattern}"
+    return "a text"
 
 
-def _read(text: str, kind: Any) -> object:  # noqa: ANN401 - any annotation of a field
-    """Read the text of a variable as its setting wants it."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) is list:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if get_origin(kind) in {Union, types.UnionType} or kind is bool:
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        return words.get(text.lower(), text)
-    return text
-
-
-def _masked(name: str, value: object) -> object:
-    """Show a value without what must stay secret."""
-    if name in SECRET_FIELDS:
-        return "***" if value else ""
-    if name in URL_FIELDS:
-        if isinstance(value, list):
-            return [_without_password(str(url)) for url in value]
-        return _without_password(str(value))
+def masked(name: str, value: object) -> object:
+    """Show the value of a setting without what must stay secret."""
+    if name in SECRETS:
+        return _MASK if value else value
+    if isinstance(value, list):
+        return [masked(name, one) for one in value]
+    if name in ADDRESSES:
+        # A NATS URL may carry a token in place of a user.
+        return without_secrets(str(value), keep_user=name == "postgres.dsn")
     return value
 
 
-def _without_password(url: str) -> str:
-    head, found, query = redacted(url).partition("?")
-    kept = [part for part in query.split("&") if not part.startswith("password=")]
-    return head + (found + "&".join(kept) if kept and found else "")
+def without_secrets(url: str, *, keep_user: bool = True) -> str:
+    """Mask passwords in an address: before its host, in its query, or as libpq's words."""
+    head, separator, rest = url.rpartition("://")
+    user, at, tail = rest.rpartition("@")
+    if at and (":" in user or not keep_user):
+        user = f"{user.partition(':')[0]}:{_MASK}" if keep_user else _MASK
+    words = re.sub(
+        r"((?:ssl)?password\s*=\s*)('[^']*'|[^&\s]*)", rf"\1{_MASK}", f"{user}{at}{tail}"
+    )
+    return f"{head}{separator}{words}"
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _variables() -> Mapping[str, str]:
+    """Each setting as a variable of the environment."""
+    return {f"{PREFIX}{name.replace('.', '__').upper()}": name for name in _TYPES}
+
+
+def _near(name: str, shown: Sequence[str] = ()) -> str:
+    """Give the hint for a name that is none of ours; in the words of `shown` where it is given."""
+    known = list(_TYPES)
+    exact = [one for one in known if one.partition(".")[2] == name.rpartition(".")[2]]
+    meant = _MEANT.get(name)
+    near = [meant] if meant else exact[:1] or get_close_matches(name, known, 1)
+    if near:
+        return f"; did you mean {shown[known.index(near[0])] if shown else near[0]}?"
+    section = name.partition(".")[0]
+    siblings = [one for one in known if one.startswith(f"{section}.")]
+    if siblings:
+        return f"; there are {', '.join(siblings)}"
+    return f"; there are {', '.join(one.name for one in msgspec.structs.fields(Settings))}"
+
+
+def _read(text: str, kind: inspect.Type) -> object:
+    """Read a text as its setting wants it."""
+    if isinstance(kind, inspect.Metadata):
+        return _read(text, kind.type)
+    if isinstance(kind, inspect.ListType):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(kind, inspect.BoolType):
+        return _BOOLEANS.get(text.lower(), text)
+    return text

@@ -27,8 +27,12 @@ class Source(Protocol):
         """Acknowledge, refuse for a while, or terminate."""
         ...
 
-    async def in_progress(self, message: Message) -> None:
-        """Tell the server that `message` is still being worked on."""
+    def pause(self) -> None:
+        """Ask the server for no more messages."""
+        ...
+
+    def resume(self) -> None:
+        """Ask for messages again."""
         ...
 
 

@@ -1,9 +1,10 @@
 """Connecting takes patience, an unfit server is named, and a dead client does not go unnoticed."""
 
-# ruff: noqa: D103, S106 - the name of a test is its promise; the passwords are made up
+# ruff: noqa: S106 - the name of a test is its promise; the passwords are made up
 
 import asyncio
 import json
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,6 +112,38 @@ async def test_wrong_credentials_are_no_reason_to_try_for_ever(
         await connect(settings)
 
 
+async def test_a_server_that_does_not_fit_is_passed_over(
+    secured: Server, server: Server, prefix: str
+) -> None:
+    settings = BusSettings(servers=[secured.url, server.url] * 3, prefix=prefix)
+    connection = await connect(settings)
+    assert connection.server == server.url
+    await connection.wire.force_reconnect()
+    await until(lambda: connection.wire.stats["reconnects"] == 1)
+    assert connection.server == server.url
+    await connection.close()
+
+
+async def test_a_certificate_that_nobody_knows_ends_the_attempt(
+    tmp_path: Path, prefix: str
+) -> None:
+    """And does so at once, though nats-py would wait for ever."""
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out"
+    try:
+        subprocess.run([*make.split(), "cert"], cwd=tmp_path, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    files = ("--tlscert", str(tmp_path / "cert"), "--tlskey", str(tmp_path / "key"))
+    running = Server(tmp_path, "--tls", *files)
+    running.start()
+    try:
+        with pytest.raises(ServerUnfit, match=r"certificate verify failed.*see tls_ca_file"):
+            async with asyncio.timeout(5):
+                await connect(running.settings(prefix))
+    finally:
+        running.kill()
+
+
 async def test_a_missing_file_is_named_with_its_setting() -> None:
     with pytest.raises(SettingError, match="tls_ca_file: there is no file /no/where"):
         await connect(BusSettings(tls_ca_file="/no/where"))
@@ -183,7 +216,9 @@ def test_settings_do_not_show_secrets() -> None:
     assert "nats://host:4222" in repr(settings)
 
 
-@pytest.mark.parametrize("field", [{"prefix": "a.b"}, {"lanes": ["a b"]}, {"replicas": 0}])
+@pytest.mark.parametrize(
+    "field", [{"prefix": "a.b"}, {"lanes": ["a b"]}, {"replicas": 0}, {"servers": ["http://a"]}]
+)
 def test_settings_have_bounds(field: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(field, BusSettings)

@@ -1,7 +1,5 @@
 """What could not be handled is kept as it came, once."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 from base64 import b64decode
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is in a stream is found, and live messages are followed."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 

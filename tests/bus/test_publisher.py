@@ -1,7 +1,5 @@
 """A message is stored once, or the caller knows why not."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 
 import pytest

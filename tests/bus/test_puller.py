@@ -1,7 +1,5 @@
 """Messages come, come again when they should, and only then."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from contextlib import suppress
 from functools import partial

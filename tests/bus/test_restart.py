@@ -1,7 +1,5 @@
 """The server is killed, halted and started again; nothing that was acknowledged is lost."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

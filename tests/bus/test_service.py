@@ -1,7 +1,5 @@
 """Requests are answered, whatever happens."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -50,7 +48,7 @@ class Gate:
 async def serving(
     connection: Connection,
     endpoints: Mapping[str, Handler],
-    **options: Any,  # noqa: ANN401 - those of Service
+    **options: Any,
 ) -> AsyncIterator[Service]:
     service = Service(connection, version="1.2.3", endpoints=endpoints, **options)
     await service.start()

@@ -1,7 +1,5 @@
 """Streams and consumers come to be what the settings say, whoever else is at it."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What strangers can publish must not stop us, and nats-py must still be what we build on."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 from functools import partial
 

@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from lockstep.bus.settings import BusSettings, redacted
 from lockstep.bus.wire import Wire
-from lockstep.model.errors import ServerUnfit, SettingError, Unavailable
+from lockstep.model.errors import EngineError, ServerUnfit, SettingError, Unavailable
 
 NEEDED: Final = (2, 12)
+_LIMIT_SECONDS: Final = 10.0
+"""For each server; nats-py gives it two attempts of 2 s to connect and 2 s to greet."""
 _FILES: Final = (
     "nkey_seed_file",
     "credentials_file",
@@ -35,41 +37,72 @@ class Hooks(Struct, frozen=True):
 
 
 async def dial(settings: BusSettings, hooks: Hooks) -> Wire:
-    """Try every server of the settings once or twice.
+    """Try every server of the settings, in any order, once or twice each.
 
     Raises:
-        Unavailable: None answers.
-        ServerUnfit: One answers, and refuses our credentials or breaks off TLS, or is too old.
-        SettingError: A file is missing, a URL is none.
+        Unavailable: None answers that may do so later.
+        ServerUnfit: All that answer refuse our credentials or break off TLS.
+        SettingError: A file is missing or of no use.
     """
     options = _options(settings)
+    faults: list[EngineError] = []
+    for url in random.sample(settings.servers, len(settings.servers)):
+        try:
+            wire = await _dial_one(url, options, hooks)
+        except (Unavailable, ServerUnfit) as fault:
+            faults.append(fault)
+            continue
+        wire.know(settings.servers)
+        # Once it has been connected it tries for ever.
+        wire.options["max_reconnect_attempts"] = -1
+        return wire
+    # One that is only away is worth waiting for, whatever is wrong with the others.
+    raise next((fault for fault in faults if isinstance(fault, Unavailable)), faults[0])
+
+
+async def _dial_one(url: str, options: dict[str, Any], hooks: Hooks) -> Wire:
     faults: list[Exception] = []
+    hopeless = asyncio.Event()
     dialling = True
 
     async def note(error: Exception) -> None:
-        if dialling:
-            faults.append(error)
-        else:
+        if not dialling:
             await hooks.error(error)
+            return
+        faults.append(error)
+        if isinstance(_explained(url, faults), ServerUnfit):
+            hopeless.set()
 
     wire = Wire()
-    try:
-        await wire.connect(
-            servers=settings.servers,
+    connecting = asyncio.create_task(
+        wire.connect(
+            servers=[url],
             error_cb=note,
             disconnected_cb=hooks.lost,
             reconnected_cb=hooks.back,
             closed_cb=hooks.closed,
             **options,
+        ),
+        name="bus.dial",
+    )
+    giving_up = asyncio.create_task(hopeless.wait(), name="bus.dial.hopeless")
+    try:
+        # Not awaited to its end: after a TLS failure nats-py waits for ever for the socket.
+        await asyncio.wait(
+            {connecting, giving_up},
+            timeout=_LIMIT_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
         )
+        if not connecting.done():
+            raise _explained(url, faults)
+        connecting.result()
     except (nats.errors.Error, OSError) as error:
-        raise _explained(settings, [*faults, error]) from error
-    except asyncio.CancelledError:
-        await wire.close()
-        raise
+        raise _explained(url, [*faults, error]) from error
+    finally:
+        connecting.cancel()
+        giving_up.cancel()
+        await asyncio.wait({connecting, giving_up}, timeout=1)
     dialling = False
-    # Once it has been connected it tries for ever.
-    wire.options["max_reconnect_attempts"] = -1
     return wire
 
 
@@ -133,19 +166,17 @@ def _tls(settings: BusSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _explained(settings: BusSettings, faults: list[Exception]) -> Exception:
-    servers = ", ".join(redacted(url) for url in settings.servers)
+def _explained(url: str, faults: list[Exception]) -> EngineError:
+    server = redacted(url)
     for fault in faults:
         text = str(fault).removeprefix("nats: ").strip("'")
         if isinstance(fault, ssl.SSLError):
-            return ServerUnfit(f"TLS with NATS at {servers} failed: {text}; see tls_ca_file")
+            return ServerUnfit(f"TLS with NATS at {server} failed: {text}; see tls_ca_file")
         if "authorization" in text.lower() or "authentication" in text.lower():
             return ServerUnfit(
-                f"NATS at {servers} refuses us ({text}): see user, password, token, "
+                f"NATS at {server} refuses us ({text}): see user, password, token, "
                 "nkey_seed_file and credentials_file"
             )
-        if "invalid" in text and "url" in text:
-            return SettingError(f"servers: one of {servers} is no address of a NATS server")
-    named = next((fault for fault in faults if isinstance(fault, OSError)), faults[-1])
-    reason = str(named) or type(named).__name__
-    return Unavailable(f"no NATS server answers at {servers}: {reason}")
+    named = [fault for fault in faults if isinstance(fault, OSError)] or faults[-1:]
+    reason = (str(named[0]) or type(named[0]).__name__) if named else "no greeting"
+    return Unavailable(f"no NATS server answers at {server}: {reason}")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Url = Annotated[str, Meta(pattern=r"^((nats|tls)://)?[^\s/]+$")]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 
@@ -17,7 +18,7 @@ class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Empty texts mean: not set. Several prefixes can live side by side on one server.
     """
 
-    servers: Annotated[list[str], Meta(min_length=1, max_length=64)] = field(
+    servers: Annotated[list[Url], Meta(min_length=1, max_length=64)] = field(
         default_factory=lambda: ["nats://127.0.0.1:4222"]
     )
     prefix: Name = "lockstep"

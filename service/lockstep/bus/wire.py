@@ -10,11 +10,11 @@ of it, so that a new nats-py that moves something under us is noticed.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import structlog
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 from nats.errors import ProtocolError
 from nats.protocol import parser
@@ -122,10 +122,18 @@ class Wire(Client):
 
         Half-open, nobody takes them, and that wait ends with the patience of the kernel.
         """
+        self._drop_socket()
+        await super()._attempt_reconnect()
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        """Connect; nats-py forgets to close a socket whose server refused us."""
+        self._drop_socket()
+        await super()._connect_to_server(s)
+
+    def _drop_socket(self) -> None:
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None:
             writer.transport.abort()
-        await super()._attempt_reconnect()
 
     async def control(self, line: bytes) -> None:
         """Handle a line of the protocol that is no message."""
@@ -207,6 +215,13 @@ class Wire(Client):
     def forget(self, subscription: Subscription) -> None:
         """Drop a subscription without telling the server: there is none to tell."""
         self._remove_sub(subscription._id)  # noqa: SLF001 - unsubscribe() would talk
+
+    def know(self, servers: Iterable[str]) -> None:
+        """Take servers, beside those it knows, into account at the next reconnect."""
+        for url in servers:
+            uri = self._parse_server_uri(url)
+            if all(known.uri.netloc != uri.netloc for known in self._server_pool):
+                self._server_pool.append(Srv(uri))
 
     def silence(self) -> None:
         """Tell nobody about the end of this client."""

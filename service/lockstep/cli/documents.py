@@ -1,158 +1,207 @@
-"""Automations in files: found, read, validated."""
+"""Automations as they stand in files: YAML or JSON, one or more in each."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path as File
 from typing import Final
 
 import msgspec
-import typer
+from msgspec import UNSET, UnsetType
 
-from lockstep.catalog import build_catalog, load_plugins
-from lockstep.cli.output import print_json, results
 from lockstep.definition import Source, SourceError, read_all
-from lockstep.definition import validate as judge
-from lockstep.model.errors import EngineError
-from lockstep.render import Renderer
-from lockstep_schemas.api import Issue
-from lockstep_schemas.base import Json
+from lockstep_schemas.api import AutomationCreate, AutomationId, Enabled, Issue
+from lockstep_schemas.base import Json, Name
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-BESIDE: Final = frozenset({"id", "name", "description", "group", "status", "definition"})
+
+# What may stand beside the definition, and of which type.
+_BESIDE: Final[dict[str, object]] = {
+    "id": AutomationId,
+    "name": Name,
+    "group": str | None,
+    "status": Enabled,
+    "description": str | None,
+    "definition": Json,
+}
+_ALLOWED: Final = {
+    "id": "letters, digits, `_`, `-`, 64 at most",
+    "name": "a text of 1 to 200 characters",
+    "group": "a text, or null",
+    "status": "enabled or disabled",
+    "description": "a text, or null",
+}
 
 
-class DocumentsRefused(EngineError):
-    """Files that hold no automations of ours; each fault has its place."""
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong, or may be, in a file."""
 
-    code = "documents.refused"
+    file: str
+    issue: Issue
+    severity: str = "error"
 
-
-class Document(msgspec.Struct, frozen=True):
-    """An automation in a file: its definition, and what stands beside it."""
-
-    path: Path
-    source: Source
-    raw: Json
-    under: tuple[str, ...]  # the path of the definition in the document
-
-    @property
-    def definition(self) -> Json:
-        """What it does."""
-        return self.raw["definition"] if self.under else self.raw
-
-    @property
-    def name(self) -> str:
-        """Its name: beside the definition, else that of the definition."""
-        beside = self.raw.get("name") if self.under else None
-        inner = self.definition.get("name") if isinstance(self.definition, dict) else None
-        return str(beside or inner or "")
-
-    def at(self, issue: Issue) -> str:
-        """Give a fault with its place, as compilers do."""
-        line, column = issue.line or 1, issue.column or 1
-        place = ".".join(str(part) for part in issue.path)
+    def __str__(self) -> str:
+        """Give it as compilers do: `file:line:column: path: message (hint)`."""
+        issue = self.issue
+        place = f"{self.file}:{issue.line or 1}:{issue.column or 1}"
+        path = f" {path_text(issue.path)}:" if issue.path else ""
+        severity = "" if self.severity == "error" else f" {self.severity}:"
         hint = f" ({issue.hint})" if issue.hint else ""
-        return f"{self.path}:{line}:{column}: {place or 'document'}: {issue.message}{hint}"
+        return f"{place}:{path}{severity} {issue.message}{hint}"
 
 
-def find(paths: Sequence[Path]) -> Iterator[Path]:
-    """Give the files that are meant, those of folders in order of their names.
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One automation in a file. What is not given there is `UNSET`."""
 
-    Raises:
-        DocumentsRefused: There is no such file.
-    """
+    file: str
+    source: Source
+    under: tuple[str | int, ...]  # where the definition is in the source
+    definition: Json
+    name: str
+    id: str | UnsetType = UNSET
+    group: str | None | UnsetType = UNSET
+    status: Enabled | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+
+    def fault(self, issue: Issue, severity: str = "error") -> Fault:
+        """Say where an issue of the definition is in the file."""
+        line, column = self.source.place((*self.under, *issue.path))
+        located = msgspec.structs.replace(issue, line=line, column=column)
+        return Fault(file=self.file, issue=located, severity=severity)
+
+    def fault_beside(self, key: str, message: str, hint: str | None = None) -> Fault:
+        """Say what is wrong with a key beside the definition."""
+        line, column = self.source.place((key,))
+        issue = Issue(path=[key], message=message, hint=hint, line=line, column=column)
+        return Fault(file=self.file, issue=issue)
+
+    def creation(self, managed_by: str) -> AutomationCreate:
+        """Make the request that creates it."""
+        return AutomationCreate(
+            name=self.name,
+            definition=self.definition,
+            description=None if self.description is UNSET else self.description,
+            status="enabled" if self.status is UNSET else self.status,
+            group=None if self.group is UNSET else self.group,
+            id=None if self.id is UNSET else self.id,
+            managed_by=managed_by,
+        )
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """All documents of some files, and what is wrong with their frame."""
+
+    documents: list[Document]
+    faults: list[Fault]
+
+
+def files(paths: Iterable[File]) -> Iterator[File]:
+    """Give the files, those of folders by name; hidden ones only where they are named."""
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-        elif path.is_file():
+        if not path.is_dir():
             yield path
-        else:
-            raise DocumentsRefused(f"{path}: there is no such file or folder")
+            continue
+        for inner in sorted(path.rglob("*")):
+            parts = inner.relative_to(path).parts
+            is_hidden = any(part.startswith(".") for part in parts)
+            if inner.suffix in SUFFIXES and inner.is_file() and not is_hidden:
+                yield inner
 
 
-def read(paths: Sequence[Path]) -> list[Document]:
-    """Read all automations of files.
-
-    Raises:
-        DocumentsRefused: One cannot be read, or is no automation; all faults are named.
-    """
-    documents: list[Document] = []
-    faults: list[str] = []
-    for path in find(paths):
+def load(paths: Iterable[File]) -> Documents:
+    """Read all documents of files and folders; a document is judged without its definition."""
+    found, faults = list[Document](), list[Fault]()
+    for file in dict.fromkeys(files(paths)):
         try:
-            sources = read_all(path.read_text())
+            sources = read_all(file.read_text())
         except SourceError as error:
-            issue = error.issue
-            faults.append(f"{path}:{issue.line}:{issue.column}: {issue.message}")
-            continue
+            faults.append(Fault(file=str(file), issue=error.issue))
         except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{path}: cannot be read: {error}")
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            issue = Issue(path=[], message=f"cannot be read: {reason}")
+            faults.append(Fault(file=str(file), issue=issue))
+        else:
+            for source in sources:
+                document, wrong = _document(str(file), source)
+                faults += wrong
+                found += [document] if document is not None else []
+    return Documents(found, [*faults, *_doubles(found)])
+
+
+def _document(file: str, source: Source) -> tuple[Document | None, list[Fault]]:
+    """Read one document: a definition with its frame, or without."""
+    value = source.value
+    if isinstance(value, dict) and "definition" not in value and "triggers" in value:
+        return _make(file, source, (), {"definition": value}), []
+    if not isinstance(value, dict) or "definition" not in value:
+        message = "no automation: neither `definition` nor, as a definition has, `triggers`"
+        return None, [_fault(file, source, (), message)]
+    faults = []
+    for key, inner in value.items():
+        if key not in _BESIDE:
+            near = get_close_matches(key, _BESIDE, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(_BESIDE)}"
+            faults.append(_fault(file, source, (key,), f"unknown key `{key}`", hint))
             continue
-        for source in sources:
-            documents.append(_document(path, source))
-            faults += _around(documents[-1])
+        try:
+            msgspec.convert(inner, _BESIDE[key])
+        except msgspec.ValidationError:
+            faults.append(_fault(file, source, (key,), f"expected {_ALLOWED[key]}"))
     if faults:
-        raise DocumentsRefused("\n".join(faults))
-    return documents
+        return None, faults
+    return _make(file, source, ("definition",), value), []
 
 
-def _document(path: Path, source: Source) -> Document:
-    raw = source.value
-    under = ("definition",) if isinstance(raw, dict) and "definition" in raw else ()
-    return Document(path, source, raw, under)
+def _make(
+    file: str, source: Source, under: tuple[str, ...], frame: dict[str, Json]
+) -> Document | None:
+    definition = frame["definition"]
+    inner = definition.get("name") if isinstance(definition, dict) else None
+    return Document(
+        file=file,
+        source=source,
+        under=under,
+        # A definition without a name is refused later, with all else that is wrong with it.
+        **{"name": inner if isinstance(inner, str) else "", **frame},
+    )
 
 
-def _around(document: Document) -> Iterator[str]:
-    """Give the faults of what stands beside a definition."""
-    if not document.under:
-        return
-    for name in document.raw:
-        if name not in BESIDE:
-            known = ", ".join(sorted(BESIDE))
-            issue = Issue(path=[name], message=f"unknown key `{name}`", hint=f"known are {known}")
-            yield document.at(document.source.locate(issue))
-    for name in ("id", "name", "description", "group", "status"):
-        if not isinstance(document.raw.get(name, ""), str):
-            issue = Issue(path=[name], message="expected a text")
-            yield document.at(document.source.locate(issue))
-
-
-def validate(paths: Sequence[Path], *, strict: bool, as_json: bool) -> None:
-    """Say every fault; exit with 1 if there is one.
-
-    This machine does not know the actions of services on the bus: an unknown action is a warning,
-    unless `strict`.
-    """
-    catalog = build_catalog(True)
-    load_plugins(catalog)
-    renderer = Renderer(catalog.filters)
-    faults: list[tuple[Document, Issue]] = []
-    warnings: list[tuple[Document, Issue]] = []
-    documents = read(paths)
+def _doubles(documents: Sequence[Document]) -> Iterator[Fault]:
+    """Find documents that are the same automation."""
+    ids: dict[str, Document] = {}
+    names: dict[str, Document] = {}
     for document in documents:
-        checked = judge(
-            document.definition,
-            catalog,
-            renderer,
-            positions=document.source,
-            under=document.under,
-        )
-        for issue in checked.errors:
-            unknown = issue.message.startswith("unknown action ") and not strict
-            (warnings if unknown else faults).append((document, issue))
-        warnings += [(document, issue) for issue in checked.warnings]
-    if as_json:
-        print_json(
-            {
-                "valid": not faults,
-                "errors": [{"file": str(d.path), "issue": i} for d, i in faults],
-                "warnings": [{"file": str(d.path), "issue": i} for d, i in warnings],
-            }
-        )
-    else:
-        for document, issue in faults:
-            results.print(document.at(issue), markup=False, soft_wrap=True)
-        for document, issue in warnings:
-            results.print(f"warning: {document.at(issue)}", markup=False, soft_wrap=True)
-        if not faults:
-            results.print(f"{len(documents)} automations are valid")
-    raise typer.Exit(1 if faults else 0)
+        if document.id is not UNSET:
+            first = ids.setdefault(document.id, document)
+            if first is not document:
+                there = f"{first.file}:{first.source.place(('id',))[0]}"
+                message = f"the id '{document.id}' is that of another document"
+                yield document.fault_beside("id", message, f"it stands in {there}")
+    for document in documents:
+        first = names.setdefault(document.name, document)
+        if first is not document and UNSET in {document.id, first.id}:
+            place = first.source.place(("name",) if "name" in first.source.value else first.under)
+            message = f"the name '{document.name}' is that of another document"
+            hint = f"it stands in {first.file}:{place[0]}; give both an `id`"
+            yield document.fault_beside("name", message, hint)
+
+
+def _fault(
+    file: str,
+    source: Source,
+    path: tuple[str, ...],
+    message: str,
+    hint: str | None = None,
+) -> Fault:
+    issue = source.locate(Issue(path=list(path), message=message, hint=hint))
+    return Fault(file=file, issue=issue)
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """Write a path as people do: `actions[2].delay.seconds`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text

@@ -1,29 +1,61 @@
-"""How the engine logs: JSON lines, or text for people on a terminal."""
+"""Log lines: JSON for machines, colours for people; always on standard error."""
 
 import logging
+import os
 import sys
+from typing import Final
 
+import msgspec
 import structlog
+from structlog.typing import Processor
 
 from lockstep.config import LogSettings
 
+_SHARED: Final[tuple[Processor, ...]] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
 
 def configure(settings: LogSettings) -> None:
-    """Set up structlog; logs go to standard error."""
-    is_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
-    renderer = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer()
-    errors = [structlog.processors.format_exc_info] if is_json else []
+    """Write log lines as the settings say; warnings of libraries too."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    is_terminal = sys.stderr.isatty()
+    as_json = settings.format == "json" or (settings.format == "auto" and not is_terminal)
+    last = _as_json() if as_json else _for_people(colors=is_terminal)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *errors,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[settings.level.upper()]
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[*_SHARED, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def silence() -> None:
+    """Write none: a command says itself what went wrong."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.basicConfig(level=logging.CRITICAL, force=True)
+
+
+def _as_json() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(serializer=_encode),
+    ]
+
+
+def _for_people(*, colors: bool) -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=colors and not os.environ.get("NO_COLOR"))]
+
+
+def _encode(line: object, **_: object) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()

@@ -1,77 +1,122 @@
-"""What people and programs see: tables on a terminal, JSON where it is asked for."""
+"""What people and programs are shown: results on standard output, the rest on standard error."""
 
+import re
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from lockstep_schemas.base import Json
 
-PIPE_COLUMNS = 250  # what is not read on a terminal is not folded to one
-
-# Colour only on a terminal; NO_COLOR is heeded.
-results = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-STYLES = {
+STYLES: Final = {
     "success": "green",
-    "failed": "red",
-    "cancelled": "yellow",
-    "skipped": "yellow",
-    "running": "cyan",
-    "waiting": "cyan",
-    "pending": "cyan",
     "enabled": "green",
-    "disabled": "yellow",
+    "failed": "red",
+    "cancelled": "magenta",
+    "skipped": "dim",
+    "disabled": "dim",
+    "waiting": "yellow",
+    "pending": "yellow",
+    "running": "cyan",
 }
+_UNBOUNDED_COLUMNS: Final = 10_000
+# Texts of events and errors come from anybody; a terminal must not obey them.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON, one document, for programs."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    sys.stdout.write(text + "\n")
+def console(*, error: bool = False) -> Console:
+    """Make a console that takes every text as it is; coloured on a terminal, unless NO_COLOR.
+
+    Into a pipe or a file it writes lines as long as they are.
+    """
+    made = Console(stderr=error, markup=False, emoji=False, highlight=False)
+    if not made.is_terminal:
+        made.width = _UNBOUNDED_COLUMNS
+    return made
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows for people; statuses are coloured."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in {"id", "status"})
+def show(*parts: RenderableType) -> None:
+    """Write results."""
+    console().print(*parts, sep="\n")
+
+
+def show_json(value: Json) -> None:
+    """Write a result for programs."""
+    show_raw_json(msgspec.json.encode(value))
+
+
+def show_raw_json(body: bytes) -> None:
+    """Write JSON that is there already, in the usual form."""
+    sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def tell(text: str, style: str = "") -> None:
+    """Say how it goes: not a result."""
+    console(error=True).print(Text(clean(text), style=style), soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Say what went wrong."""
+    said = Text.assemble(("error: ", "bold red"), clean(text))
+    console(error=True).print(said, soft_wrap=True)
+
+
+def clean(text: str) -> str:
+    """Take control characters out of a text."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def line(text: str) -> str:
+    """Make one clean line of a text."""
+    return clean(" ".join(text.split()))
+
+
+def status(word: str) -> Text:
+    """Give a status in its colour."""
+    return Text(clean(word), style=STYLES.get(word, ""))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Make a table without lines: easy to read, easy to cut."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, name in enumerate(columns):
+        # The first column holds the id, which people copy.
+        made.add_column(name, no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*(styled(cell) for cell in row))
-    results.print(table)
+        made.add_row(*(cell if isinstance(cell, Text) else Text(line(cell)) for cell in row))
+    return made
 
 
-def styled(cell: object) -> str:
-    """Give the text of a cell, with its colour where it is a status."""
-    text = "" if cell is None else str(cell)
-    style = STYLES.get(text)
-    escaped = text.replace("[", r"\[")
-    return f"[{style}]{escaped}[/{style}]" if style else escaped
+def moment(at: datetime | None) -> str:
+    """Give a date and time as it is here."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def moment(value: datetime | str | None) -> str:
-    """Give a time for people: to the second, UTC."""
-    if value is None:
-        return ""
-    text = value.isoformat() if isinstance(value, datetime) else value
-    return text[:19].replace("T", " ")
+def clock(at: datetime) -> str:
+    """Give a time of day as it is here, to the millisecond."""
+    return at.astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
-def duration(seconds: float) -> str:
-    """Give a duration for people."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def lasted(start: datetime | None, end: datetime | None) -> str:
+    """Give a duration; empty while it is not over."""
+    return "" if start is None or end is None else duration(end - start)
 
 
-def fields(value: Json, names: Sequence[str]) -> None:
-    """Print some fields of an object, one a line."""
-    for name in names:
-        if value.get(name) is not None:
-            results.print(f"[bold]{name}[/bold]: {styled(value[name])}")
+def duration(span: timedelta) -> str:
+    """Give a duration for people: `3 ms`, `1.2 s`, `4 min 5 s`, `2 h 3 min`, `5 d 1 h`."""
+    milliseconds = max(0, round(span.total_seconds() * 1000))
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    seconds = milliseconds // 1000
+    for unit, inner, size, part in (("min", "s", 60, 1), ("h", "min", 3600, 60)):
+        if seconds < size * (60 if unit == "min" else 24):
+            return f"{seconds // size} {unit} {seconds % size // part} {inner}"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"

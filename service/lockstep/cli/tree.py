@@ -1,65 +1,100 @@
-"""The steps of a run as a tree, from their paths."""
+"""The steps of a run as a tree, by their paths."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.text import Text
 from rich.tree import Tree
 
-from lockstep.cli.output import STYLES, duration
-from lockstep_schemas.api import RunDetail, Step
+from lockstep.cli.output import clock, duration, lasted, line, status
+from lockstep_schemas.api import Run, Step
+from lockstep_schemas.base import Json
 
-# One visit of an action inside its container: `actions[0]`, `.choose[1].sequence[0]`,
-# `.else[0]`, `.sequence[2]`, `.repeat[7].sequence[0]`, `.parallel[1][0]`.
-PART: Final = re.compile(
-    r"actions\[\d+\]|\.choose\[\d+\]\.sequence\[\d+\]|\.repeat\[\d+\]\.sequence\[\d+\]"
-    r"|\.parallel\[\d+\]\[\d+\]|\.else\[\d+\]|\.sequence\[\d+\]"
-)
+FOLDED: Final = 50  # children of a step that are drawn; of more, the first and the last
 
 
-def run_tree(detail: RunDetail) -> Tree:
-    """Draw a run: its steps below one another as their actions are nested, with times."""
-    run = detail.run
-    head = Text(f"{run.automation_name} v{run.version}  ", "bold")
-    head.append(run.status, STYLES.get(run.status, ""))
-    if run.started_at and run.finished_at:
-        head.append(f"  {duration((run.finished_at - run.started_at).total_seconds())}", "dim")
+def tree(steps: Sequence[Step], label: Text | str = "", *, limit: int | None = FOLDED) -> Tree:
+    """Draw steps under what contains them, in the order in which they began.
+
+    Of more than `limit` children of one step only the first and the last are drawn, and those
+    that did not succeed; None draws all.
+    """
+    children: dict[int, list[Step]] = {}
+    latest: dict[str, Step] = {}
+    names: dict[int, str] = {}
+    for step in sorted(steps, key=lambda one: one.seq):
+        parent = _parent(step.action_path, latest)
+        children.setdefault(parent.seq if parent else 0, []).append(step)
+        names[step.seq] = step.action_path[len(parent.action_path) + 1 if parent else 0 :]
+        latest[step.action_path] = step  # a step that is visited again has its own children
+    root = Tree(label)
+    open_ends = [(root, 0)]
+    while open_ends:
+        node, seq = open_ends.pop()
+        for one in _folded(children.get(seq, []), limit):
+            if isinstance(one, int):
+                node.add(Text(f"… {one} more", style="dim"))
+            else:
+                open_ends.append((node.add(step_text(one, names[one.seq])), one.seq))
+    return root
+
+
+def _parent(path: str, known: Mapping[str, Step]) -> Step | None:
+    """Find the nearest step that contains a path; not every part of a path is a step."""
+    while "." in path:
+        path = path.rpartition(".")[0]
+        if path in known:
+            return known[path]
+    return None
+
+
+def _folded(steps: Sequence[Step], limit: int | None) -> list[Step | int]:
+    """Put the number of those left out in their place."""
+    if limit is None or len(steps) <= limit:
+        return list(steps)
+    shown: list[Step | int] = []
+    for index, step in enumerate(steps):
+        is_edge = index < limit // 2 or index >= len(steps) - limit // 2
+        if is_edge or step.status not in {"success", "skipped"}:
+            shown.append(step)
+        elif shown and isinstance(shown[-1], int):
+            shown[-1] += 1
+        else:
+            shown.append(1)
+    return shown
+
+
+def step_text(step: Step, name: str) -> Text:
+    """Describe one step: what it is, what became of it, when, how long, what went wrong."""
+    kind = step.provider_action_id or step.action_kind
+    text = Text.assemble((line(name), "dim"), f" {line(kind)}  ", status(step.status))
+    text.append(f"  {clock(step.started_at)}", style="dim")
+    took = lasted(step.started_at, step.finished_at)
+    text.append(f"  {took}" if took else "", style="dim")
+    if step.attempts > 1:
+        text.append(f"  {step.attempts} attempts", style="yellow")
+    if step.error_message:
+        style = "red" if step.status == "failed" else "dim"
+        text.append(f"  {line(step.error_message)}", style=style)
+    for warning in _warnings(step.result):
+        text.append(f"  warning: {line(str(warning))}", style="yellow")
+    return text
+
+
+def run_text(run: Run) -> Text:
+    """Describe a run in one line."""
+    text = Text.assemble((line(run.automation_name), "bold"), f" v{run.version}  ")
+    text.append(status(run.status))
+    if run.started_at is not None and run.finished_at is not None:
+        text.append(f"  {duration(run.finished_at - run.started_at)}", style="dim")
     why = run.error_message or run.reason
     if why:
-        head.append(f"  {why}")
-    tree = Tree(head)
-    places: dict[str, Tree] = {"": tree}
-    for step in in_order(detail.steps):
-        parts = PART.findall(step.action_path)
-        above = "".join(parts[:-1])
-        branch = places.get(above, tree)
-        places[step.action_path] = branch.add(label(step, parts[-1] if parts else ""))
-    return tree
-
-
-def in_order(steps: Sequence[Step]) -> list[Step]:
-    """Sort steps by their paths, numbers as numbers: as the definition nests them."""
-
-    def key(step: Step) -> list[tuple[int, str]]:
-        pieces = re.findall(r"\d+|[a-z]+", step.action_path)
-        return [(int(piece), "") if piece.isdigit() else (0, piece) for piece in pieces]
-
-    return sorted(steps, key=key)
-
-
-def label(step: Step, part: str) -> Text:
-    """Describe one step."""
-    text = Text(f"{part.lstrip('.')} ")
-    text.append(step.provider_action_id or step.action_kind, "bold")
-    if step.action_id:
-        text.append(f" ({step.action_id})")
-    text.append("  ")
-    text.append(step.status, STYLES.get(step.status, ""))
-    if step.finished_at:
-        text.append(f"  {duration((step.finished_at - step.started_at).total_seconds())}", "dim")
-    if step.attempts > 1:
-        text.append(f"  {step.attempts} attempts", "yellow")
-    if step.error_message:
-        text.append(f"  {step.error_message}", "red" if step.status == "failed" else "")
+        text.append(f"  {line(why)}", style="red" if run.error_message else "dim")
+    if run.waiting_for:
+        text.append(f"  for {line(run.waiting_for)}", style="yellow")
     return text
+
+
+def _warnings(result: Json) -> Sequence[Json]:
+    found = result.get("warnings") if isinstance(result, dict) else None
+    return found if isinstance(found, list) else ()

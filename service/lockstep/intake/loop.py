@@ -45,13 +45,16 @@ class Intake:
         self._open = asyncio.Event()
         self._open.set()
 
-    def pause(self) -> None:
-        """Take no further batch: enough runs are ready; the backlog stays in the stream."""
-        self._open.clear()
-
-    def resume(self) -> None:
-        """Take batches again."""
-        self._open.set()
+    def press(self, is_too_much: bool) -> None:
+        """Stop taking batches, or take them again: the backlog stays in the stream meanwhile."""
+        if is_too_much and self._open.is_set():
+            log.warning("intake.paused")
+            self._open.clear()
+            self._source.pause()
+        elif not is_too_much and not self._open.is_set():
+            log.info("intake.resumed")
+            self._open.set()
+            self._source.resume()
 
     async def run(self) -> None:
         """Take batches until cancelled."""

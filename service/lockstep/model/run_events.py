@@ -1,8 +1,7 @@
-"""Run events, and the names of log lines: a noun, then a verb in the past."""
+"""Run events, and what expressions see of the event that started a run."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 
@@ -89,28 +88,3 @@ def trigger_scope(
         "context_key": context_key,
         "hop": hop,
     }
-
-
-# Every name of a log line, and what it is about. tests/tidy refuses a name outside this table.
-LOG_NAMES: Final[Mapping[str, str]] = {
-    "action.failed": "an action raised; the step says why",
-    "automation.unreadable": "a stored definition cannot be compiled by this engine",
-    "automations.loaded": "the index of triggers shows a new revision",
-    "batch.delayed": "a batch of events could not be stored now; it comes again",
-    "batch.refused": "a batch holds an event that cannot be stored; it is split",
-    "checkpoint.delayed": "the store is away; walks wait",
-    "checkpoint.failed": "a checkpoint could not be written; its run is left to recovery",
-    "engine.started": "a replica takes events",
-    "engine.stopped": "a replica has ended in good order",
-    "event.dead_lettered": "a message can never be handled",
-    "heartbeat.missed": "the worker could not renew its row",
-    "outbox.delayed": "the bus did not acknowledge a run event; it is sent again",
-    "run.failed": "a walk ended with an unexpected exception",
-    "run.lost": "another worker or an operator took the run",
-    "runs.adopted": "runs of a worker that is gone go on here",
-    "runs.left": "walks that did not end within the grace period are left to others",
-    "step.failed": "a kind of action raised an unexpected exception",
-    "store.connected": "PostgreSQL answers",
-    "store.unavailable": "PostgreSQL does not answer; retried with backoff",
-    "trigger.failed": "a filter or a condition could not be judged; no run",
-}

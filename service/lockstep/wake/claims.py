@@ -65,7 +65,11 @@ class Heart(Protocol):
 
 
 class Claims:
-    """Claims ready runs when a place is free, and adopts those of workers that are gone."""
+    """Claims ready runs when a place is free, and adopts those of workers that are gone.
+
+    Too many ready runs press on intake: it stops fetching until there are fewer, so that the
+    backlog stays in the stream and publishers feel it.
+    """
 
     def __init__(
         self,
@@ -75,7 +79,10 @@ class Claims:
         clock: Clock,
         take_over: Callable[[Sequence[str]], Awaitable[None]],
         stale_seconds: float,
+        max_ready_runs: int,
+        pressure: Callable[[bool], None],
     ) -> None:
+        self._max_ready_runs, self._pressure = max_ready_runs, pressure
         self._runs, self._places, self._heart, self._clock = runs, places, heart, clock
         self._take_over, self._stale_seconds = take_over, stale_seconds
 
@@ -105,6 +112,10 @@ class Claims:
         taken = await self._take(lambda n: self._runs.claim_ready(n, self._clock.now()))
         if taken < places:
             self._places.none_ready()
+            self._pressure(False)
+        else:
+            limit = self._max_ready_runs
+            self._pressure(await self._runs.count_ready(limit) >= limit)
 
     async def _take(self, claim: Callable[[int], Awaitable[Sequence[RunState]]]) -> int:
         places = self._places.reserve(self._places.free)

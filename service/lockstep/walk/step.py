@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from lockstep.model.program import Node, Provide
 from lockstep.model.runs import StepRow
@@ -13,9 +13,14 @@ from lockstep.walk.outcome import Failed, ListEnd, Ok, Outcome, Skipped, Stopped
 from lockstep.walk.scope import Scope
 from lockstep.walk.walk import Walk
 from lockstep_schemas.base import Json
-from lockstep_schemas.run_events import StepStatus
+from lockstep_schemas.run_events import StepStatus, What
 
 F = TypeVar("F", bound=Frame)
+WHAT: Final[Mapping[StepStatus, What]] = {
+    "success": "step_succeeded",
+    "failed": "step_failed",
+    "skipped": "step_skipped",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +122,9 @@ class Step:
         journal.step(row)
         self.walk.items.pop(row.seq, None)
         if journal.step_events:
-            what = {"success": "step_succeeded", "failed": "step_failed"}.get(status)
             duration = row.finished_at - row.started_at
             journal.event(
-                "step_skipped" if what is None else what,  # type: ignore[arg-type] # of What, by the table above
+                WHAT[status],
                 "running",
                 row.finished_at,
                 row=row,

@@ -1,7 +1,5 @@
 """The actions that come with the engine."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import msgspec
 import pytest
 

@@ -1,7 +1,5 @@
 """Calling actions, however they were written, and lending them services."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import asyncio
 import threading
 from functools import partial

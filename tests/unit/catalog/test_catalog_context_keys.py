@@ -1,7 +1,5 @@
 """How the context key of an event is found in its payload."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 from collections.abc import Callable
 
 import pytest

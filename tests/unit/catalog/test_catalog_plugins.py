@@ -1,7 +1,5 @@
 """Plug-ins: what is loaded, and what a bad one cannot do."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import sys
 from importlib.metadata import EntryPoint
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What plug-ins register, what is refused, and what the catalog then knows."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 from collections import Counter
 from collections.abc import Callable
 from typing import Any

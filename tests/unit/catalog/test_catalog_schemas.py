@@ -1,7 +1,5 @@
 """JSON Schemas: what they refuse, how that reads, and what they cannot do to the engine."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 from typing import Annotated, Literal
 
 import msgspec

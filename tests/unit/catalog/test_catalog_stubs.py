@@ -1,7 +1,5 @@
 """The plug-in `test`."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import os
 from multiprocessing import get_context
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which places of a config always get text."""
 
-# ruff: noqa: D103 - the name of a test is its promise
-
 import time
 
 import pytest

@@ -1,0 +1,152 @@
+"""The way from a command to a running engine: its API on the bus."""
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import msgspec
+
+from lockstep import bus
+from lockstep.bus.settings import redacted
+from lockstep.cli import logs
+from lockstep.config import Settings
+from lockstep.model.errors import EngineError, Unavailable
+from lockstep_schemas import api
+from lockstep_schemas.events import HEADER_ACTOR, Actor
+
+REQUEST_SECONDS: Final = 15.0
+PAGE: Final = 200
+
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
+
+class Refused(EngineError):
+    """The engine answered no; `fault` is its answer."""
+
+    code = "api.refused"
+
+    def __init__(self, fault: api.Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class ReplyUnreadable(EngineError):
+    """The engine answered in a form that this version does not know; use that of the engine."""
+
+    code = "api.reply_unreadable"
+
+
+class Remote:
+    """A running engine."""
+
+    def __init__(self, connection: bus.Connection) -> None:
+        self.connection = connection
+        self._client = bus.Client(connection)
+        self._headers = {HEADER_ACTOR: msgspec.json.encode(whoami()).decode()}
+
+    async def ask(self, endpoint: str, request: msgspec.Struct) -> bytes:
+        """Call an endpoint; give the body of the reply.
+
+        Raises:
+            Refused: The engine refuses.
+            Unavailable: None answers.
+        """
+        body = msgspec.json.encode(request)
+        reply = await self._client.request(endpoint, body, REQUEST_SECONDS, self._headers)
+        if reply.error_code:
+            raise Refused(_fault(reply))
+        return reply.body
+
+    async def call(self, endpoint: str, request: msgspec.Struct, kind: type[Reply]) -> Reply:
+        """Call an endpoint; give its reply.
+
+        Raises:
+            Refused: The engine refuses.
+            ReplyUnreadable: The reply is not of this version.
+            Unavailable: None answers.
+        """
+        return read(endpoint, await self.ask(endpoint, request), kind)
+
+    async def automations(self) -> list[api.Automation]:
+        """List all automations, by creation."""
+        found: dict[str, api.Automation] = {}  # pages may overlap where some are deleted meanwhile
+        offset = 0
+        while True:
+            request = api.AutomationsList(limit=PAGE, offset=offset)
+            page = await self.call("automations.list", request, api.AutomationsPage)
+            found |= {one.id: one for one in page.items}
+            offset += len(page.items)
+            if not page.items or offset >= page.total:
+                return list(found.values())
+
+    async def automation(self, id_or_name: str) -> api.Automation:
+        """Find an automation by its id, else by its name.
+
+        Raises:
+            Refused: There is none, or several have this name.
+        """
+        try:
+            return await self.call("automations.get", api.ById(id_or_name), api.Automation)
+        except Refused as error:
+            named = [one for one in await self.automations() if one.name == id_or_name]
+            if len(named) == 1:
+                return named[0]
+            if not named or error.fault.code != "not_found":
+                raise
+            ids = ", ".join(one.id for one in named)
+            text = f"{len(named)} automations are called '{id_or_name}': {ids}; name one by its id"
+            raise Refused(api.Fault(code="conflict", message=text)) from None
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Remote]:
+    """Connect to the bus of the settings, once and without patience.
+
+    Raises:
+        Unavailable: No server answers.
+    """
+    logs.silence()
+    nats = msgspec.structs.replace(settings.nats, name="lockstep-cli")
+    try:
+        connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=False)
+    except Unavailable as error:
+        servers = ", ".join(redacted(url) for url in nats.servers)
+        raise Unavailable(
+            f"no Lockstep engine answers on {servers} ({error}); "
+            "is `lockstep dev` or `lockstep serve` running?"
+        ) from error
+    try:
+        yield Remote(connection)
+    finally:
+        await connection.close()
+
+
+def read(what: str, body: bytes, kind: type[Reply]) -> Reply:
+    """Read what an engine sent.
+
+    Raises:
+        ReplyUnreadable: It is not of this version.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise ReplyUnreadable(
+            f"{what}: the engine is of another version than this command line: {error}"
+        ) from error
+
+
+def whoami() -> Actor:
+    """Say who uses the command line, as the operating system knows him."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        login = None
+    return Actor(type="user", id=login)
+
+
+def _fault(reply: bus.Reply) -> api.Fault:
+    try:
+        return msgspec.json.decode(reply.body, type=api.Fault)
+    except msgspec.DecodeError:
+        return api.Fault(code="internal", message=reply.error or f"error {reply.error_code}")

@@ -1,0 +1,214 @@
+"""From an event to its runs: what is refused, what is started, and how often."""
+
+import asyncio
+import json
+from typing import Any
+
+import nats
+import pytest
+
+from engine.room import LIMIT_SECONDS, Room
+from engine.test_language import record
+from lockstep import bus
+from lockstep_schemas.events import HEADER_ACTOR, HEADER_HOP
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Json = dict[str, Any]
+SLOW = {"action": "test.slow", "config": {"seconds": 0.5}}
+
+
+async def dead_letter(room: Room, event: str) -> Any:
+    """Wait for the dead letter of an event; give the message as nats-py has it."""
+    client = await nats.connect(room.settings.nats.servers[0])
+    try:
+        names = room.connection.names
+        subscription = await client.jetstream().subscribe(
+            names.dead(event), stream=names.dead_stream, ordered_consumer=True
+        )
+        return await subscription.next_msg(timeout=LIMIT_SECONDS)
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "reason"),
+    [
+        (b"not json", {}, "no JSON"),
+        (b"\xff\xfe", {}, "no JSON"),
+        (b"[1, 2]", {}, "no JSON object but a list"),
+        (b'"text"', {}, "no JSON object but a text"),
+        (b"", {}, "no JSON"),
+        (b"[" * 100_000, {}, "no JSON"),
+        (b"{}", {HEADER_HOP: "17"}, "past the limit of 16"),
+        (b"{}", {HEADER_HOP: "many"}, "a number from 0 was expected"),
+        (b"{}", {HEADER_ACTOR: "{"}, "no actor"),
+        (b'{"a": "\\u0000"}', {"Lockstep-Context-Key": "\x00"}, ""),
+    ],
+    ids=["text", "bytes", "list", "string", "empty", "deep", "hop", "hop text", "actor", "zero"],
+)
+async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_with_the_reason(
+    shared: Room, body: bytes, headers: dict[str, str], reason: str, request: pytest.FixtureRequest
+) -> None:
+    event = f"poison.{abs(hash(request.node.name)) % 10**9}"
+    if "\x00" in str(headers):
+        pytest.skip("NATS clients refuse a header with a zero byte: it cannot be published")
+    automation = await shared.automation([record("x")], event=event)
+    await shared.publish(event, body, **headers)
+    letter = await dead_letter(shared, event)
+    assert letter.data == body
+    assert reason in letter.headers["Lockstep-Reason"]
+    assert (await shared.call("runs.list", automation_id=automation.id))["total"] == 0
+
+
+async def test_events_of_the_engine_itself_are_dead_lettered_from_outside(shared: Room) -> None:
+    await shared.publish("automation.cron", {})
+    letter = await dead_letter(shared, "automation.cron")
+    assert "the engine's own" in letter.headers["Lockstep-Reason"]
+
+
+async def test_a_payload_with_a_zero_byte_is_stored_and_walked(shared: Room) -> None:
+    automation = await shared.automation([record("{{ trigger.payload.a | length }}")])
+    assert (await automation.run({"a": "x\x00y"})).recorded == ["3"]
+
+
+async def test_an_error_text_with_a_zero_byte_does_not_stop_the_run_from_ending(
+    shared: Room,
+) -> None:
+    fail = {"action": "test.fail", "config": {"reason": "{{ trigger.payload.a }}"}}
+    seen = await (await shared.automation([fail])).run({"a": "x\x00y"})
+    assert (seen.status, seen.error) == ("failed", "x\N{REPLACEMENT CHARACTER}y")
+
+
+async def test_one_event_that_cannot_be_stored_does_not_keep_others_from_their_runs(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([record("{{ trigger.payload.n }}")], event="test.event")
+    # test.event takes /id as context key; a text column cannot hold a zero byte
+    bad = json.dumps({"id": "a\x00b"}).encode()
+    subject = shared.connection.names.trigger("test.event")
+    publisher = bus.Publisher(shared.connection)
+    bodies = [json.dumps({"id": "k", "n": n}).encode() for n in range(5)]
+    async with asyncio.TaskGroup() as group:
+        for body in [*bodies[:2], bad, *bodies[2:]]:
+            group.create_task(publisher.publish(subject, body, {}))
+    await shared.ended(automation.id, 5)
+    letter = await dead_letter(shared, "test.event")
+    assert letter.data == bad
+    await shared.call("automations.delete", id=automation.id)
+
+
+async def test_the_same_message_id_starts_one_run_however_often_it_is_published(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([record("x")])
+    other = await shared.automation([record("y")])
+    for _ in range(3):
+        await shared.publish(automation.event, {}, **{"Nats-Msg-Id": f"once-{automation.id}"})
+    await automation.run()
+    await other.run()
+    assert (await shared.call("runs.list", automation_id=automation.id))["total"] == 2
+
+
+async def test_the_context_key_is_that_of_the_header_else_of_the_trigger_type(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([record("x")], event="test.event")
+    seen = await automation.run({"id": "from payload"}, key="from header")
+    assert seen.detail.run.context_key == "from header"
+    seen = await automation.run({"id": "from payload"}, key=None)
+    assert seen.detail.run.context_key is None, "an empty header means null"
+    subject = shared.connection.names.trigger("test.event")
+    await bus.Publisher(shared.connection).publish(subject, b'{"id": 5}', {})
+    seen = await automation.seen((await shared.ended(automation.id, 3))[-1])
+    assert seen.detail.run.context_key == "5"
+    await shared.call("automations.delete", id=automation.id)
+
+
+async def test_filter_and_all_conditions_must_hold_for_a_run_to_start(shared: Room) -> None:
+    automation = await shared.automation(
+        [record("{{ trigger.payload.n }}")],
+        event="e.conditions",
+        triggers=[{"event": "e.conditions", "filter": "trigger.payload.n > 1"}],
+        conditions=["trigger.payload.n < 4", {"not": "trigger.payload.n == 2"}],
+    )
+    for n in (1, 2, 4):
+        await shared.publish("e.conditions", {"n": n})
+    assert (await automation.run({"n": 3})).recorded == ["3"]
+    assert (await shared.call("runs.list", automation_id=automation.id))["total"] == 1
+
+
+async def test_two_triggers_that_both_match_start_two_runs_in_order_of_definition(
+    shared: Room,
+) -> None:
+    automation = await shared.automation(
+        [record("{{ trigger.id }}")],
+        event="e.two",
+        triggers=[{"event": "e.two"}, {"event": "e.two", "id": "second"}, {"event": "e.two"}],
+    )
+    await shared.publish("e.two", {})
+    await shared.ended(automation.id, 3)
+    page = await shared.call("runs.list", automation_id=automation.id)
+    assert [run["trigger_id"] for run in page["items"]] == ["e_two_2", "second", "e_two"]
+
+
+async def test_single_refuses_a_start_while_a_run_is_active_and_says_so(shared: Room) -> None:
+    automation = await shared.automation([SLOW], mode="single")
+    await shared.publish(automation.event, {})
+    await shared.publish(automation.event, {})
+    skipped = await shared.heard(automation.id, "skipped")
+    assert skipped.data.reason == "mode single: a run is active"
+    await shared.ended(automation.id, 2)
+    page = await shared.call("runs.list", automation_id=automation.id)
+    assert sorted(run["status"] for run in page["items"]) == ["skipped", "success"]
+    assert (await shared.call("runs.list", automation_id=automation.id, status="skipped"))["items"][
+        0
+    ]["reason"] == "mode single: a run is active"
+
+
+async def test_parallel_refuses_a_start_at_max_runs(shared: Room) -> None:
+    automation = await shared.automation([SLOW], mode="parallel", max_runs=2)
+    for _ in range(3):
+        await shared.publish(automation.event, {})
+    skipped = await shared.heard(automation.id, "skipped")
+    assert "max_runs is 2" in (skipped.data.reason or "")
+    await shared.ended(automation.id, 3)
+
+
+async def test_the_scope_context_key_counts_the_runs_of_one_key_null_being_a_key(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([SLOW], mode="single", concurrency_scope="context_key")
+    for key in ("a", "b", None, "a", None):
+        await shared.publish(automation.event, {}, key=key)
+    await shared.ended(automation.id, 5)
+    page = await shared.call("runs.list", automation_id=automation.id)
+    found = sorted((run["context_key"] or "", run["status"]) for run in page["items"])
+    assert found == [
+        ("", "skipped"),
+        ("", "success"),
+        ("a", "skipped"),
+        ("a", "success"),
+        ("b", "success"),
+    ]
+
+
+async def test_what_nats_publish_sends_starts_the_next_automation_one_hop_further(
+    shared: Room,
+) -> None:
+    second = await shared.automation([record("{{ trigger.payload.n }} {{ trigger.hop }}")])
+    subject = shared.connection.names.trigger(second.event)
+    action = {"action": "nats.publish", "config": {"subject": subject, "payload": {"n": 1}}}
+    await (await shared.automation([action])).run()
+    seen = await second.seen((await shared.ended(second.id, 1))[0])
+    assert seen.recorded == ["1 1"]
+
+
+async def test_an_automation_that_starts_itself_is_ended_by_the_hop_limit(shared: Room) -> None:
+    subject = shared.connection.names.trigger("e.loop")
+    action = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
+    automation = await shared.automation([action], event="e.loop")
+    await shared.publish("e.loop", {})
+    letter = await dead_letter(shared, "e.loop")
+    assert "a loop of automations?" in letter.headers["Lockstep-Reason"]
+    assert len(await shared.ended(automation.id, 17)) == 17
