@@ -198,12 +198,14 @@ async def test_a_cancelled_batch_loses_nothing(connection: Connection) -> None:
 
 async def test_a_consumer_that_is_made_again_is_pulled_again(connection: Connection) -> None:
     async with Puller(connection) as puller:
+        await publish(connection, 1)
+        await settle_all(puller, await take(puller, 1), Accept())  # so the server has its request
         name = f"{puller.stream}.{puller.consumer}"
         await api.call(connection, f"CONSUMER.DELETE.{name}")
-        await publish(connection, 1)
+        await publish(connection, 3)  # the first is known by its id
         await topology.apply(connection)
-        (message,) = await take(puller, 1)
-        await puller.settle(message, Accept())
+        messages = await take(puller, 2)
+        await settle_all(puller, messages, Accept())
 
 
 async def test_a_connection_that_comes_back_gets_no_more_than_the_credit(

@@ -43,16 +43,13 @@ async def dead_letter(room: Room, event: str) -> Any:
         (b"{}", {HEADER_HOP: "17"}, "past the limit of 16"),
         (b"{}", {HEADER_HOP: "many"}, "a number from 0 was expected"),
         (b"{}", {HEADER_ACTOR: "{"}, "no actor"),
-        (b'{"a": "\\u0000"}', {"Lockstep-Context-Key": "\x00"}, ""),
     ],
-    ids=["text", "bytes", "list", "string", "empty", "deep", "hop", "hop text", "actor", "zero"],
+    ids=["text", "bytes", "list", "string", "empty", "deep", "hop", "hop text", "actor"],
 )
 async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_with_the_reason(
     shared: Room, body: bytes, headers: dict[str, str], reason: str, request: pytest.FixtureRequest
 ) -> None:
     event = f"poison.{abs(hash(request.node.name)) % 10**9}"
-    if "\x00" in str(headers):
-        pytest.skip("NATS clients refuse a header with a zero byte: it cannot be published")
     automation = await shared.automation([record("x")], event=event)
     await shared.publish(event, body, **headers)
     letter = await dead_letter(shared, event)

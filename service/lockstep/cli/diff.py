@@ -56,7 +56,8 @@ def _of_lists(
 
     What is added or changed has its index in the new list, what is removed that in the old one.
     """
-    matcher = SequenceMatcher(None, [_key(one) for one in old], [_key(one) for one in new], False)
+    keys = [_key(one) for one in old], [_key(one) for one in new]
+    matcher = SequenceMatcher(None, *keys, autojunk=False)
     for what, old_from, old_to, new_from, new_to in matcher.get_opcodes():
         if what == "equal":
             continue
@@ -75,7 +76,7 @@ def _key(value: Json) -> object:
     """Give what is equal, and hashable, exactly for values that mean the same."""
     match value:
         case bool():
-            return ("bool", value)
+            return (bool, value)  # else `true` would be 1
         case Mapping():
             return frozenset((name, _key(inner)) for name, inner in value.items())
         case list():

@@ -178,7 +178,7 @@ def _doubles(documents: Sequence[Document]) -> Iterator[Fault]:
                 yield document.fault_beside("id", message, f"it stands in {there}")
     for document in documents:
         first = names.setdefault(document.name, document)
-        if first is not document and UNSET in {document.id, first.id}:
+        if first is not document and document.name and UNSET in {document.id, first.id}:
             place = first.source.place(("name",) if "name" in first.source.value else first.under)
             message = f"the name '{document.name}' is that of another document"
             hint = f"it stands in {first.file}:{place[0]}; give both an `id`"

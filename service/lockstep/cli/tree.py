@@ -19,16 +19,16 @@ def tree(steps: Sequence[Step], label: Text | str = "", *, limit: int | None = F
     Of more than `limit` children of one step only the first and the last are drawn, and those
     that did not succeed; None draws all.
     """
-    children: dict[int, list[Step]] = {}
+    children: dict[int | None, list[Step]] = {}
     latest: dict[str, Step] = {}
     names: dict[int, str] = {}
     for step in sorted(steps, key=lambda one: one.seq):
         parent = _parent(step.action_path, latest)
-        children.setdefault(parent.seq if parent else 0, []).append(step)
+        children.setdefault(parent.seq if parent else None, []).append(step)
         names[step.seq] = step.action_path[len(parent.action_path) + 1 if parent else 0 :]
         latest[step.action_path] = step  # a step that is visited again has its own children
     root = Tree(label)
-    open_ends = [(root, 0)]
+    open_ends: list[tuple[Tree, int | None]] = [(root, None)]
     while open_ends:
         node, seq = open_ends.pop()
         for one in _folded(children.get(seq, []), limit):

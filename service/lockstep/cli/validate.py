@@ -1,0 +1,98 @@
+"""`lockstep validate`: judge automations in files, without a server."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockstep import definition
+from lockstep.catalog import MemoryCatalog, build_catalog, load_plugins
+from lockstep.catalog.plugins import RESERVED
+from lockstep.cli import documents, logs, output
+from lockstep.cli.apply import fault_json
+from lockstep.cli.documents import Document, Fault
+from lockstep.render import Renderer
+from lockstep_schemas.api import Issue
+from lockstep_schemas.base import Json, QualifiedId
+
+_REFERENCE: Final = re.compile(r"`artifacts\.(\w+)")
+
+
+def validate(paths: Sequence[Path], *, strict: bool, as_json: bool) -> bool:
+    """Say all faults of the files; whether there are none."""
+    logs.silence()
+    catalog = build_catalog(open=True)
+    for failure in load_plugins(catalog):
+        output.tell(f"plug-in '{failure.plugin}' is left out: {failure.error}", "yellow")
+    loaded = documents.load(paths)
+    faults = [*loaded.faults, *judged(loaded.documents, catalog, strict=strict)]
+    wrong = sum(fault.severity == "error" for fault in faults)
+    if as_json:
+        output.show_json(
+            {"valid": not wrong, "faults": [fault_json(fault) for fault in faults]}
+        )
+    else:
+        for fault in faults:
+            output.show(output.clean(str(fault)))
+        output.tell(f"{len(loaded.documents)} automations, {wrong} faults")
+    if not loaded.documents and not wrong:
+        output.complain(f"there is no automation in {', '.join(map(str, paths))}")
+        return False
+    return not wrong
+
+
+def judged(some: Sequence[Document], catalog: MemoryCatalog, *, strict: bool) -> Iterator[Fault]:
+    """Judge definitions; an action that no one knows here may be one of a service on the bus.
+
+    With `strict` such an action is a fault, else only a warning.
+    """
+    renderer = Renderer(catalog.filters)
+    for document in some:
+        checked = definition.validate(document.definition, catalog, renderer)
+        remote = {} if strict else _remote(document.definition, checked.errors, catalog)
+        for issue in checked.errors:
+            path = tuple(issue.path)
+            if path in remote:
+                hint = "no plug-in here has it; the engine may know it from a service"
+                yield document.fault(msgspec.structs.replace(issue, hint=hint), "warning")
+            elif not _is_of(issue, remote.values()):
+                yield document.fault(issue)
+        for issue in checked.warnings:
+            yield document.fault(issue, "warning")
+
+
+def _remote(
+    raw: Json, issues: Sequence[Issue], catalog: MemoryCatalog
+) -> Mapping[tuple[str | int, ...], str | None]:
+    """Find the actions that are unknown here but may be known to an engine: path to action id."""
+    found: dict[tuple[str | int, ...], str | None] = {}
+    for issue in issues:
+        path = tuple(issue.path)
+        if not path or path[-1] != "action":
+            continue
+        action = _at(raw, path[:-1])
+        name = action.get("action") if isinstance(action, dict) else None
+        try:
+            plugin = msgspec.convert(name, QualifiedId).partition(".")[0]
+        except msgspec.ValidationError:
+            continue
+        if catalog.action(str(name)) is None and plugin not in RESERVED:
+            found[path] = action.get("id")
+    return found
+
+
+def _is_of(issue: Issue, actions: "Sequence[str | None] | object") -> bool:
+    """Tell whether an issue is about the artifact of one of these actions."""
+    match = _REFERENCE.match(issue.message)
+    return match is not None and match[1] in actions  # type: ignore[operator]
+
+
+def _at(raw: Json, path: Sequence[str | int]) -> Json:
+    for part in path:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return raw

@@ -1,0 +1,142 @@
+"""Postgres or NATS away: no event is lost, none acknowledged too early, the engine goes on."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from engine.room import Room, room, rows, settings_of
+from engine.test_language import record
+from lockstep import bus, embedded
+from lockstep.model.errors import Unavailable
+from lockstep.store.migrate import migrate
+
+EVENTS = 100
+
+
+class Servers:
+    """Both servers, each of which can be stopped and started again where it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stacks = {"nats": AsyncExitStack(), "postgres": AsyncExitStack()}
+        self.address: dict[str, str] = {}
+
+    async def start(self, name: str) -> None:
+        """Start one of them."""
+        starter = {"nats": embedded.nats, "postgres": embedded.postgres}[name]
+        server = await self._stacks[name].enter_async_context(starter(self.folder, ephemeral=True))
+        assert self.address.setdefault(name, server.address) == server.address
+
+    async def stop(self, name: str) -> None:
+        """Stop it; its data stay."""
+        await self._stacks[name].aclose()
+        self._stacks[name] = AsyncExitStack()
+
+    async def close(self) -> None:
+        """Stop both."""
+        for name in self._stacks:
+            await self.stop(name)
+
+
+@pytest.fixture
+def prefix() -> str:
+    """All on one server of its own: any prefix will do."""
+    return "outage"
+
+
+async def opened(folder: Path, stack: AsyncExitStack, prefix: str) -> tuple[Servers, Room]:
+    """Servers of this test alone, and an engine on them."""
+    servers = Servers(folder)
+    stack.push_async_callback(servers.close)
+    for name in ("postgres", "nats"):
+        await servers.start(name)
+    await migrate(servers.address["postgres"])
+    settings = settings_of(servers.address["nats"], servers.address["postgres"], prefix)
+    nats = bus.BusSettings(servers=settings.nats.servers, prefix=prefix, ack_wait_seconds=2)
+    settings = type(settings)(nats=nats, postgres=settings.postgres, engine=settings.engine)
+    return servers, await stack.enter_async_context(room(settings))
+
+
+async def publish_all(room: Room, event: str, first: int) -> None:
+    """Publish events until each is acknowledged, as a careful publisher does: with its id."""
+    publisher = bus.Publisher(room.connection)
+    subject = room.connection.names.trigger(event)
+    for n in range(first, first + EVENTS):
+        while True:
+            try:
+                body = json.dumps({"n": n}).encode()
+                await publisher.publish(subject, body, {"Nats-Msg-Id": f"n{n}"})
+                break
+            except Unavailable:
+                await asyncio.sleep(0.1)
+
+
+async def all_ended(dsn: str, runs: int) -> None:
+    """Wait until the tables say that so many runs have succeeded and all events are sent."""
+    query = """
+        select (select count(*) from runs where status = 'success') as done,
+               (select count(*) from outbox) as unsent
+    """
+    async with asyncio.timeout(40):
+        while True:
+            (found,) = await rows(dsn, query)
+            if found["done"] >= runs and not found["unsent"]:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_events_that_arrive_while_postgres_is_away_have_their_runs_when_it_is_back(
+    tmp_path: Path, prefix: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        servers, room = await opened(tmp_path, stack, prefix)
+        automation = await room.automation([record("{{ trigger.payload.n }}")])
+        await publish_all(room, automation.event, 0)
+        await servers.stop("postgres")
+        await publish_all(room, automation.event, EVENTS)
+        await servers.start("postgres")
+        await all_ended(servers.address["postgres"], 2 * EVENTS)
+        values = sorted(int(str(call.value)) for call in room.recorder.records)
+        assert sorted(set(values)) == list(range(2 * EVENTS))
+        (count,) = await rows(servers.address["postgres"], "select count(*) from runs")
+        assert count[0] == 2 * EVENTS
+
+
+async def test_the_engine_goes_on_by_itself_when_nats_is_back(tmp_path: Path, prefix: str) -> None:
+    async with AsyncExitStack() as stack:
+        servers, room = await opened(tmp_path, stack, prefix)
+        automation = await room.automation([record("{{ trigger.payload.n }}")])
+        await publish_all(room, automation.event, 0)
+        await servers.stop("nats")
+        starting = asyncio.create_task(servers.start("nats"))
+        await publish_all(room, automation.event, EVENTS)
+        await starting
+        await all_ended(servers.address["postgres"], 2 * EVENTS)
+        (count,) = await rows(servers.address["postgres"], "select count(*) from runs")
+        assert count[0] == 2 * EVENTS
+
+
+async def test_an_engine_that_is_started_before_its_servers_waits_for_them(
+    tmp_path: Path, prefix: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        servers = Servers(tmp_path)
+        stack.push_async_callback(servers.close)
+        for name in ("postgres", "nats"):
+            await servers.start(name)
+        await migrate(servers.address["postgres"])
+        for name in ("postgres", "nats"):
+            await servers.stop(name)
+        settings = settings_of(servers.address["nats"], servers.address["postgres"], prefix)
+        opening = asyncio.create_task(stack.enter_async_context(room(settings)))
+        done, _ = await asyncio.wait({opening}, timeout=0.5)
+        assert not done, "it must wait, not fail"
+        for name in ("postgres", "nats"):
+            await servers.start(name)
+        async with asyncio.timeout(30):
+            waiting = await opening
+        automation = await waiting.automation([record("x")])
+        assert (await automation.run()).recorded == ["x"]

@@ -1,0 +1,137 @@
+"""Several replicas on one store and bus: the mode holds, work is handed over, none starves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+import pytest_asyncio
+
+from engine.room import Room, room, rows, settings_of
+from engine.test_language import record
+from lockstep.embedded import Servers
+
+ACTIVE = "select count(*) from runs where status in ('pending', 'running', 'waiting')"
+
+
+@asynccontextmanager
+async def watching(dsn: str) -> AsyncIterator[list[int]]:
+    """Look again and again how many runs are active; the list has the most that were seen."""
+    seen = [0]
+
+    async def look(connection: asyncpg.Connection) -> None:
+        while True:
+            seen[0] = max(seen[0], await connection.fetchval(ACTIVE))
+
+    connection = await asyncpg.connect(dsn)
+    looking = asyncio.create_task(look(connection))
+    try:
+        yield seen
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+    """Three engines in one process, each with connections of its own."""
+    prefix = f"r{uuid4().hex[:10]}"
+    settings = settings_of(
+        servers.nats_url, dsn, prefix, batch_size=8, stale_seconds=1.5, heartbeat_seconds=0.3
+    )
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(room(settings)) for _ in range(3)]
+
+
+async def settled(dsn: str, runs: int) -> None:
+    """Wait until so many runs have ended, refused ones too."""
+    async with asyncio.timeout(30):
+        while True:
+            (found,) = await rows(dsn, "select count(*) from runs where finished_at is not null")
+            if found[0] >= runs:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_single_holds_over_all_replicas_however_simultaneous_the_events(
+    replicas: list[Room], dsn: str
+) -> None:
+    first = replicas[0]
+    slow = {"action": "test.slow", "config": {"seconds": 0.02}}
+    automation = await first.automation([slow], mode="single")
+    async with watching(dsn) as most:
+        for _ in range(5):
+            await asyncio.gather(*(r.publish(automation.event, {}) for r in replicas * 20))
+        await settled(dsn, 300)
+    assert most == [1]
+    (count,) = await rows(dsn, "select count(*) from runs where status = 'success'")
+    assert count[0] >= 1
+
+
+async def test_parallel_never_exceeds_max_runs_and_uses_all_of_them(
+    replicas: list[Room], dsn: str
+) -> None:
+    first = replicas[0]
+    slow = {"action": "test.slow", "config": {"seconds": 0.3}}
+    automation = await first.automation([slow], mode="parallel", max_runs=7)
+    async with watching(dsn) as most:
+        await asyncio.gather(*(r.publish(automation.event, {}) for r in replicas * 40))
+        await settled(dsn, 120)
+    assert most == [7]
+
+
+async def test_a_change_through_one_replica_is_in_force_on_all_of_them(
+    replicas: list[Room], dsn: str
+) -> None:
+    first, *others = replicas
+    automation = await first.automation([record("v0")])
+    for version in range(1, 30):
+        room = others[version % 2]
+        stored = await room.call("automations.get", id=automation.id)
+        definition = {**stored["definition"], "actions": [record(f"v{version}")]}
+        await room.call("automations.update", id=automation.id, definition=definition)
+        await first.publish(automation.event, {"version": version})
+    await settled(dsn, 29)
+    found = await rows(dsn, "select version, trigger_payload from runs order by position")
+    for row in found:
+        # The event of a change was published after its reply: it never meets an older version.
+        payload = msgspec.json.decode(row["trigger_payload"])
+        assert row["version"] >= payload["version"] + 1
+
+
+async def test_an_engine_that_is_stopped_hands_its_runs_over_between_two_actions(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"h{uuid4().hex[:10]}", stale_seconds=60)
+    slow = {"action": "test.slow", "config": {"seconds": 0.4}}
+    async with room(settings) as first:
+        automation = await first.automation([slow, record("a"), slow, record("b")])
+        for _ in range(10):
+            await first.publish(automation.event, {})
+        await first.heard(automation.id, "started")
+    left = await rows(dsn, "select status, owner from runs where finished_at is null")
+    assert left
+    assert {(row["status"], row["owner"]) for row in left} == {("pending", None)}
+    async with room(settings) as second:
+        await settled(dsn, 10)
+        done = [*first.recorder.records, *second.recorder.records]
+    assert len(done) == 20
+    assert len({call.idempotency_key for call in done}) == 20
+    statuses = await rows(dsn, "select distinct status from runs")
+    assert [row["status"] for row in statuses] == ["success"]
+
+
+async def test_ready_runs_beyond_the_places_wait_in_the_order_of_the_stream(
+    servers: Servers, dsn: str
+) -> None:
+    prefix = f"o{uuid4().hex[:10]}"
+    settings = settings_of(servers.nats_url, dsn, prefix, max_walks=1, max_ready_runs=10)
+    async with room(settings) as only:
+        automation = await only.automation([record("{{ trigger.payload.n }}")])
+        for n in range(50):
+            await only.publish(automation.event, {"n": n})
+        await settled(dsn, 50)
+        assert [call.value for call in only.recorder.records] == [str(n) for n in range(50)]

@@ -1,0 +1,203 @@
+"""What the store promises to walks: fencing, adoption, claims; and that its queries scale."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+import pytest
+import pytest_asyncio
+
+from lab import Alone, Lab, lab
+from lockstep.model.runs import Checkpoint, EventRow, OwnerLost, RunState, StepRow
+from lockstep.store import RunStore
+from lockstep.store.queries import QUERIES
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MANY = 50_000
+
+
+@pytest_asyncio.fixture
+async def laboratory(dsn: str) -> AsyncIterator[Lab]:
+    """A lab on a database of its own."""
+    async with lab(dsn) as opened:
+        yield opened
+
+
+def checkpoint(run: RunState, status: str = "running", seq: int = 1) -> Checkpoint:
+    """A checkpoint with one step and one event."""
+    step = StepRow(
+        seq=seq, path=f"actions[{seq}]", action_id=None, kind="stop", provider_action_id=None,
+        status="success", attempts=1, error=None, result={"a": 1}, items=None, started_at=NOW,
+        finished_at=NOW,
+    )  # fmt: skip
+    event = EventRow(str(run.id), seq, "s", f"{run.id}:{seq}", b"{}")
+    return Checkpoint(
+        run=run, at=NOW, document=b"{}", status=status, reason=None, error=None,  # type: ignore[arg-type]
+        steps=[step], events=[event], artifacts=[],
+    )  # fmt: skip
+
+
+async def launched(lab: Lab, count: int = 1) -> list[RunState]:
+    """Insert runs that belong to a worker nobody has heard of."""
+    program = lab.program({"name": "n", "triggers": [{"event": "e"}], "actions": []})
+    return [await lab.launch(program, {}) for _ in range(count)]
+
+
+async def test_an_old_owner_writes_nothing_after_the_run_was_adopted(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    old = Alone(laboratory.worker())
+    await old.store(checkpoint(run, seq=1))
+    taken = await laboratory.adopt(laboratory.worker(), run.id)
+    assert taken.epoch == run.epoch + 1
+    for status in ("running", "success", "pending"):
+        with pytest.raises(OwnerLost):
+            await old.store(checkpoint(run, status, seq=2))
+    assert len(await laboratory.rows("select from run_steps where run_id = $1", run.id)) == 1
+    assert len(await laboratory.rows("select from outbox")) == 1
+    (row,) = await laboratory.rows("select status, epoch from runs where id = $1", run.id)
+    assert tuple(row) == ("running", taken.epoch)
+
+
+async def test_a_final_status_is_never_changed(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    worker = Alone(laboratory.worker())
+    await worker.store(checkpoint(run, "failed"))
+    with pytest.raises(OwnerLost):
+        await worker.store(checkpoint(run, "success", seq=2))
+    (row,) = await laboratory.rows("select status, owner from runs where id = $1", run.id)
+    assert tuple(row) == ("failed", None)
+    assert await laboratory.rows("select from run_frames") == []
+
+
+async def test_a_checkpoint_of_many_writes_for_those_that_are_held_only(laboratory: Lab) -> None:
+    runs = await launched(laboratory, 3)
+    worker = laboratory.worker()
+    lost = msgspec.structs.replace(runs[1], epoch=7)
+    some = sorted([runs[0], lost, runs[2]], key=lambda run: run.id)
+    held = await worker.checkpoint([checkpoint(run) for run in some])
+    assert held == {runs[0].id, runs[2].id}
+    stored = await laboratory.rows("select run_id from run_steps")
+    assert {row["run_id"] for row in stored} == held
+
+
+async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    worker = laboratory.worker()
+    for _ in range(2):
+        assert await worker.checkpoint([checkpoint(run)]) == {run.id}
+    assert len(await laboratory.rows("select from run_steps")) == 1
+    assert len(await laboratory.rows("select from outbox")) == 1
+
+
+async def test_runs_of_a_living_worker_are_not_adopted(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    (row,) = await laboratory.rows("select owner from runs where id = $1", run.id)
+    owner = RunStore(laboratory.database, row["owner"])
+    await owner.heartbeat("host", "1")
+    assert await laboratory.worker().adopt(10, 4.0) == []
+    assert len(await laboratory.worker().adopt(10, 0.0)) == 1, "stale at once"
+    await owner.retire()
+    assert len(await laboratory.worker().adopt(10, 4.0)) == 1, "its new owner was never heard of"
+
+
+async def test_a_run_that_was_given_up_is_claimed_once(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    await Alone(laboratory.worker()).store(checkpoint(run, "pending"))
+    one, other = laboratory.worker(), laboratory.worker()
+    claimed = [*await one.claim_ready(5, NOW), *await other.claim_ready(5, NOW)]
+    assert [(c.id, c.epoch, c.document) for c in claimed] == [(run.id, run.epoch + 1, b"{}")]
+
+
+async def test_a_run_is_running_if_and_only_if_it_has_an_owner(laboratory: Lab) -> None:
+    (run,) = await launched(laboratory)
+    async with laboratory.database.pool.acquire() as connection:
+        for wrong in ("owner = null", "status = 'pending'", "status = 'success'"):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(f"update runs set {wrong} where id = $1", run.id)
+
+
+async def fill(lab: Lab) -> None:
+    """Put many rows in: finished runs, sleeping frames, unsent events, artifacts."""
+    statements = (
+        f"""
+        insert into runs (id, automation_id, automation_name, version, trigger_id,
+            trigger_event_id, trigger_payload, trigger_time, actor, context_key, status, owner,
+            epoch, rank_time, rank_sequence, finished_at)
+        select gen_random_uuid(), 'a' || n % 500, 'n', 1, 't', 'e', '{{}}', now(), '{{}}',
+               'k' || n % 97, case when n % 50 = 0 then 'pending' else 'success' end, null, 1,
+               now(), n, case when n % 50 = 0 then null else now() end
+          from generate_series(1, {MANY}) as n
+        """,
+        "insert into run_frames (run_id, epoch, document) select id, 1, '{}' from runs",
+        """
+        insert into run_steps (run_id, seq, action_path, action_kind, status, attempts, started_at)
+        select id, 1, 'actions[0]', 'stop', 'success', 1, now() from runs
+        """,
+        """
+        insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data,
+            context_key, created_at)
+        select gen_random_uuid(), id, automation_id, 'p', 'x.y', '{}', context_key, now() from runs
+        """,
+        "insert into outbox select id::text, 1, 's', id::text, '{}' from runs",
+        """
+        insert into receipts select 'S:' || n, 'e', 'm' || n from generate_series(1, 50000) as n
+        """,
+        """
+        insert into automations (id, name, status, version, created_at, updated_at)
+        select 'a' || n, 'n', 'enabled', 1, now(), now() from generate_series(1, 5000) as n
+        """,
+        "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
+        "analyze",
+    )
+    async with lab.database.pool.acquire() as connection:
+        for statement in statements:
+            await connection.execute(statement)
+
+
+def scans(plan: Any) -> list[tuple[str, str]]:
+    """Give (node, table) for every scan of a plan."""
+    found = [(plan["Node Type"], plan["Relation Name"])] if "Relation Name" in plan else []
+    return found + [scan for inner in plan.get("Plans", []) for scan in scans(inner)]
+
+
+HOT: dict[str, list[Any]] = {
+    "take_receipts": [["S:x"], ["e"], ["m"]],
+    "count_active": [["a1", "a2"]],
+    "hold_automations": [["a1", "a2"]],
+    "claim_ready": [10, uuid4(), NOW],
+    "adopt_runs": [10, uuid4(), 4.0],
+    "consumable_artifacts": ["a1", "k1", ["x.y"]],
+    "events_of_topics": [["x", "y"]],
+    "old_events": [5.0, 100],
+    "forget_events": [["x"], [1]],
+    "step_items": [uuid4()],
+    "list_runs": ["a1", None, True, None, None, None, 50, 0],
+    "get_run": [uuid4()],
+    "list_steps": [uuid4()],
+    "list_artifacts": [uuid4()],
+}
+
+
+async def test_hot_queries_read_no_table_as_a_whole(laboratory: Lab) -> None:
+    """On many rows; `workers` is small by nature."""
+    await fill(laboratory)
+    (run,) = await launched(laboratory)
+    wanted = {**HOT, "checkpoint": checkpoint_arguments(run)}
+    async with laboratory.database.pool.acquire() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        for name, arguments in wanted.items():
+            prepared = await connection.prepare(QUERIES[name])
+            plan = (await prepared.explain(*arguments))[0]["Plan"]
+            whole = [t for node, t in scans(plan) if node == "Seq Scan" and t != "workers"]
+            assert not whole, f"{name}: {json.dumps(plan, indent=1)}"
+
+
+def checkpoint_arguments(run: RunState) -> list[Any]:
+    """The arguments of the checkpoint statement for one run."""
+    from lockstep.store.runs import _columns
+
+    return _columns([checkpoint(run, "success")])
