@@ -84,7 +84,7 @@ class Engine:
             control.AutomationEndpoints(
                 self._automations,
                 _Checker(self),
-                self.reporter.offer,
+                self.reporter,
                 self.clock,
                 settings.nats.prefix,
             ),

@@ -290,8 +290,9 @@ class _Reader:
             return settings
         try:
             password = Path(path).read_text().rstrip("\r\n")
-        except OSError as error:
-            self.faults.append(f"postgres.password_file = {path!r} ({source}): {error.strerror}")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is no text"
+            self.faults.append(f"postgres.password_file = {path!r} ({source}): {reason}")
             return settings
         dsn += f"{'&' if '?' in dsn else '?'}password={quote(password, safe='')}"
         postgres = msgspec.structs.replace(settings.postgres, dsn=dsn)
@@ -334,7 +335,8 @@ def masked(name: str, value: object) -> object:
 
 def without_secrets(url: str, *, keep_user: bool = True) -> str:
     """Mask passwords in an address: before its host, in its query, or as libpq's words."""
-    head, separator, rest = url.rpartition("://")
+    # The first `://`: a password may hold another.
+    head, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     user, at, tail = rest.rpartition("@")
     if at and (":" in user or not keep_user):
         user = f"{user.partition(':')[0]}:{_MASK}" if keep_user else _MASK

@@ -3,7 +3,7 @@
 The real ones are in `bus` and `store`; `app` hands them out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -13,7 +13,17 @@ from lockstep.model.runs import Birth, Checkpoint, Consumed, Event, EventRow, He
 from lockstep.model.verdicts import Verdict
 from lockstep_schemas.base import Json
 
-Report = Callable[[Sequence[EventRow]], None]  # takes committed events, to be published
+
+class Report(Protocol):
+    """Publishes committed events."""
+
+    def offer(self, rows: Sequence[EventRow]) -> None:
+        """Take events that this worker has committed; those of a topic in order of their seq."""
+        ...
+
+    async def take_over(self, topics: Sequence[str]) -> None:
+        """Publish all that is stored of topics, whoever has committed it."""
+        ...
 
 
 class Source(Protocol):

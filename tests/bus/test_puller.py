@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from bus.helpers import Connecting, settle_all, take, until
 from lockstep.bus import api, topology
@@ -13,7 +14,14 @@ from lockstep.bus.delivery import Delivery
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.model.errors import ServerUnfit
+from lockstep.model.messages import Message
 from lockstep.model.verdicts import Accept, Retry, Terminate
+from lockstep.ports import Source
+
+
+def conform(puller: Puller, delivery: Delivery) -> tuple[Source, Message]:
+    """For the type check: they are what the stations expect."""
+    return puller, delivery
 
 
 async def publish(connection: Connection, count: int, lane: str = "") -> None:
@@ -224,6 +232,27 @@ async def test_a_connection_that_comes_back_gets_no_more_than_the_credit(
         await settled_down(connection)
         assert puller.queued == 4
         await settle_all(puller, await take(puller, 20), Accept())
+
+
+async def test_a_stream_that_goes_back_is_reported_and_its_messages_are_not_mixed_up(
+    connection: Connection,
+) -> None:
+    await publish(connection, 1)
+    async with Puller(connection) as puller:
+        (old,) = await take(puller, 1)
+        await api.call(connection, f"STREAM.DELETE.{puller.stream}")
+        await topology.apply(connection)
+        await publish(connection, 1)
+        with capture_logs() as logs:
+            (new,) = await take(puller, 1)
+        assert (new.sequence, new.deliveries) == (old.sequence, 1)
+        assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+            "stream.rewound"
+        ]
+        await puller.settle(old, Accept())
+        assert puller.held == 1
+        await puller.settle(new, Accept())
+        await until(lambda: gone(connection))
 
 
 async def test_a_missing_consumer_is_named(connecting: Connecting) -> None:

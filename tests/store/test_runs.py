@@ -36,7 +36,8 @@ def checkpoint(run: RunState, status: str = "running", seq: int = 1) -> Checkpoi
     )  # fmt: skip
     event = EventRow(str(run.id), seq, "s", f"{run.id}:{seq}", b"{}")
     return Checkpoint(
-        run=run, at=NOW, document=b"{}", status=status, reason=None, error=None,  # type: ignore[arg-type]
+        run=run, at=NOW, document=b"{}", reason=None, error=None,
+        status=status,  # type: ignore[arg-type] # of RunStatus, as the tests say
         steps=[step], events=[event], artifacts=[],
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def loaded(environ: Mapping[str, str] | None = None, toml: str = "", **overrides: object) -> Loaded:
+def loaded(environ: Mapping[str, str] | None = None, toml: str = "", **overrides: Any) -> Loaded:
     """Read settings from texts."""
     path = None
     if toml:
@@ -32,14 +33,14 @@ def loaded(environ: Mapping[str, str] | None = None, toml: str = "", **overrides
     return load(path, environ or {}, named)
 
 
-def refused(environ: Mapping[str, str] | None = None, toml: str = "", **overrides: object) -> str:
+def refused(environ: Mapping[str, str] | None = None, toml: str = "", **overrides: Any) -> str:
     """Read settings that are wrong; give the message."""
     with pytest.raises(SettingError) as caught:
         loaded(environ, toml, **overrides)
     return str(caught.value)
 
 
-def of_file(name: str) -> dict[str, object]:
+def of_file(name: str) -> dict[str, Any]:
     """The override that names the password file."""
     return {"postgres__password_file": name}
 
@@ -208,7 +209,7 @@ def test_no_secret_is_shown_or_in_a_repr(name: str, value: str) -> None:
         ("postgres__dsn", f"host=a user=b password={SECRET}"),
     ],
 )
-def test_no_secret_is_in_the_message_about_a_wrong_value(name: str, value: object) -> None:
+def test_no_secret_is_in_the_message_about_a_wrong_value(name: str, value: Any) -> None:
     assert SECRET not in refused(**{name: value})
 
 
@@ -272,7 +273,7 @@ def test_the_servers_of_lockstep_dev_in_a_folder_above_are_used(
     ("name", "value"), [("nats__servers", ["nats://a"]), ("postgres__dsn", "postgresql://a/b")]
 )
 def test_lockstep_dev_is_not_asked_where_an_address_is_configured(
-    folder: Path, name: str, value: object
+    folder: Path, name: str, value: Any
 ) -> None:
     dev(folder)
     found = loaded(**{name: value})

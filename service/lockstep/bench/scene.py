@@ -66,15 +66,17 @@ async def scene(folder: Path, **engine: object) -> AsyncIterator[Scene]:
             "LOCKSTEP_LOG__LEVEL": "error",
             **{f"LOCKSTEP_ENGINE__{name.upper()}": str(value) for name, value in engine.items()},
         }
+        output = (folder / "engine.log").open("wb")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lockstep", "serve", env={**os.environ, **settings}
+            sys.executable, "-m", "lockstep", "serve", env={**os.environ, **settings}, stderr=output
         )
+        output.close()
         try:
             connection = await bus.connect(
                 bus.BusSettings(servers=[servers.nats_url], name="bench")
             )
             try:
-                await _answering(connection, process)
+                await _answering(connection, process, folder / "engine.log")
                 yield Scene(connection, bus.Publisher(connection))
             finally:
                 await connection.close()
@@ -84,13 +86,16 @@ async def scene(folder: Path, **engine: object) -> AsyncIterator[Scene]:
             await process.wait()
 
 
-async def _answering(connection: bus.Connection, engine: asyncio.subprocess.Process) -> None:
+async def _answering(
+    connection: bus.Connection, engine: asyncio.subprocess.Process, output: Path
+) -> None:
     """Wait until the engine answers."""
     client = bus.Client(connection)
     async with asyncio.timeout(START_SECONDS):
         while True:
             if engine.returncode is not None:
-                raise BenchFailed(f"the engine ended with {engine.returncode}; see its output")
+                said = output.read_text().strip()[-1000:]  # noqa: ASYNC240 - the end of it all
+                raise BenchFailed(f"the engine ended with {engine.returncode}: {said}")
             try:
                 await client.request("automations.list", b"{}", 1)
             except Unavailable:

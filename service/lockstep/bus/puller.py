@@ -1,7 +1,7 @@
 """Pulls the messages of a durable consumer group, by credit, and says what becomes of them.
 
-Not `PullSubscription.fetch` of nats-py: that is a third as fast, and after a lost connection waits
-out its time. Measured in `nats-facts.md` 4.
+Not `PullSubscription.fetch` of nats-py: that has a third of the speed, and waits out its time when
+the connection was lost meanwhile.
 """
 
 import asyncio

@@ -197,6 +197,6 @@ class Service:
 
 
 def failure(error_code: str, code: str, message: str) -> Reply:
-    """Make an error reply as `bus-and-control.md` section 4 has it."""
+    """Make an error reply in the form of the control API."""
     body = msgspec.json.encode({"code": code, "message": message})
     return Reply(body, error_code, message)

@@ -124,9 +124,8 @@ def _show_faults(faults: Sequence[Fault]) -> None:
 
 
 def _show(made: Plan) -> None:
-    console = output.console()
     for change in made.changes:
-        console.print(change_text(change), soft_wrap=True)
+        output.show_line(change_text(change))
 
 
 def change_text(change: Change) -> Text:
@@ -151,7 +150,7 @@ def shown(value: object) -> str:
 
 
 def _summary(made: Plan, *, dry_run: bool) -> str:
-    counts = {word: 0 for word in _DONE.values()}
+    counts = dict.fromkeys(_DONE.values(), 0)
     for change in made.changes:
         counts[_DONE[change.what]] += 1
     text = ", ".join(f"{count} {word}" for word, count in counts.items())

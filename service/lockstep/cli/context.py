@@ -38,5 +38,8 @@ def load(context: typer.Context, *, use_dev: bool = True) -> "Loaded":
 
 def finish(work: Coroutine[None, None, bool]) -> None:
     """Do the work of a command; leave with 1 where it says that it was refused or failed."""
+    from lockstep.cli import logs  # noqa: PLC0415 - `--help` needs none of it
+
+    logs.silence()
     if not asyncio.run(work):
         raise typer.Exit(1)

@@ -45,6 +45,11 @@ def show(*parts: RenderableType) -> None:
     console().print(*parts, sep="\n")
 
 
+def show_line(text: str | Text) -> None:
+    """Write a result that is one line, however wide the terminal is."""
+    console().print(clean(text) if isinstance(text, str) else text, soft_wrap=True)
+
+
 def show_json(value: Json) -> None:
     """Write a result for programs."""
     show_raw_json(msgspec.json.encode(value))
@@ -56,9 +61,10 @@ def show_raw_json(body: bytes) -> None:
     sys.stdout.flush()
 
 
-def tell(text: str, style: str = "") -> None:
+def tell(text: str | Text, style: str = "") -> None:
     """Say how it goes: not a result."""
-    console(error=True).print(Text(clean(text), style=style), soft_wrap=True)
+    said = Text(clean(text), style=style) if isinstance(text, str) else text
+    console(error=True).print(said, soft_wrap=True)
 
 
 def complain(text: str) -> None:
@@ -94,8 +100,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table
 
 
 def moment(at: datetime | None) -> str:
-    """Give a date and time as it is here."""
-    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Give a date and time as it is here; without the date if it is that of today."""
+    if at is None:
+        return ""
+    here, today = at.astimezone(), datetime.now().astimezone().date()
+    return here.strftime("%H:%M:%S" if here.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
 def clock(at: datetime) -> str:

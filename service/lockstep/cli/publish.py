@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import typer
@@ -11,13 +12,15 @@ from lockstep.cli import output
 from lockstep.cli.remote import connected
 from lockstep.config import Settings
 from lockstep.model.ids import uuid7
-from lockstep_schemas.base import EventId, Json, JsonObject
+from lockstep_schemas.base import EventId, JsonObject
 from lockstep_schemas.events import (
     HEADER_ACTOR,
     HEADER_CONTEXT_KEY,
     HEADER_MESSAGE_ID,
     Actor,
 )
+
+Kind = TypeVar("Kind")
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -70,7 +73,9 @@ async def publish(settings: Settings, sent: Letter, *, as_json: bool) -> bool:
     if as_json:
         output.show_json({"message_id": sent.id, "subject": subject, "duplicate": not is_new})
     else:
-        output.show(f"{sent.id}  {'published' if is_new else 'duplicate: was published before'}")
+        output.show_line(
+            f"{sent.id}  {'published' if is_new else 'duplicate: was published before'}"
+        )
     return True
 
 
@@ -81,19 +86,17 @@ def _payload(text: str) -> bytes:
             text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise typer.BadParameter(f"{text[1:]}: {error}", param_hint="--payload") from None
-    found = _json(text, JsonObject, "--payload", "a JSON object is expected")
-    return msgspec.json.encode(found)
+    _json(text, JsonObject, "--payload", "a JSON object is expected")
+    return text.strip().encode()  # as it was written, to the last digit
 
 
 def _actor(text: str) -> Actor:
-    kinds = "{type: user | application | service | system, id, name} is expected"
-    found = _json(text, Actor, "--actor", kinds)
-    assert isinstance(found, Actor)  # noqa: S101 - for the type checker
-    return found
+    wanted = "{type: user | application | service | system, id, name} is expected"
+    return _json(text, Actor, "--actor", wanted)
 
 
-def _json(text: str, kind: object, option: str, wanted: str) -> Json:
+def _json(text: str, kind: type[Kind], option: str, wanted: str) -> Kind:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise typer.BadParameter(f"{wanted}: {error}", param_hint=option) from None

@@ -9,7 +9,6 @@ import msgspec
 
 from lockstep import bus
 from lockstep.bus.settings import redacted
-from lockstep.cli import logs
 from lockstep.config import Settings
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep_schemas import api
@@ -106,7 +105,6 @@ async def connected(settings: Settings) -> AsyncIterator[Remote]:
     Raises:
         Unavailable: No server answers.
     """
-    logs.silence()
     nats = msgspec.structs.replace(settings.nats, name="lockstep-cli")
     try:
         connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=False)

@@ -1,7 +1,7 @@
 """`lockstep validate`: judge automations in files, without a server."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -30,12 +30,10 @@ def validate(paths: Sequence[Path], *, strict: bool, as_json: bool) -> bool:
     faults = [*loaded.faults, *judged(loaded.documents, catalog, strict=strict)]
     wrong = sum(fault.severity == "error" for fault in faults)
     if as_json:
-        output.show_json(
-            {"valid": not wrong, "faults": [fault_json(fault) for fault in faults]}
-        )
+        output.show_json({"valid": not wrong, "faults": [fault_json(fault) for fault in faults]})
     else:
         for fault in faults:
-            output.show(output.clean(str(fault)))
+            output.show_line(str(fault))
         output.tell(f"{len(loaded.documents)} automations, {wrong} faults")
     if not loaded.documents and not wrong:
         output.complain(f"there is no automation in {', '.join(map(str, paths))}")
@@ -57,7 +55,7 @@ def judged(some: Sequence[Document], catalog: MemoryCatalog, *, strict: bool) ->
             if path in remote:
                 hint = "no plug-in here has it; the engine may know it from a service"
                 yield document.fault(msgspec.structs.replace(issue, hint=hint), "warning")
-            elif not _is_of(issue, remote.values()):
+            elif not _is_of(issue, set(remote.values())):
                 yield document.fault(issue)
         for issue in checked.warnings:
             yield document.fault(issue, "warning")
@@ -83,10 +81,10 @@ def _remote(
     return found
 
 
-def _is_of(issue: Issue, actions: "Sequence[str | None] | object") -> bool:
+def _is_of(issue: Issue, actions: Set[str | None]) -> bool:
     """Tell whether an issue is about the artifact of one of these actions."""
-    match = _REFERENCE.match(issue.message)
-    return match is not None and match[1] in actions  # type: ignore[operator]
+    reference = _REFERENCE.match(issue.message)
+    return reference is not None and reference[1] in actions
 
 
 def _at(raw: Json, path: Sequence[str | int]) -> Json:

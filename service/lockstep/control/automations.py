@@ -143,7 +143,7 @@ class AutomationEndpoints:
             if not await change.insert(new):
                 raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
             event = await self._announce(change, new, "created")
-        self._report([event])
+        self._report.offer([event])
         return new
 
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
@@ -164,7 +164,7 @@ class AutomationEndpoints:
             after = self._changed(before, request, actor)
             await change.update(after, new_version=after.version != before.version)
             event = await self._announce(change, after, "updated")
-        self._report([event])
+        self._report.offer([event])
         return after
 
     async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
@@ -190,8 +190,10 @@ class AutomationEndpoints:
             ]  # fmt: skip
             await change.add_events(events)
             gone = msgspec.structs.replace(before, updated_by=actor)
-            events.append(await self._announce(change, gone, "deleted"))
-        self._report(events)
+            told = await self._announce(change, gone, "deleted")
+        self._report.offer([told])
+        # Their walkers may not have sent all that was before the end.
+        await self._report.take_over([event.topic for event in events])
         await self._store.forget_history(request.id)
         return Success()
 

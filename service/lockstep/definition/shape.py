@@ -37,7 +37,7 @@ class Shaper:
         """Note a fault."""
         self.issues.append(Issue(path=list(path), message=message, hint=hint))
 
-    def struct(self, raw: Json, kind: type[msgspec.Struct], path: Path) -> Any:  # noqa: ANN401 - of `kind`
+    def struct(self, raw: Json, kind: type[msgspec.Struct], path: Path) -> Any:
         """Convert an object to a struct, field by field; None where a field is wrong."""
         if not isinstance(raw, dict):
             self.fault(path, f"expected an object, got {got(raw)}")
@@ -64,7 +64,7 @@ class Shaper:
                 hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
                 self.fault(path, f"unknown key `{name}`", hint)
 
-    def value(self, raw: Json, kind: Any, path: Path) -> Any:  # noqa: ANN401 - any annotation of a field
+    def value(self, raw: Json, kind: Any, path: Path) -> Any:
         """Convert a value to the type of a field."""
         if kind is Action or kind == Action:
             return self.action(raw, path)
@@ -79,7 +79,7 @@ class Shaper:
             self.fault(path, f"expected {expected(kind)}, got {got(raw)}")
             return None
 
-    def _container(self, raw: Json, kind: Any, path: Path) -> Callable[[], Any] | None:  # noqa: ANN401
+    def _container(self, raw: Json, kind: Any, path: Path) -> Callable[[], Any] | None:
         """Say how a type is converted that holds structs, or nothing for all others."""
         bare, length = _bare(kind)
         if get_origin(bare) is list and _holds_structs(get_args(bare)[0]):
@@ -91,7 +91,7 @@ class Shaper:
                 return lambda: self.struct(raw, option, path)
         return None
 
-    def _list(self, raw: Json, item: Any, least: int, path: Path) -> list[Any] | None:  # noqa: ANN401
+    def _list(self, raw: Json, item: Any, least: int, path: Path) -> list[Any] | None:
         if not isinstance(raw, list):
             self.fault(path, f"expected a list, got {got(raw)}")
             return None
@@ -100,7 +100,7 @@ class Shaper:
             return None
         return [self.value(inner, item, (*path, index)) for index, inner in enumerate(raw)]
 
-    def action(self, raw: Json, path: Path) -> Any:  # noqa: ANN401 - of the union Action
+    def action(self, raw: Json, path: Path) -> Any:
         """Tell the kind of an action by the one key of `KINDS` that is there, and convert it."""
         if not isinstance(raw, dict):
             self.fault(path, f"expected an action (an object), got {got(raw)}")
@@ -129,7 +129,7 @@ class Shaper:
         hint = f"did you mean `{near[0]}`?" if near else f"kinds are {', '.join(KINDS)}"
         self.fault(path, "the action has no kind", hint)
 
-    def condition(self, raw: Json, path: Path, depth: int) -> Any:  # noqa: ANN401 - of the union Condition
+    def condition(self, raw: Json, path: Path, depth: int) -> Any:
         """Convert a condition: a text, or an object with one key."""
         if isinstance(raw, str):
             if not raw.strip():
@@ -151,7 +151,7 @@ class Shaper:
             return None
         return self._structured(*next(iter(raw.items())), path, depth + 1)
 
-    def _structured(self, key: str, inner: Json, path: Path, depth: int) -> Any:  # noqa: ANN401
+    def _structured(self, key: str, inner: Json, path: Path, depth: int) -> Any:
         place = (*path, key)
         if key == "not":
             return Not(self.condition(inner, place, depth))
@@ -165,7 +165,7 @@ class Shaper:
         return self.struct({key: inner}, kind, path)
 
 
-def _bare(kind: Any) -> tuple[Any, int]:  # noqa: ANN401
+def _bare(kind: Any) -> tuple[Any, int]:
     """Take the bounds off a type; give the least length that they ask for."""
     least = 0
     while get_origin(kind) is Annotated:
@@ -174,11 +174,11 @@ def _bare(kind: Any) -> tuple[Any, int]:  # noqa: ANN401
     return kind, least
 
 
-def _options(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _options(kind: Any) -> tuple[Any, ...]:
     return tuple(_bare(option)[0] for option in get_args(kind)) or (kind,)
 
 
-def _holds_structs(item: Any) -> bool:  # noqa: ANN401
+def _holds_structs(item: Any) -> bool:
     if item in (Action, Condition):
         return True
     return any(

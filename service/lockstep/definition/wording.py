@@ -33,7 +33,7 @@ def got(raw: Json) -> str:
     return msgspec.json.encode(raw).decode() if abs(raw) < 2**63 else "a huge number"
 
 
-def expected(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
+def expected(kind: Any) -> str:
     """Say what a type takes, with its bounds."""
     origin = get_origin(kind)
     if origin is Annotated:
@@ -49,7 +49,7 @@ def expected(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
     return _NAMES.get(origin or kind, "a value")
 
 
-def _bounded(kind: Any, bounds: list[msgspec.Meta]) -> str:  # noqa: ANN401
+def _bounded(kind: Any, bounds: list[msgspec.Meta]) -> str:
     words = expected(kind)
     for bound in bounds:
         if bound.ge is not None and bound.le is not None:
@@ -69,7 +69,7 @@ def _bounded(kind: Any, bounds: list[msgspec.Meta]) -> str:  # noqa: ANN401
     return words
 
 
-def _is_list(kind: Any) -> bool:  # noqa: ANN401
+def _is_list(kind: Any) -> bool:
     return get_origin(kind) in {list, dict}
 
 

@@ -84,9 +84,25 @@ class Reporter:
             self._idle.clear()
 
     async def take_over(self, topics: Sequence[str]) -> None:
-        """Publish first what another worker has committed of these topics and may not have sent."""
+        """Publish first what another worker has committed of these topics and may not have sent.
+
+        Whatever it sends too is dropped by the stream, which knows the message ids.
+        """
         rows = await self._outbox.of_topics(topics)
         self.offer([row for row in rows if row.topic not in self._topics])
+        for topic in set(topics) & set(self._topics):
+            waiting = self._topics[topic]
+            known = {row.seq for row in waiting}
+            # The first one may be on its way; what is before it was acknowledged.
+            fresh = [
+                row
+                for row in rows
+                if row.topic == topic and row.seq > waiting[0].seq and row.seq not in known
+            ]
+            if fresh:
+                merged = sorted([*waiting, *fresh], key=lambda row: row.seq)
+                waiting.clear()
+                waiting.extend(merged)
 
     async def drained(self) -> None:
         """Return when all that was offered is acknowledged and forgotten."""
@@ -119,10 +135,11 @@ class Reporter:
                 del self._topics[topic]
 
     async def _publish(self, row: EventRow) -> None:
+        first_at = row.created_at or self._clock.now()
         attempt = 0
         while True:
             try:
-                if await self._is_there(row):
+                if await self._is_there(row, first_at):
                     return
                 await self._publisher.publish(
                     row.subject, row.body, {HEADER_MESSAGE_ID: row.message_id}
@@ -135,12 +152,11 @@ class Reporter:
             else:
                 return
 
-    async def _is_there(self, row: EventRow) -> bool:
+    async def _is_there(self, row: EventRow, first_at: datetime) -> bool:
         """Past half the duplicate window the server may have forgotten the id: look it up."""
-        stored_at = row.created_at
-        if stored_at is None or self._clock.now() - stored_at < self._doubtful:
+        if self._clock.now() - first_at < self._doubtful:
             return False
-        return await self._stream.holds(row, stored_at)
+        return await self._stream.holds(row, first_at)
 
     async def _forget_for_ever(self) -> None:
         while True:

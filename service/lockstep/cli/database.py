@@ -1,0 +1,37 @@
+"""`lockstep db`: the schema of the database."""
+
+from lockstep import store
+from lockstep.cli import output
+from lockstep.config import Settings, without_secrets
+from lockstep.store.migrate import known
+from lockstep.store.pool import explained
+
+
+async def migrate(settings: Settings, *, as_json: bool) -> bool:
+    """Bring the schema up to date, and say what was needed."""
+    with explained():
+        applied = await store.migrate(settings.postgres.dsn)
+    if as_json:
+        output.show_json({"applied": applied})
+    elif applied:
+        output.show(*(f"applied {name}" for name in applied))
+    else:
+        output.tell("the schema is up to date")
+    return True
+
+
+async def status(settings: Settings, *, as_json: bool) -> bool:
+    """Say which migrations are applied; whether all are."""
+    with explained():
+        missing = await store.pending(settings.postgres.dsn)
+    applied = [name for name in known() if name not in missing]
+    if as_json:
+        output.show_json({"applied": applied, "missing": missing})
+        return not missing
+    rows = [(name, "missing" if name in missing else "applied") for name in known()]
+    output.show(output.table(("migration", "state"), rows))
+    where = without_secrets(settings.postgres.dsn)
+    output.tell(f"{where}: {len(missing)} missing" if missing else f"{where}: up to date")
+    if missing:
+        output.tell("`lockstep db migrate` applies them")
+    return not missing

@@ -1,0 +1,121 @@
+"""The commands in groups: `automations`, `runs`, `db`."""
+
+from typing import Annotated, Final
+
+import typer
+
+from lockstep.cli.context import AsJson, finish, load
+from lockstep_schemas.api import Enabled
+from lockstep_schemas.run_events import RunStatus
+
+automations: Final = typer.Typer(help="List and show automations.", no_args_is_help=True)
+runs: Final = typer.Typer(help="List, show and watch runs.", no_args_is_help=True)
+database: Final = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+OfAutomation = Annotated[
+    str | None, typer.Option("--automation", help="Only of this automation: its id or name.")
+]
+
+
+@automations.command("list")
+def list_automations(
+    context: typer.Context,
+    status: Annotated[Enabled | None, typer.Option(help="Only those.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only of this group.")] = None,
+    limit: Limit = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List automations, oldest first."""
+    from lockstep.cli import automations as work  # noqa: PLC0415 - quick --help
+
+    settings = load(context).settings
+    finish(
+        work.list_automations(
+            settings, status=status, group=group, limit=limit, offset=offset, as_json=as_json
+        )
+    )
+
+
+@automations.command("show")
+def show_automation(
+    context: typer.Context,
+    automation: Annotated[str, typer.Argument(help="Its id or name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show an automation as YAML that `apply` takes."""
+    from lockstep.cli import automations as work  # noqa: PLC0415 - quick --help
+
+    finish(work.show(load(context).settings, automation, as_json=as_json))
+
+
+@runs.command("list")
+def list_runs(
+    context: typer.Context,
+    automation: OfAutomation = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only those.")] = None,
+    context_key: Annotated[
+        str | None, typer.Option(help="Only of this context key; empty for those of none.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only since this time, or so long ago: 30s, 15m, 2h, 7d.")
+    ] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from lockstep.cli import runs as work  # noqa: PLC0415 - quick --help
+
+    wanted = work.wanted(automation, status, context_key, since, limit)
+    finish(work.list_runs(load(context).settings, wanted, as_json=as_json))
+
+
+@runs.command("show")
+def show_run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="ID", help="Id of the run.")],
+    whole: Annotated[bool, typer.Option("--all", help="Draw long loops in full.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the steps of a run as a tree."""
+    from lockstep.cli import runs as work  # noqa: PLC0415 - quick --help
+
+    finish(work.show(load(context).settings, run, whole=whole, as_json=as_json))
+
+
+@runs.command("watch")
+def watch_runs(
+    context: typer.Context,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN_ID]", help="Only this run, until it has ended.")
+    ] = None,
+    automation: OfAutomation = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow run events as they happen; with a run, exit 0 if it succeeds, else 1."""
+    from lockstep.cli import watch as work  # noqa: PLC0415 - quick --help
+
+    if run is not None and automation is not None:
+        raise typer.BadParameter("name a run or an automation, not both", param_hint="RUN_ID")
+    settings = load(context).settings
+    if run is None:
+        finish(work.watch_all(settings, automation, as_json=as_json))
+    else:
+        finish(work.watch_run(settings, run, as_json=as_json))
+
+
+@database.command("migrate")
+def migrate_database(context: typer.Context, as_json: AsJson = False) -> None:
+    """Bring the schema up to date."""
+    from lockstep.cli import database as work  # noqa: PLC0415 - quick --help
+
+    finish(work.migrate(load(context).settings, as_json=as_json))
+
+
+@database.command("status")
+def show_database(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say which migrations are applied; exit 1 if some are missing."""
+    from lockstep.cli import database as work  # noqa: PLC0415 - quick --help
+
+    finish(work.status(load(context).settings, as_json=as_json))

@@ -1,0 +1,185 @@
+"""The commands, and what becomes of their errors. The work itself is in modules of their own."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from lockstep import __version__
+from lockstep.cli.context import AsJson, Options, finish, load
+from lockstep.cli.groups import automations, database, runs
+from lockstep.model.errors import EngineError
+
+app: Final = typer.Typer(
+    name="lockstep",
+    help="Lockstep turns events on NATS JetStream into durable automations.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(automations, name="automations")
+app.add_typer(runs, name="runs")
+app.add_typer(database, name="db")
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(help="YAML or JSON files, or folders of them.", exists=True, show_default=False),
+]
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; give its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
+    try:
+        app(arguments, prog_name="lockstep")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BrokenPipeError:
+        # Who read us has left. Nothing more can be said, not even at the end of the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (EngineError, BaseExceptionGroup) as error:
+        from lockstep.cli.output import complain  # noqa: PLC0415 - quick without errors
+
+        for one in _told(error):
+            complain(str(one))
+        return 1
+    return 0
+
+
+def _told(error: BaseException) -> list[EngineError]:
+    """Take a group of errors apart; if one of them is none of ours, it is a bug and raised."""
+    if isinstance(error, BaseExceptionGroup):
+        return [one for inner in error.exceptions for one in _told(inner)]
+    if isinstance(error, EngineError):
+        return [error]
+    raise error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lockstep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings as TOML; else LOCKSTEP_CONFIG, else ./lockstep.toml."),
+    ] = None,
+    nats_url: Annotated[
+        str | None, typer.Option(help="Address of NATS; several with commas between.")
+    ] = None,
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Keep what stands before the command."""
+    context.obj = Options(config, nats_url)
+
+
+@app.command()
+def dev(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".lockstep"),
+    samples: Annotated[bool, typer.Option(help="Store the sample automations.")] = True,
+) -> None:
+    """Run NATS, PostgreSQL, the engine and sample automations on this machine."""
+    from lockstep.cli import dev as work, serve as service  # noqa: PLC0415, I001 - quick --help
+
+    service.run(work.dev(load(context, use_dev=False), folder, samples=samples))
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Run one engine against the servers of the settings."""
+    from lockstep.cli import serve as work  # noqa: PLC0415 - quick --help
+
+    work.run(work.serve(load(context).settings))
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    paths: Paths,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what was applied before and is in no file.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create or update automations as files say, and show what changes."""
+    from lockstep.cli import apply as work  # noqa: PLC0415 - quick --help
+
+    settings = load(context).settings
+    finish(work.apply(settings, paths, prune=prune, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def validate(
+    paths: Paths,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="An action that is not known here is a fault.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong in files; needs no server."""
+    from lockstep.cli import validate as work  # noqa: PLC0415 - quick --help
+
+    if not work.validate(paths, strict=strict, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(help="Id of the event, such as `orders.created`.")],
+    payload: Annotated[
+        str, typer.Option(help="A JSON object; or @FILE; or @- for standard input.")
+    ] = "{}",
+    context_key: Annotated[
+        str | None, typer.Option(help="Context key; empty for none. Else the event's own.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(help='Who caused it: {"type": "user", "id": ..., "name": ...}.')
+    ] = None,
+    message_id: Annotated[
+        str | None, typer.Option(help="Of two events of one id the second is dropped.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish an event."""
+    from lockstep.cli import publish as work  # noqa: PLC0415 - quick --help
+
+    letter = work.letter(event, payload, context_key, actor, message_id)
+    finish(work.publish(load(context).settings, letter, as_json=as_json))
+
+
+@app.command()
+def config(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the settings in force, and where each comes from."""
+    from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help
+
+    work.show(load(context), as_json=as_json)
+
+
+@app.command()
+def bench(
+    figures: Annotated[
+        list[str] | None, typer.Argument(help="throughput, latency; both if none is named.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
+    events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this engine on this machine, with servers of its own."""
+    from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
+
+    work.bench(figures or [], runs, events, as_json=as_json)

@@ -1,0 +1,104 @@
+"""`lockstep serve`: one engine, from its settings to a signal."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from lockstep import app
+from lockstep.app import Engine
+from lockstep.cli import logs, output
+from lockstep.config import Settings
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a service: on uvloop, where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def serve(settings: Settings) -> None:
+    """Run one engine until a signal asks it to stop.
+
+    Raises:
+        EngineError: It cannot start, or cannot go on.
+    """
+    logs.configure(settings.log)
+    async with stop_signal() as stop:
+        await engine(settings, stop)
+
+
+@asynccontextmanager
+async def stop_signal() -> AsyncIterator[asyncio.Event]:
+    """Turn the first SIGTERM or SIGINT into an event; a second one is not held up."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def heard() -> None:
+        stop.set()
+        _unhook(loop)
+        output.tell("stopping; the same again does it at once")
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, heard)
+    try:
+        yield stop
+    finally:
+        _unhook(loop)
+
+
+def _unhook(loop: asyncio.AbstractEventLoop) -> None:
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)
+
+
+async def engine(
+    settings: Settings, stop: asyncio.Event, ready: Callable[[], None] | None = None
+) -> None:
+    """Run one engine until `stop` is set; `ready` is called once it takes events.
+
+    Raises:
+        EngineError: It cannot start, or cannot go on.
+    """
+    running: list[Engine] = []
+
+    def note(started: Engine) -> None:
+        running.append(started)
+        if ready is not None:
+            ready()
+
+    serving = asyncio.create_task(app.serve(settings, ready=note))
+    try:
+        await either(serving, stop)
+        for one in running:
+            one.stop()
+        if running or serving.done():
+            await serving
+    finally:
+        await cancelled(serving)
+
+
+async def either(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait for the end of a task, or until `stop` is set."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task, and wait until it has ended."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait({task})

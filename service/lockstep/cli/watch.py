@@ -1,0 +1,142 @@
+"""`lockstep runs watch`: run events as they happen."""
+
+import asyncio
+from typing import Final
+
+from rich.text import Text
+
+from lockstep import bus
+from lockstep.cli import output
+from lockstep.cli.remote import Remote, connected, read
+from lockstep.cli.runs import draw
+from lockstep.config import Settings
+from lockstep_schemas import api
+from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData
+
+# Live events may be missed: a run that is watched is looked up again after so long a silence.
+LOOK_SECONDS: Final = 3.0
+
+_STYLES: Final = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+    "skipped": "dim",
+    "waiting": "yellow",
+    "warning": "yellow",
+}
+
+
+async def watch_all(settings: Settings, automation: str | None, *, as_json: bool) -> bool:
+    """Write run events, of all automations or of one, until interrupted."""
+    async with connected(settings) as remote:
+        wanted = "*" if automation is None else (await remote.automation(automation)).id
+        subject = remote.connection.names.run(wanted, ">")
+        gaps = 0
+        async with bus.follow(remote.connection, subject) as feed:
+            output.tell(f"watching {subject}; Ctrl-C ends it")
+            async for note in feed:
+                if feed.gaps + feed.dropped > gaps:
+                    gaps = feed.gaps + feed.dropped
+                    output.tell("some events were missed here", "yellow")
+                if as_json:
+                    output.show_line(note.body.decode("utf-8", "replace"))
+                else:
+                    event = read(note.subject, note.body, RunEvent)
+                    output.show_line(event_text(event, with_run=True))
+    return True
+
+
+async def watch_run(settings: Settings, run_id: str, *, as_json: bool) -> bool:
+    """Write the events of one run until it has ended; whether it succeeded."""
+    async with connected(settings) as remote:
+        run = (await _detail(remote, run_id)).run
+        subject = remote.connection.names.run(run.automation_id, ">")
+        async with bus.follow(remote.connection, subject) as feed:
+            # Looked at anew: from here on nothing is missed.
+            detail = await _detail(remote, run_id)
+            if not as_json:
+                output.tell(f"{output.line(run.automation_name)} v{run.version}", "bold")
+                _tell_steps(detail)
+            detail = await _until_ended(remote, feed, detail, as_json=as_json)
+    if not as_json:
+        draw(detail)
+    return detail.run.status == "success"
+
+
+async def _until_ended(
+    remote: Remote, feed: bus.Feed, detail: api.RunDetail, *, as_json: bool
+) -> api.RunDetail:
+    """Tell the events of a run until it has ended, and give all of it then."""
+    told = {(step.action_path, step.status) for step in detail.steps}
+    run_id = detail.run.id
+    while detail.run.status in ACTIVE:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                note = await anext(feed)
+        except TimeoutError:
+            detail = await _detail(remote, run_id)
+            continue
+        event = read(note.subject, note.body, RunEvent)
+        if event.subject != run_id:
+            continue
+        if as_json:
+            output.show_line(note.body.decode("utf-8", "replace"))
+        elif not _is_told(event, told):
+            output.tell(event_text(event))
+        if event.data.status not in ACTIVE:
+            detail = await _detail(remote, run_id)
+    return detail
+
+
+def _is_told(event: RunEvent, told: set[tuple[str, str]]) -> bool:
+    """Tell whether a step was there already when the watch began."""
+    status = {"step_succeeded": "success"}.get(what(event), what(event).removeprefix("step_"))
+    key = (event.data.path or "", status)
+    if key not in told:
+        return False
+    told.discard(key)
+    return True
+
+
+def _tell_steps(detail: api.RunDetail) -> None:
+    for step in detail.steps:
+        text = Text(f"{output.clock(step.started_at)}  {'  ' * step.action_path.count('.')}")
+        text.append(f"{step.action_path} {step.provider_action_id or step.action_kind}  ")
+        output.tell(text.append(output.status(step.status)))
+
+
+async def _detail(remote: Remote, run_id: str) -> api.RunDetail:
+    return await remote.call("runs.get", api.ById(run_id), api.RunDetail)
+
+
+def what(event: RunEvent) -> str:
+    """Give what happened: `started`, `step_failed`."""
+    return event.type.rpartition(".")[2]
+
+
+def event_text(event: RunEvent, *, with_run: bool = False) -> Text:
+    """Describe a run event in one line; steps are indented as deep as they are."""
+    data, happened = event.data, what(event)
+    text = Text(f"{output.clock(data.at)}  ", style="")
+    if with_run:
+        text.append(f"{event.subject}  {output.line(data.automation_name)}  ", style="dim")
+    if data.path is None:
+        text.append("run ")
+    else:
+        kind = output.line(data.provider_action_id or data.action_kind or "")
+        text.append(f"{'  ' * data.path.count('.')}{output.line(data.path)} {kind}  ")
+    word = happened.removeprefix("step_")
+    text.append(word, style=_STYLES.get(word, ""))
+    for part in _details(data):
+        text.append(f"  {part}", style="red" if part == data.error else "dim")
+    return text
+
+
+def _details(data: RunEventData) -> list[str]:
+    parts = list[str]()
+    if data.duration_ms is not None:
+        parts.append(f"{data.duration_ms} ms")
+    if data.attempts is not None and data.attempts > 1:
+        parts.append(f"{data.attempts} attempts")
+    parts += [output.line(part) for part in (data.error, data.reason, data.waiting_for) if part]
+    return parts
