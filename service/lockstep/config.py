@@ -195,13 +195,18 @@ class _Reader:
         if self.sources.get(name) == source or f"{self.sources.get(name)}_FILE" == source:
             self.faults.append(f"{file_name} ({source}): {name} is given too; give one of them")
             return
+        text = self._content(file_name, path, source)
+        if text is not None:
+            self.put(name, _read(text, _FIELDS[name]), f"{source}, file {path}", lax=True)
+
+    def _content(self, file_name: str, path: object, source: str) -> str | None:
+        """Read the file of a secret, without the end of its last line."""
         try:
-            text = Path(str(path)).read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is no text"
+            return Path(str(path)).read_text().rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
             self.faults.append(f"{file_name} = {str(path)!r} ({source}): {reason}")
-            return
-        self.put(name, _read(text, _FIELDS[name]), f"{source}, file {path}", lax=True)
+            return None
 
     def file(self, path: Path) -> None:
         """Take the values of a TOML file."""
@@ -288,11 +293,8 @@ class _Reader:
                 "give one of them"
             )
             return settings
-        try:
-            password = Path(path).read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is no text"
-            self.faults.append(f"postgres.password_file = {path!r} ({source}): {reason}")
+        password = self._content("postgres.password_file", path, source)
+        if password is None:
             return settings
         dsn += f"{'&' if '?' in dsn else '?'}password={quote(password, safe='')}"
         postgres = msgspec.structs.replace(settings.postgres, dsn=dsn)

@@ -62,7 +62,7 @@ async def apply(
         else:
             _show_faults(faults)
         if wrong:
-            raise Rejected(f"{len(wrong)} faults; nothing was applied")
+            raise Rejected(f"{output.count(len(wrong), 'fault')}; nothing was applied")
         if not as_json:
             _show(made)
         if not dry_run:
@@ -135,7 +135,7 @@ def change_text(change: Change) -> Text:
     about = [change.id or "", change.document.file if change.document else "", change.note]
     text.append(f"  {output.line(', '.join(part for part in about if part))}", style="dim")
     for one in change.differences:
-        old, new = shown(one.old), shown(one.new)
+        old, new = shown_pair(one.old, one.new)
         text.append(f"\n    {path_text(one.path)}: ", style="default")
         text.append(f"{old} → {new}", style="default")
     return text
@@ -147,6 +147,17 @@ def shown(value: object) -> str:
         return "nothing"
     text = output.line(msgspec.json.encode(value).decode())
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+
+
+def shown_pair(old: object, new: object) -> tuple[str, str]:
+    """Show both sides of a difference; of long texts the part where they part."""
+    if isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) > SHOWN_CHARACTERS:
+        pairs = enumerate(zip(old, new, strict=False))
+        parting = next((index for index, (one, other) in pairs if one != other), 0)
+        start = parting - SHOWN_CHARACTERS // 3
+        if start > 0:
+            return shown(f"…{old[start:]}"), shown(f"…{new[start:]}")
+    return shown(old), shown(new)
 
 
 def _summary(made: Plan, *, dry_run: bool) -> str:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from lockstep.bench.figures import Figures, latency, throughput
-from lockstep.cli import output
+from lockstep.cli import logs, output
 
 BENCHES = ("throughput", "latency")
 
@@ -21,6 +21,7 @@ def bench(wanted: Sequence[str], runs: int, events: int, *, as_json: bool) -> No
     for name in wanted:
         if name not in BENCHES:
             raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(BENCHES)}")
+    logs.silence()
     found: dict[str, Figures] = {}
     for name in wanted or BENCHES:
         output.tell(f"measuring {name}")

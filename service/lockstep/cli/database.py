@@ -1,15 +1,19 @@
 """`lockstep db`: the schema of the database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from lockstep import store
 from lockstep.cli import output
 from lockstep.config import Settings, without_secrets
+from lockstep.model.errors import Unavailable
 from lockstep.store.migrate import known
 from lockstep.store.pool import explained
 
 
 async def migrate(settings: Settings, *, as_json: bool) -> bool:
     """Bring the schema up to date, and say what was needed."""
-    with explained():
+    with _named(settings):
         applied = await store.migrate(settings.postgres.dsn)
     if as_json:
         output.show_json({"applied": applied})
@@ -22,7 +26,7 @@ async def migrate(settings: Settings, *, as_json: bool) -> bool:
 
 async def status(settings: Settings, *, as_json: bool) -> bool:
     """Say which migrations are applied; whether all are."""
-    with explained():
+    with _named(settings):
         missing = await store.pending(settings.postgres.dsn)
     applied = [name for name in known() if name not in missing]
     if as_json:
@@ -35,3 +39,14 @@ async def status(settings: Settings, *, as_json: bool) -> bool:
     if missing:
         output.tell("`lockstep db migrate` applies them")
     return not missing
+
+
+@contextmanager
+def _named(settings: Settings) -> Iterator[None]:
+    """Say which server it is that does not answer."""
+    try:
+        with explained():
+            yield
+    except Unavailable as error:
+        where = without_secrets(settings.postgres.dsn)
+        raise Unavailable(f"{error}; postgres.dsn is {where}") from error

@@ -1,5 +1,6 @@
 """The commands in groups: `automations`, `runs`, `db`."""
 
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
@@ -8,9 +9,14 @@ from lockstep.cli.context import AsJson, finish, load
 from lockstep_schemas.api import Enabled
 from lockstep_schemas.run_events import RunStatus
 
-automations: Final = typer.Typer(help="List and show automations.", no_args_is_help=True)
-runs: Final = typer.Typer(help="List, show and watch runs.", no_args_is_help=True)
-database: Final = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+
+def _group(about: str) -> typer.Typer:
+    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+
+
+automations: Final = _group("List and show automations.")
+runs: Final = _group("List, show and watch runs.")
+database: Final = _group("The schema of the database.")
 
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 OfAutomation = Annotated[
@@ -88,7 +94,7 @@ def show_run(
 def watch_runs(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN_ID]", help="Only this run, until it has ended.")
+        str | None, typer.Argument(metavar="RUN_ID", help="Only this run, until it has ended.")
     ] = None,
     automation: OfAutomation = None,
     as_json: AsJson = False,
@@ -100,7 +106,8 @@ def watch_runs(
         raise typer.BadParameter("name a run or an automation, not both", param_hint="RUN_ID")
     settings = load(context).settings
     if run is None:
-        finish(work.watch_all(settings, automation, as_json=as_json))
+        with suppress(KeyboardInterrupt):  # that is how it is ended
+            finish(work.watch_all(settings, automation, as_json=as_json))
     else:
         finish(work.watch_run(settings, run, as_json=as_json))
 

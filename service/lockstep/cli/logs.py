@@ -14,7 +14,6 @@ from lockstep.config import LogSettings
 _SHARED: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
 
@@ -48,14 +47,21 @@ def silence() -> None:
 
 def _as_json() -> list[Processor]:
     return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(serializer=_encode),
     ]
 
 
 def _for_people(*, colors: bool) -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=colors and not os.environ.get("NO_COLOR"))]
+    return [
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(
+            colors=colors and not os.environ.get("NO_COLOR"), pad_event_to=24
+        ),
+    ]
 
 
-def _encode(line: object, **_: object) -> str:
-    return msgspec.json.encode(line, enc_hook=repr).decode()
+def _encode(line: dict[str, object], **_: object) -> str:
+    first = {name: line.pop(name) for name in ("timestamp", "level", "event") if name in line}
+    return msgspec.json.encode({**first, **line}, enc_hook=repr).decode()

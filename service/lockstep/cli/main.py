@@ -18,6 +18,7 @@ app: Final = typer.Typer(
     help="Lockstep turns events on NATS JetStream into durable automations.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(automations, name="automations")
@@ -26,7 +27,7 @@ app.add_typer(database, name="db")
 
 Paths = Annotated[
     list[Path],
-    typer.Argument(help="YAML or JSON files, or folders of them.", exists=True, show_default=False),
+    typer.Argument(help="YAML or JSON files, or folders of them.", show_default=False),
 ]
 
 
@@ -89,7 +90,7 @@ def dev(
     folder: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".lockstep"),
     samples: Annotated[bool, typer.Option(help="Store the sample automations.")] = True,
 ) -> None:
-    """Run NATS, PostgreSQL, the engine and sample automations on this machine."""
+    """Run servers, engine and sample automations on this machine."""
     from lockstep.cli import dev as work, serve as service  # noqa: PLC0415, I001 - quick --help
 
     service.run(work.dev(load(context, use_dev=False), folder, samples=samples))
@@ -115,7 +116,7 @@ def apply(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create or update automations as files say, and show what changes."""
+    """Make the stored automations what files say, and show the changes."""
     from lockstep.cli import apply as work  # noqa: PLC0415 - quick --help
 
     settings = load(context).settings
@@ -179,7 +180,7 @@ def bench(
     events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
     as_json: AsJson = False,
 ) -> None:
-    """Measure this engine on this machine, with servers of its own."""
+    """Measure the engine on this machine, with servers of its own."""
     from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
 
     work.bench(figures or [], runs, events, as_json=as_json)

@@ -83,6 +83,11 @@ def line(text: str) -> str:
     return clean(" ".join(text.split()))
 
 
+def count(number: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def status(word: str) -> Text:
     """Give a status in its colour."""
     return Text(clean(word), style=STYLES.get(word, ""))

@@ -116,7 +116,7 @@ def _match_names(
         if number in pairs or not named:
             continue
         if len(named) == 1:
-            pairs[number] = named[0]
+            pairs[number] = named.pop()  # so that no two documents become the same one
         elif document.id is UNSET:
             ids = ", ".join(one.id for one in named)
             message = f"{len(named)} automations are called '{document.name}': {ids}"

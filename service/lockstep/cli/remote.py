@@ -110,9 +110,10 @@ async def connected(settings: Settings) -> AsyncIterator[Remote]:
         connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=False)
     except Unavailable as error:
         servers = ", ".join(redacted(url) for url in nats.servers)
+        reason = str(error).rpartition(f"{servers}: ")[2]
         raise Unavailable(
-            f"no Lockstep engine answers on {servers} ({error}); "
-            "is `lockstep dev` or `lockstep serve` running?"
+            f"no Lockstep engine answers on {servers}: "
+            f"is `lockstep dev` or `lockstep serve` running? ({reason})"
         ) from error
     try:
         yield Remote(connection)

@@ -29,16 +29,20 @@ def validate(paths: Sequence[Path], *, strict: bool, as_json: bool) -> bool:
     loaded = documents.load(paths)
     faults = [*loaded.faults, *judged(loaded.documents, catalog, strict=strict)]
     wrong = sum(fault.severity == "error" for fault in faults)
+    is_valid = bool(loaded.documents) and not wrong
     if as_json:
-        output.show_json({"valid": not wrong, "faults": [fault_json(fault) for fault in faults]})
+        output.show_json({"valid": is_valid, "faults": [fault_json(fault) for fault in faults]})
+        return is_valid
+    for fault in faults:
+        output.show_line(str(fault))
+    automations = f"{len(loaded.documents)} automations"
+    if wrong:
+        output.tell(f"{automations}, {output.count(wrong, 'fault')}")
+    elif is_valid:
+        output.tell(f"{automations} are valid")
     else:
-        for fault in faults:
-            output.show_line(str(fault))
-        output.tell(f"{len(loaded.documents)} automations, {wrong} faults")
-    if not loaded.documents and not wrong:
         output.complain(f"there is no automation in {', '.join(map(str, paths))}")
-        return False
-    return not wrong
+    return is_valid
 
 
 def judged(some: Sequence[Document], catalog: MemoryCatalog, *, strict: bool) -> Iterator[Fault]:

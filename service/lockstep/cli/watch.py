@@ -67,7 +67,7 @@ async def _until_ended(
     remote: Remote, feed: bus.Feed, detail: api.RunDetail, *, as_json: bool
 ) -> api.RunDetail:
     """Tell the events of a run until it has ended, and give all of it then."""
-    told = {(step.action_path, step.status) for step in detail.steps}
+    told: set[tuple[str, str]] = {(step.action_path, step.status) for step in detail.steps}
     run_id = detail.run.id
     while detail.run.status in ACTIVE:
         try:
