@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from lockstep.model.errors import ServerUnfit
+from lockstep.model.errors import ServerUnfit, SettingError
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 0x10C4_57E9  # any number that no one else takes
@@ -33,7 +33,7 @@ async def migrate(dsn: str) -> list[str]:
     Raises:
         ServerUnfit: PostgreSQL is older than 15.
     """
-    connection = await asyncpg.connect(dsn)
+    connection = await dial(dsn)
     try:
         check_version(connection.get_server_version().major)
         await connection.execute("select pg_advisory_lock($1)", LOCK)
@@ -55,7 +55,7 @@ _HAS_LEDGER: Final = "select to_regclass('schema_migrations') is not null"
 
 async def pending(dsn: str) -> list[str]:
     """Name the migrations that are not applied yet."""
-    connection = await asyncpg.connect(dsn)
+    connection = await dial(dsn)
     try:
         check_version(connection.get_server_version().major)
         if not await connection.fetchval(_HAS_LEDGER):
@@ -64,6 +64,18 @@ async def pending(dsn: str) -> list[str]:
         return [name for name in known() if name not in applied]
     finally:
         await connection.close()
+
+
+async def dial(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect once, outside of any pool.
+
+    Raises:
+        SettingError: The DSN cannot be read.
+    """
+    try:
+        return await asyncpg.connect(dsn)
+    except ValueError as error:
+        raise SettingError(f"postgres.dsn cannot be read: {error}") from None
 
 
 def check_version(major: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import asyncpg
 
 from lockstep.model.errors import DataRefused, ServerUnfit, Unavailable
-from lockstep.store.migrate import check_version
+from lockstep.store.migrate import check_version, dial
 from lockstep.store.queries import QUERIES
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Store:
             ServerUnfit: It is too old.
         """
         with explained():
+            await (await dial(dsn)).close()  # a pool hides what is wrong with a DSN
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
