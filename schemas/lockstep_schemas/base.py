@@ -15,11 +15,12 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 WORD = "[A-Za-z0-9_:-]+"
+END = r"$(?!\n)"  # `$` alone is before a last line break too
 
 EventId = Annotated[
     str,
     Meta(
-        pattern=rf"^{WORD}(\.{WORD})*$",
+        pattern=rf"^{WORD}(\.{WORD})*{END}",
         max_length=256,
         description="Id of a trigger: dot-separated words of letters, digits, `_`, `-`, `:`.",
     ),
@@ -27,7 +28,7 @@ EventId = Annotated[
 TriggerId = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z][A-Za-z0-9_-]*$",
+        pattern=f"^[A-Za-z][A-Za-z0-9_-]*{END}",
         max_length=64,
         description="A letter, then letters, digits, `_`, `-`.",
     ),
@@ -35,7 +36,7 @@ TriggerId = Annotated[
 Identifier = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=f"^[A-Za-z_][A-Za-z0-9_]*{END}",
         min_length=1,
         max_length=64,
         description="A letter or `_`, then letters, digits, `_`.",
@@ -44,7 +45,7 @@ Identifier = Annotated[
 QualifiedId = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$",
+        pattern=rf"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+{END}",
         max_length=256,
         description="`<plugin>.<name>`: at least two dot-separated words.",
     ),

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias, Union
 
 from msgspec import Meta, field
 
-from .base import Expression, Struct
+from .base import END, Expression, Struct
 
 
 class And(Struct, frozen=True):
@@ -40,7 +40,8 @@ class NumericState(Struct, frozen=True):
 
 
 TimeOfDay = Annotated[
-    str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="`HH:MM`, 00:00 to 23:59.")
+    str,
+    Meta(pattern=f"^([01][0-9]|2[0-3]):[0-5][0-9]{END}", description="`HH:MM`, 00:00 to 23:59."),
 ]
 
 

@@ -32,7 +32,7 @@ from lockstep.model.messages import Message
 from lockstep.model.program import Program
 from lockstep.model.runs import EventRow, Poison
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Publisher
+from lockstep.ports import Clock, Publisher
 from lockstep.render import Renderer
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
@@ -56,12 +56,14 @@ class Engine:
         connection: bus.Connection,
         catalog: MemoryCatalog,
         services: ServiceBag,
+        clock: Clock | None = None,
     ) -> None:
         self.settings, self.database, self.connection = settings, database, connection
         self.catalog, self.services = catalog, services
         self.id = uuid7()
         self.renderer = Renderer(catalog.filters)
-        self.clock = store.DatabaseClock()
+        self._real_clock = store.DatabaseClock()
+        self.clock: Clock = clock or self._real_clock
         self._stopping = asyncio.Event()
         self._publisher = bus.Publisher(connection)
         services.add(Publisher, self._publisher)
@@ -106,7 +108,7 @@ class Engine:
     def _make_recovery(self) -> tuple[wake.Heart, wake.Claims]:
         engine = self.settings.engine
         heart = wake.Heart(
-            self._beat, self.clock.synchronise, engine.heartbeat_seconds, engine.stale_seconds
+            self._beat, self._real_clock.synchronise, engine.heartbeat_seconds, engine.stale_seconds
         )
         claims = wake.Claims(
             self.runs,

@@ -4,6 +4,7 @@ The real ones are in `bus` and `store`; `app` hands them out.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -140,4 +141,8 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Aware, UTC."""
+        ...
+
+    def limit(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Raise TimeoutError in the block when it takes longer than so many seconds."""
         ...

@@ -94,17 +94,17 @@ class Room:
 
     async def ended(self, automation_id: str, runs: int) -> list[str]:
         """Wait until so many runs have told their end; give their ids in that order."""
-
-        def finals() -> list[str]:
-            return [
-                e.data.run_id
-                for e in self.events.get(automation_id, [])
-                if e.type.rpartition(".")[2] in FINAL
-            ]
-
         async with asyncio.timeout(LIMIT_SECONDS), self._changed:
-            await self._changed.wait_for(lambda: len(finals()) >= runs)
-        return finals()
+            await self._changed.wait_for(lambda: len(self.finals(automation_id)) >= runs)
+        return self.finals(automation_id)
+
+    def finals(self, automation_id: str) -> list[str]:
+        """The runs of an automation that have told their end, in that order."""
+        return [
+            event.data.run_id
+            for event in self.events.get(automation_id, [])
+            if event.type.rpartition(".")[2] in FINAL
+        ]
 
     async def heard(self, automation_id: str, what: str) -> RunEvent:
         """Wait for an event of this kind."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.room import Room
+from engine.room import Room, Stored
 from engine.test_language import record
 from lockstep import bus
 from lockstep_schemas.run_events import AutomationEvent
@@ -225,6 +225,22 @@ async def test_deleting_an_automation_cancels_its_runs_and_removes_its_history(
     assert (await refused(shared, "runs.get", id=started.data.run_id))["code"] == "not_found"
     # The walk that was in its action finds that the run is no longer its own, and writes nothing.
     assert not [r for r in shared.recorder.records if r.run_id == started.data.run_id]
+
+
+async def test_an_automation_made_anew_under_the_id_of_a_deleted_one_is_the_new_one(
+    shared: Room,
+) -> None:
+    for value in ("first", "second"):
+        definition = {
+            "name": "again",
+            "triggers": [{"event": "e.again"}],
+            "mode": "parallel",
+            "actions": [record(value)],
+        }
+        made = await shared.call("automations.create", id="again", name="x", definition=definition)
+        automation = Stored(shared, made["id"], "e.again", ended=len(shared.finals("again")))
+        assert (await automation.run()).recorded == [value]
+        await shared.call("automations.delete", id="again")
 
 
 async def test_who_changed_an_automation_is_kept(shared: Room) -> None:

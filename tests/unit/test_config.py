@@ -297,3 +297,63 @@ def test_a_dev_json_whose_process_has_ended_is_not_used(folder: Path) -> None:
     ended.wait()
     dev(folder, pid=ended.pid)
     assert loaded().sources == {}
+
+
+# Secrets from files, and what else an environment may hold
+
+
+@pytest.mark.parametrize("name", ["NATS__PASSWORD", "NATS__TOKEN", "POSTGRES__DSN"])
+def test_a_secret_may_be_in_a_file_that_a_variable_names(folder: Path, name: str) -> None:
+    (folder / "secret").write_text(f"postgresql://a:{SECRET}@b/c\n")
+    found = loaded({f"LOCKSTEP_{name}_FILE": "secret"})
+    section, field = name.lower().split("__")
+    value = getattr(getattr(found.settings, section), field)
+    assert value == f"postgresql://a:{SECRET}@b/c"
+    assert "file secret" in found.sources[f"{section}.{field}"]
+    assert SECRET not in repr(found)
+
+
+def test_a_file_of_settings_may_name_the_file_of_a_secret(folder: Path) -> None:
+    (folder / "secret").write_text(SECRET)
+    assert loaded(toml='[nats]\npassword_file = "secret"').settings.nats.password == SECRET
+
+
+def test_a_secret_and_its_file_at_once_are_refused(folder: Path) -> None:
+    (folder / "secret").write_text(SECRET)
+    both = {"LOCKSTEP_NATS__TOKEN": "x", "LOCKSTEP_NATS__TOKEN_FILE": "secret"}
+    assert "give one of them" in refused(both)
+    assert "give one of them" in refused(toml='[nats]\ntoken_file = "secret"\ntoken = "x"')
+
+
+def test_the_file_of_a_secret_beats_a_secret_of_a_lower_source(folder: Path) -> None:
+    (folder / "secret").write_text(SECRET)
+    found = loaded({"LOCKSTEP_NATS__TOKEN_FILE": "secret"}, toml='[nats]\ntoken = "x"')
+    assert found.settings.nats.token == SECRET
+
+
+def test_a_password_file_beside_a_password_is_refused(folder: Path) -> None:
+    (folder / "password").write_text("x")
+    message = refused(postgres__dsn=f"postgresql://a:{SECRET}@b/c", **of_file("password"))
+    assert "give one of them" in message
+    assert SECRET not in message
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert loaded({"LOCKSTEP_ENGINE__MAX_WALKS": ""}).sources == {}
+
+
+def test_a_worker_may_not_be_stale_before_its_next_sign_of_life() -> None:
+    assert "engine.heartbeat_seconds" in refused(engine__stale_seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("engine__catalog", "lose", "one of open, strict"),
+        ("engine__batch_size", 0, "a whole number from 1 to 1,000"),
+        ("engine__step_events", "perhaps", "true or false"),
+        ("nats__servers", [], "a list of 1 or more"),
+    ],
+)
+def test_a_wrong_value_is_told_what_is_allowed(name: str, value: Any, words: str) -> None:
+    assert f"{words}" in refused(**{name: value})

@@ -184,3 +184,20 @@ def bench(
     from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
 
     work.bench(figures or [], runs, events, as_json=as_json)
+
+
+@app.command("test")
+def run_cases(
+    paths: Paths,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only the case of this id; repeatable.")
+    ] = None,
+    workers: Annotated[int, typer.Option("-n", min=1, max=16, help="Cases at a time.")] = 1,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit report here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run test cases of automations; needs no server and leaves none."""
+    from lockstep.cli import testing as work  # noqa: PLC0415 - quick --help
+
+    if not work.test(paths, only=only or [], workers=workers, junit_file=junit, as_json=as_json):
+        raise typer.Exit(1)

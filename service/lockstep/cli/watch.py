@@ -81,14 +81,14 @@ async def _until_ended(
             continue
         if as_json:
             output.show_line(note.body.decode("utf-8", "replace"))
-        elif not _is_told(event, told):
+        elif not is_told(event, told):
             output.tell(event_text(event))
         if event.data.status not in ACTIVE:
             detail = await _detail(remote, run_id)
     return detail
 
 
-def _is_told(event: RunEvent, told: set[tuple[str, str]]) -> bool:
+def is_told(event: RunEvent, told: set[tuple[str, str]]) -> bool:
     """Tell whether a step was there already when the watch began."""
     status = {"step_succeeded": "success"}.get(what(event), what(event).removeprefix("step_"))
     key = (event.data.path or "", status)

@@ -1,8 +1,9 @@
 """References to artifacts: only what an action before produces, by the name of its type."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
-from lockstep.definition.tree import Path, Text, actions, texts, texts_of
+from lockstep.definition.tree import Path, Text, actions, bodies, texts, texts_of
 from lockstep.model.catalog import Catalog
 from lockstep.model.errors import RenderError
 from lockstep.render import Renderer
@@ -18,12 +19,33 @@ def faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iter
     for text in texts(definition):
         if text.path[0] != "actions":
             yield from _text(text, {}, produced, renderer)
-    for path, action in actions(definition.actions, ("actions",)):
-        for text in texts_of(action, path):
-            yield from _text(text, before, produced, renderer)
-        name = _local_name(action, catalog)
-        if action.id is not None and name is not None:
-            before[action.id] = name
+    for where in _in_order(definition.actions, ("actions",)):
+        if isinstance(where, Text):
+            yield from _text(where, before, produced, renderer)
+        elif where.id is not None and (name := _local_name(where, catalog)) is not None:
+            before[where.id] = name
+
+
+def _in_order(some: Sequence[Action], path: Path) -> Iterator[Text | Action]:
+    """Give texts and actions as a reader meets them: each `when` before its own branch only.
+
+    `until` comes after the body: it is judged there.
+    """
+    for index, action in enumerate(some):
+        place = (*path, index)
+        late = deque(texts_of(action, place))
+        for inner, body in bodies(action):
+            here = (*place, *body)
+            while late and late[0].path[-1] != "until" and _stands_before(late[0].path, here):
+                yield late.popleft()
+            yield from _in_order(inner, here)
+        yield from late
+        yield action
+
+
+def _stands_before(text: Path, body: Path) -> bool:
+    """Say whether a text belongs to the branch of a body, or to no branch."""
+    return "choose" not in body[-3:-1] or text[: len(body) - 1] == body[:-1]
 
 
 def _produced(definition: Definition, catalog: Catalog) -> Mapping[str, str]:

@@ -27,8 +27,10 @@ def across(kind: type[msgspec.Struct], raw: Mapping[str, Json]) -> Iterator[Faul
         yield (), "at least one of `above`, `below` is expected"
     elif kind is TimeWindow:
         yield from _time(raw)
-    elif kind is Trigger and _present(raw, ("cancel_filter",)) and not _present(raw, ("for",)):
-        yield ("cancel_filter",), "`cancel_filter` goes beside `for` only"
+    elif kind is Trigger and not _present(raw, ("for",)):
+        cancel = raw.get("cancel_filter")
+        if cancel is not None and not (isinstance(cancel, str) and not cancel.strip()):
+            yield ("cancel_filter",), "`cancel_filter` goes beside `for` only"
 
 
 def _present(raw: Mapping[str, Json], names: Sequence[str]) -> list[str]:

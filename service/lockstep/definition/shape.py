@@ -1,8 +1,9 @@
 """From raw JSON to the structs of the language: every fault, each with its path."""
 
-from collections.abc import Callable, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT
@@ -17,6 +18,7 @@ from lockstep_schemas.definition import Definition
 
 MAX_CONDITION_DEPTH: Final = 32
 MAX_ACTION_DEPTH: Final = 64
+MAX_DEPTH: Final = 200
 
 Path = tuple[str | int, ...]
 
@@ -30,6 +32,10 @@ class Shaper:
 
     def definition(self, raw: Json) -> Definition | None:
         """Convert a whole definition; None where there are issues."""
+        wrong = no_json(raw)
+        if wrong is not None:
+            self.fault((), wrong)
+            return None
         made = self.struct(raw, Definition, ())
         return made if not self.issues else None
 
@@ -76,8 +82,29 @@ class Shaper:
         try:
             return msgspec.convert(raw, kind, strict=True)
         except msgspec.ValidationError:
-            self.fault(path, f"expected {expected(kind)}, got {got(raw)}")
+            if not self._inside(raw, kind, path):
+                self.fault(path, f"expected {expected(kind)}, got {got(raw)}")
             return None
+
+    def _inside(self, raw: Json, kind: Any, path: Path) -> bool:
+        """Tell the faults of the items and names in a value; False if it is wrong as a whole."""
+        before = len(self.issues)
+        for option in _options(_bare(kind)[0]):
+            inner = get_args(option)
+            if get_origin(option) is list and isinstance(raw, list):
+                for index, item in enumerate(raw):
+                    self.value(item, inner[0], (*path, index))
+            elif get_origin(option) is dict and isinstance(raw, dict):
+                for name in raw:
+                    self._name(name, inner[0], (*path, name))
+        return len(self.issues) > before
+
+    def _name(self, name: str, kind: Any, path: Path) -> None:
+        try:
+            msgspec.convert(name, kind)
+        except msgspec.ValidationError:
+            wanted = expected(kind).replace("a text", "a name", 1)
+            self.fault(path, f"expected {wanted}, got {got(name)}")
 
     def _container(self, raw: Json, kind: Any, path: Path) -> Callable[[], Any] | None:
         """Say how a type is converted that holds structs, or nothing for all others."""
@@ -165,6 +192,28 @@ class Shaper:
         return self.struct({key: inner}, kind, path)
 
 
+def no_json(raw: Json) -> str | None:
+    """Say why a value cannot be handled at all, however right it may be."""
+    level = [raw]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for value in level for inner in _inner(value)]
+        if not level:
+            break
+    else:
+        return f"nested deeper than {MAX_DEPTH}"
+    try:
+        msgspec.json.encode(raw)
+    except (TypeError, ValueError) as error:
+        return f"no JSON: {error}"
+    return None
+
+
+def _inner(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _bare(kind: Any) -> tuple[Any, int]:
     """Take the bounds off a type; give the least length that they ask for."""
     least = 0
@@ -175,7 +224,10 @@ def _bare(kind: Any) -> tuple[Any, int]:
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
-    return tuple(_bare(option)[0] for option in get_args(kind)) or (kind,)
+    """Give what a union takes; of any other type, the type."""
+    if get_origin(kind) in {Union, types.UnionType}:
+        return tuple(_bare(option)[0] for option in get_args(kind))
+    return (kind,)
 
 
 def _holds_structs(item: Any) -> bool:

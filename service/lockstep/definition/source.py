@@ -30,6 +30,9 @@ _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,400}\Z|0o[0-7]{1,400}\Z|0x[0-9a-fA-F
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 
+_PLAIN: Final = "?"
+_PAIR: Final = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -37,6 +40,26 @@ class _Loader(_Base):  # type: ignore[misc] # a class of the C library, where th
     """Composes nodes without guessing: what a plain scalar is, is told by `_core`."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, object]] = {}
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, _: object) -> None:
+        """Go into a node. The composer recurses, the C one without end: the process would die."""
+        self._depth += 1
+        if parent is not None and self._depth > MAX_DEPTH + 1:
+            raise _error(parent, f"nested deeper than {MAX_DEPTH}")
+
+    def ascend_resolver(self) -> None:
+        """Come out of a node."""
+        self._depth -= 1
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        """Give the tag of a node that has none: `_PLAIN` for a scalar without quotes."""
+        if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
+            return _PLAIN
+        return str(super().resolve(kind, value, implicit))
 
 
 class SourceError(EngineError):
@@ -93,15 +116,34 @@ def read_all(text: str) -> list[Source]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise SourceError(f"no YAML: {what}", line, column) from None
+        raise SourceError(f"no YAML: {what}", *_marked(text, mark)) from None
+    except yaml.reader.ReaderError as error:
+        raise SourceError(f"no YAML: {error.reason}", *_at(text, error.position)) from None
     except (yaml.YAMLError, ValueError) as error:
         raise SourceError(f"no YAML: {error}", 1, 1) from None
     except RecursionError:
         raise SourceError("the text is nested too deep", 1, 1) from None
 
 
+def _marked(text: str, mark: yaml.Mark | None) -> Place:
+    """Give the place of a mark; the parser puts the end of the text on a line of its own."""
+    lines = text.split("\n")
+    if mark is None:
+        return 1, 1
+    if mark.line < len(lines):
+        return mark.line + 1, mark.column + 1
+    return len(lines), len(lines[-1]) + 1
+
+
+def _at(text: str, position: int) -> Place:
+    """Give the place of a byte; the reader counts bytes, not characters."""
+    before = text.encode()[:position].decode(errors="ignore")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
 def _composed(text: str) -> Iterator[yaml.Node]:
+    if text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
+        text = _PAIR.sub(_joined, text)
     loader = _Loader(text)
     try:
         while loader.check_node():
@@ -110,8 +152,14 @@ def _composed(text: str) -> Iterator[yaml.Node]:
         loader.dispose()
 
 
+def _joined(pair: re.Match[str]) -> str:
+    """Write as one escape what JSON writes as two: YAML has no surrogates."""
+    high, low = (int(half, 16) for half in pair.groups())
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
+
+
 def _is_empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value == ""
+    return node.tag == _PLAIN and node.value == ""
 
 
 def _source(node: yaml.Node) -> Source:
@@ -126,6 +174,7 @@ class _Builder:
     def __init__(self) -> None:
         self.places: dict[Path, Place] = {}
         self._nodes = 0
+        self._characters = 0
 
     def value(self, node: yaml.Node, path: Path) -> Json:
         self._nodes += 1
@@ -140,6 +189,9 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             _check_tag(node, "seq")
             return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+        self._characters += len(node.value)
+        if self._characters > MAX_BYTES:
+            raise _error(node, f"more than {MAX_BYTES} characters, with those that aliases repeat")
         return _scalar(node)
 
     def _object(self, node: yaml.MappingNode, path: Path) -> Json:
@@ -162,10 +214,10 @@ def _key(node: yaml.Node) -> str:
 
 def _scalar(node: yaml.Node) -> Json:
     text = str(node.value)
-    if node.tag not in {"tag:yaml.org,2002:str", "!"}:
-        raise _error(node, f"the tag {node.tag} is not allowed")
-    is_plain = isinstance(node, yaml.ScalarNode) and node.style in {None, ""}
-    return _core(node, text) if is_plain and node.tag != "!" else text
+    if node.tag == _PLAIN:
+        return _core(node, text)
+    _check_tag(node, "str")
+    return text
 
 
 def _core(node: yaml.Node, text: str) -> Json:

@@ -1,7 +1,8 @@
 """Walks over the structs of a definition: actions in document order, and all that is compiled."""
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,6 +24,8 @@ from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or
 from lockstep_schemas.definition import Definition
 
 Path = tuple[str | int, ...]
+
+_SECRET: Final = re.compile(r"\$\{\{\s*secrets\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}")
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -153,4 +156,4 @@ def _values(value: Json, path: Path) -> Iterator[Text]:
 
 def is_secret(text: str) -> bool:
     """Say whether a text names a secret: rendering leaves it alone."""
-    return text.strip().startswith("${{") and text.count("{{") == 1
+    return _SECRET.fullmatch(text.strip()) is not None

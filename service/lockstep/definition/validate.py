@@ -7,7 +7,7 @@ import msgspec
 
 from lockstep.definition import references, warnings
 from lockstep.definition.later import refusals
-from lockstep.definition.shape import Shaper
+from lockstep.definition.shape import Shaper, no_json
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, actions, texts
 from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
@@ -110,29 +110,55 @@ def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> lis
 
 def _loose(raw: Json, catalog: Catalog, renderer: Renderer) -> list[Issue]:
     """Judge what can be read of a definition whose shape is wrong: each part for itself."""
-    if not isinstance(raw, dict):
+    if no_json(raw) is not None:
         return []
     found: list[Issue] = []
-    for name in ("triggers", "conditions", "actions"):
-        parts = raw.get(name)
-        if not isinstance(parts, list):
+    for name, path, part in _parts(raw, ()):
+        stub: dict[str, Json] = {"name": "x", "triggers": [{"event": "x"}]}
+        made = Shaper().definition({**stub, name: [part]})
+        if made is None:
             continue
-        for index, part in enumerate(parts):
-            stub: dict[str, Json] = {"name": "x", "triggers": [{"event": "x"}]}
-            made = Shaper().definition({**stub, name: [part]})
-            if made is not None:
-                # The stub's own trigger and references between the parts are not judged here.
-                some = [
-                    *(_triggers(made, catalog) if name == "triggers" else ()),
-                    *_compilation(made, renderer),
-                    *_actions(made, catalog),
-                ]
-                found += [_moved(issue, name, index) for issue in some if issue.path[0] == name]
+        # The stub's own trigger and references between the parts are not judged here.
+        some = [
+            *(_triggers(made, catalog) if name == "triggers" else ()),
+            *_compilation(made, renderer),
+            *_actions(made, catalog),
+        ]
+        found += [_moved(issue, path) for issue in some if issue.path[0] == name]
     return found
 
 
-def _moved(issue: Issue, name: str, index: int) -> Issue:
-    return msgspec.structs.replace(issue, path=[name, index, *issue.path[2:]])
+def _parts(raw: Json, path: Path) -> Iterator[tuple[str, Path, Json]]:
+    """Give triggers, conditions and actions as they stand; of a wrong container what is in it."""
+    if not isinstance(raw, dict):
+        return
+    for name, inner in raw.items():
+        here = (*path, name)
+        if name in {"triggers", "conditions"} and not path:
+            if isinstance(inner, list):
+                yield from ((name, (*here, index), part) for index, part in enumerate(inner))
+        elif name in {"when", "condition"} and path:
+            yield "conditions", here, inner
+        elif name in {"actions", "sequence", "parallel", "else"} and isinstance(inner, list):
+            for index, part in enumerate(inner):
+                yield from _action_parts(part, (*here, index))
+        elif name == "choose" and isinstance(inner, list):
+            for index, part in enumerate(inner):
+                yield from _parts(part, (*here, index))
+        elif name == "repeat":
+            yield from _parts(inner, here)
+
+
+def _action_parts(raw: Json, path: Path) -> Iterator[tuple[str, Path, Json]]:
+    stub: Json = {"name": "x", "triggers": [{"event": "x"}], "actions": [raw]}
+    if Shaper().definition(stub) is None:
+        yield from _parts(raw, path)
+    else:
+        yield "actions", path, raw
+
+
+def _moved(issue: Issue, path: Path) -> Issue:
+    return msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
 
 
 def _triggers(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
@@ -145,7 +171,7 @@ def _triggers(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
             schema = kind.config_schema
             config = trigger.config or {}
             if schema is not None:
-                yield from _config(config, schema, (*path, "config"))
+                yield from _config(config, schema, (*path, "config"), is_rendered=False)
             elif config:
                 names = ", ".join(f"`{name}`" for name in config)
                 yield _issue((*path, "config"), f"'{trigger.event}' takes no config, got {names}")
@@ -202,10 +228,12 @@ def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[
     yield from _config(action.config, kind.config_schema, (*path, "config"))
 
 
-def _config(config: Json, schema: Schema, path: Path) -> Iterator[Issue]:
+def _config(
+    config: Json, schema: Schema, path: Path, *, is_rendered: bool = True
+) -> Iterator[Issue]:
     """Judge a config by its schema; what is templated is judged when it is rendered."""
     for fault in schema.faults(config):
-        if _is_templated(config, fault):
+        if is_rendered and _is_templated(config, fault):
             continue
         place = (*path, *fault.path)
         if fault.keyword == "required":

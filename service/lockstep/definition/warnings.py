@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from lockstep.definition.references import names_in
 from lockstep.definition.tree import Path, actions, bodies, texts
@@ -10,6 +11,9 @@ from lockstep.render import Renderer
 from lockstep_schemas.actions import Action, Guard, ProviderAction, Stop
 from lockstep_schemas.api import Issue
 from lockstep_schemas.definition import Definition
+
+# Where one of these stands, `properties` does not name all fields.
+_MORE_FIELDS: Final = ("patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if")
 
 
 def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
@@ -49,7 +53,9 @@ def _payload(event: str, catalog: Catalog) -> Sequence[str] | None:
         return None
     document = schema.document
     fields = document.get("properties")
-    if not isinstance(fields, dict) or document.get("additionalProperties") not in {None, False}:
+    if not isinstance(fields, dict) or document.get("additionalProperties") not in (None, False):
+        return None
+    if any(keyword in document for keyword in _MORE_FIELDS):
         return None
     return list(fields)
 
@@ -88,7 +94,13 @@ def _in_branch(action: Action, path: Path) -> Iterator[Issue]:
 def _self_starts(definition: Definition) -> Iterator[Issue]:
     """Warn of an automation that publishes an event that starts it."""
     events = {trigger.event for trigger in definition.triggers}
+    disabled: Path | None = None
     for path, action in actions(definition.actions, ("actions",)):
+        if disabled is not None and path[: len(disabled)] == disabled:
+            continue
+        if not action.enabled:
+            disabled = path
+            continue
         if not isinstance(action, ProviderAction) or action.action != "nats.publish":
             continue
         subject = action.config.get("subject")

@@ -29,7 +29,7 @@ def got(raw: Json) -> str:
     if isinstance(raw, str):
         if not raw:
             return "an empty text"
-        return f"the text {msgspec.json.encode(raw[:60]).decode()}" + ("..." * (len(raw) > 60))
+        return f"the text {msgspec.json.encode(raw[:60]).decode()}" + "..." * (len(raw) > 60)
     return msgspec.json.encode(raw).decode() if abs(raw) < 2**63 else "a huge number"
 
 
@@ -43,8 +43,8 @@ def expected(kind: Any) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in get_args(kind))
     if origin in {Union, types.UnionType}:
         options = [option for option in get_args(kind) if option is not type(None)]
-        if set(options) == {int, float}:
-            return "a number"
+        if float in options:
+            options = [option for option in options if option is not int]
         return " or ".join(expected(option) for option in options)
     return _NAMES.get(origin or kind, "a value")
 

@@ -40,7 +40,7 @@ class Intake:
         store_answers: Callable[[], Awaitable[None]],
         batch_size: int,
     ) -> None:
-        self._source, self._receive, self._dead_letters = source, receive, dead_letters
+        self._source, self.receive, self._dead_letters = source, receive, dead_letters
         self._store_answers, self._batch_size = store_answers, batch_size
         self._open = asyncio.Event()
         self._open.set()
@@ -75,7 +75,7 @@ class Intake:
     async def _handled(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
         """Handle a batch; where that fails unexpectedly, each message alone."""
         try:
-            return await self._receive(batch)
+            return await self.receive(batch)
         except Unavailable:
             raise
         except Exception as error:

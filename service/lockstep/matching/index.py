@@ -84,12 +84,12 @@ class Index:
     async def _reload(self) -> None:
         revision, heads = await self._source.heads()
         enabled = [head for head in heads if head.enabled]
-        changed = [head for head in enabled if not self._knows(head)]
+        changed = [head for head in enabled if self._known(head) is None]
         found = await self._source.definitions([(head.id, head.version) for head in changed])
         automations: dict[str, Automation] = {}
         for head in enabled:
-            known = self._automations.get(head.id)
-            if known is not None and known.version == head.version:
+            known = self._known(head)
+            if known is not None:
                 program = known.program
             elif (head.id, head.version) in found:
                 try:
@@ -107,13 +107,20 @@ class Index:
                 program=program,
             )
         self._automations = automations
+        self._old.clear()
         self._by_event = _by_event(automations.values())
         self._revision = revision
         log.info("automations.loaded", revision=revision, enabled=len(automations))
 
-    def _knows(self, head: Head) -> bool:
+    def _known(self, head: Head) -> Automation | None:
+        """Give what is loaded of an automation, if it is that one, in that version.
+
+        An id can be deleted and made anew: its versions begin again, its position is another.
+        """
         known = self._automations.get(head.id)
-        return known is not None and known.version == head.version
+        if known is None or (known.version, known.position) != (head.version, head.position):
+            return None
+        return known
 
     def _compiled(self, automation_id: str, version: int, definition: Json) -> Program:
         try:

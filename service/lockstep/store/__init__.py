@@ -3,7 +3,7 @@
 from lockstep.store.automations import AutomationStore
 from lockstep.store.batch import Batches
 from lockstep.store.clock import DatabaseClock
-from lockstep.store.migrate import migrate, pending
+from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
@@ -17,6 +17,7 @@ __all__ = [
     "RunStore",
     "RunViews",
     "Store",
+    "create_database",
     "migrate",
     "pending",
 ]

@@ -1,5 +1,6 @@
 """The one clock: that of the database, read with every heartbeat."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,10 @@ class DatabaseClock:
     def now(self) -> datetime:
         """See `ports.Clock`."""
         return self._base + timedelta(seconds=time.monotonic() - self._at)
+
+    def limit(self, seconds: float) -> asyncio.Timeout:
+        """See `ports.Clock`."""
+        return asyncio.timeout(seconds)
 
     def synchronise(self, now: datetime, at: float) -> None:
         """Take over the time that the database told when the monotonic clock said `at`."""

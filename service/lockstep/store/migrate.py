@@ -85,3 +85,14 @@ def check_version(major: int) -> None:
             f"PostgreSQL {major} is too old: Lockstep needs {MIN_VERSION} or newer; "
             "point postgres.dsn at a newer server"
         )
+
+
+async def create_database(dsn: str, name: str) -> str:
+    """Create a database on the server of `dsn`; give its own DSN. For tests."""
+    connection = await dial(dsn)
+    try:
+        await connection.execute(f'create database "{name}"')
+    finally:
+        await connection.close()
+    head, _, query = dsn.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

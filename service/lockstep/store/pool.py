@@ -46,6 +46,8 @@ def explained() -> Iterator[None]:
         raise DataRefused(f"PostgreSQL refused a text: {error}") from error
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
         raise Unavailable(f"PostgreSQL refused the login: {error}; see postgres.dsn") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise Unavailable(f"PostgreSQL: {error}; create it, or see postgres.dsn") from error
     except _PASSING as error:
         raise Unavailable(f"PostgreSQL did not answer: {type(error).__name__}: {error}") from error
 
@@ -104,6 +106,11 @@ class Store:
         """Delete receipts older than `hours`, at most `limit` at once."""
         async with self.connection() as connection:
             await connection.execute(QUERIES["forget_receipts"], hours, limit)
+
+    async def forget_all(self) -> None:
+        """Delete all rows: for the test cases of authors, on a database of their own."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["forget_all"])
 
     async def close(self) -> None:
         """Close the pool; what is still running after 5 s is cut off."""

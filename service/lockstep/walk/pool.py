@@ -49,6 +49,11 @@ class Walkers:
         """Places that are neither taken nor reserved; none once the worker gives up."""
         return 0 if self._giving_up else self._free
 
+    @property
+    def active(self) -> int:
+        """How many runs are being walked."""
+        return len(self._tasks)
+
     def reserve(self, wanted: int) -> int:
         """Hold up to `wanted` free places; give how many."""
         places = min(wanted, self.free)

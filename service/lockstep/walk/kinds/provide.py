@@ -1,6 +1,5 @@
 """A provider action: render its config, call it, keep what it produced."""
 
-import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -10,6 +9,7 @@ from lockstep.model.errors import RenderError
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.runs import ArtifactRow
+from lockstep.ports import Clock
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome
@@ -42,7 +42,7 @@ async def perform(action: Provide, step: Step) -> Outcome:
     step.row.attempts = frame.attempt
     step.walk.journal.step(step.row)
     await step.walk.checkpoint()
-    result = await _call(action, kind, _context(kind, config, frame, step))
+    result = await _call(action, kind, _context(kind, config, frame, step), step.walk.parts.clock)
     if not result.success:
         return Failed(result.error or "the action failed and gave no reason")
     return _keep(kind, result, step)
@@ -80,11 +80,13 @@ def _local(qualified_id: str) -> str:
     return qualified_id.partition(".")[2]
 
 
-async def _call(action: Provide, kind: ActionType, context: ActionContext) -> ActionResult:
+async def _call(
+    action: Provide, kind: ActionType, context: ActionContext, clock: Clock
+) -> ActionResult:
     """Call it within its time; whatever it raises is a failure of the step."""
     seconds = action.timeout_seconds or kind.timeout_seconds
     try:
-        async with asyncio.timeout(seconds):
+        async with clock.limit(seconds):
             result = await kind.execute(context)
     except TimeoutError:
         return ActionResult(success=False, error=f"no result within {seconds:g} s")

@@ -1,0 +1,293 @@
+"""Case files: YAML in, cases out; an unknown key is an error with its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from lockstep.definition import Source, SourceError, read
+from lockstep.model.errors import EngineError
+from lockstep_schemas.api import Enabled
+from lockstep_schemas.base import Json, JsonObject, Struct
+
+
+class CasesRefused(EngineError):
+    """Files that hold no cases of ours; each fault has its place."""
+
+    code = "cases.refused"
+
+
+class Expect(Struct, frozen=True, kw_only=True):
+    """What must be true; only what is named is looked at."""
+
+    # Of the first run.
+    status: str | UnsetType = UNSET
+    error_contains: str | UnsetType = UNSET
+    error_contains_any: list[str] | UnsetType = UNSET
+    steps: dict[str, str] | UnsetType = UNSET
+    steps_absent: list[str] | UnsetType = UNSET
+    waiting_at: list[str] | UnsetType = UNSET
+    trigger_id: str | UnsetType = UNSET
+    trigger_event_id: str | UnsetType = UNSET
+    context_key: str | UnsetType | None = UNSET
+    # Over all runs.
+    recorded: list[Json] | UnsetType = UNSET
+    recorded_set: list[Json] | UnsetType = UNSET
+    recorded_before: list[list[Json]] | UnsetType = UNSET
+    not_recorded: list[Json] | UnsetType = UNSET
+    recorded_count: int | UnsetType = UNSET
+    run_count: int | UnsetType = UNSET
+    run_count_min: int | UnsetType = UNSET
+    run_count_max: int | UnsetType = UNSET
+    runs: "list[Expect] | UnsetType" = UNSET
+    skipped_count: int | UnsetType = UNSET
+    artifacts: list[JsonObject] | UnsetType = UNSET
+    artifact_count: int | UnsetType = UNSET
+    consumed: list[JsonObject] | UnsetType = UNSET
+    action_calls: int | UnsetType = UNSET
+    calls: list[JsonObject] | UnsetType = UNSET
+    any_of: "list[Expect] | UnsetType" = UNSET
+    checkpoints: "list[Checkpoint] | UnsetType" = UNSET
+
+
+class Checkpoint(Expect, frozen=True, kw_only=True):
+    """What must be true right after an entry."""
+
+    after: int
+
+
+class Publish(Struct, frozen=True, kw_only=True):
+    """Publish one event; `after_s` engine seconds pass first."""
+
+    event: str
+    payload: JsonObject = {}
+    context_key: str | None = None
+    after_s: float = 0
+    crash_after: str | None = None
+    actor: JsonObject | None = None
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """Engine seconds pass."""
+
+    wait_s: float
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """Something an operator does, or a damage."""
+
+    op: str
+    run: int | None = None
+    automation: str | None = None
+    definition: Json = None
+    type: str | None = None
+    value: Json = None
+    down_s: float | None = None
+    of: int | None = None
+    heartbeat_age_s: float | None = None
+    mark_running: bool | None = None
+    after_s: float = 0
+
+
+class Concurrent(Struct, frozen=True, kw_only=True):
+    """At the same moment."""
+
+    concurrent: list[Publish | Wait | Operation] = msgspec.field(name="concurrent")
+
+
+Entry: TypeAlias = Publish | Wait | Operation | Concurrent
+
+
+class StoredAutomation(Struct, frozen=True, kw_only=True):
+    """An automation of a case with several."""
+
+    id: str
+    definition: Json
+    status: Enabled = "enabled"
+
+
+class CommonFields(Struct, frozen=True, kw_only=True):
+    """What every case has."""
+
+    id: str
+    what: str = ""
+    note: str | None = None
+    level: Literal["must", "should"] = "must"
+    requires: list[str] = []
+
+
+class EventCase(CommonFields, frozen=True, kw_only=True):
+    """Events go in, runs come out."""
+
+    automation: Json | UnsetType = UNSET
+    automations: list[StoredAutomation] = []
+    automation_status: Enabled = "enabled"
+    events: list[Json] = []
+    expect: Expect
+    repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
+    instances: Annotated[int, Meta(ge=1, le=8)] = 1
+    settle_s: float | None = None
+    virtual_clock: bool = True
+    real_time: bool = False
+    or_rejected_at_save: bool = False
+    stubs: dict[str, Json] = {}
+
+
+class ValueCase(CommonFields, frozen=True, kw_only=True):
+    """A template, an expression or a condition over a scope."""
+
+    template: str | UnsetType = UNSET
+    expression: str | UnsetType = UNSET
+    condition: Json | UnsetType = UNSET
+    context: JsonObject = {}
+    scope: JsonObject = {}
+    now: str = "2026-05-30T12:00:00Z"
+    expect: JsonObject
+
+
+class WantedIssue(Struct, frozen=True, kw_only=True):
+    """An issue that must be there."""
+
+    path: str
+    match: Literal["exact", "prefix"] = "exact"
+    contains: str = ""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What validation must say."""
+
+    valid: bool
+    issues: list[WantedIssue] = []
+    only: bool = False
+
+
+class ValidationCase(CommonFields, frozen=True, kw_only=True):
+    """A definition, and what is wrong with it."""
+
+    definition: Json
+    expect: Verdict
+
+
+class LaterCase(CommonFields, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A case of a kind that this version cannot run."""
+
+
+Case: TypeAlias = EventCase | ValueCase | ValidationCase | LaterCase
+
+# The key that tells the kind of a case, and what kinds come with later versions.
+LATER = {
+    "calls": "the operations of the whole control API are not supported by this version",
+    "register": "registries are tried from cases by a later version",
+    "subscription": "the import of subscriptions is not supported by this version",
+}
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A case, the group of its file, and where it stands."""
+
+    case: Case
+    group: str
+    path: Path
+    line: int
+    raw: JsonObject
+
+
+def load(paths: list[Path]) -> list[Found]:
+    """Read all cases of files.
+
+    Raises:
+        CasesRefused: A file cannot be read, or a case is wrong; all faults are named.
+    """
+    found: list[Found] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            source = read(path.read_text())
+        except SourceError as error:
+            faults.append(f"{path}:{error.issue.line}:{error.issue.column}: {error.issue.message}")
+            continue
+        except OSError as error:
+            faults.append(f"{path}: {error.strerror}")
+            continue
+        for one in _cases(path, source):
+            if isinstance(one, str):
+                faults.append(one)
+            else:
+                found.append(one)
+    seen: dict[str, Found] = {}
+    for one in found:
+        twin = seen.setdefault(one.case.id, one)
+        if twin is not one:
+            place = f"{twin.path}:{twin.line}"
+            faults.append(f"{one.path}:{one.line}: the id '{one.case.id}' stands at {place} too")
+    if faults:
+        raise CasesRefused("\n".join(faults))
+    return found
+
+
+def _cases(path: Path, source: Source) -> Iterator[Found | str]:
+    document = source.value
+    if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
+        yield f"{path}:1:1: expected {{group?, cases: [...]}}"
+        return
+    for name in document:
+        if name not in {"group", "cases"}:
+            line, column = source.place((name,))
+            yield f"{path}:{line}:{column}: unknown key `{name}`"
+    group = str(document.get("group") or path.stem)
+    for index, raw in enumerate(document["cases"]):
+        line, column = source.place(("cases", index))
+        try:
+            yield Found(_case(raw), group, path, line, raw)
+        except msgspec.ValidationError as error:
+            identity = raw.get("id") if isinstance(raw, dict) else None
+            yield f"{path}:{line}:{column}: case {identity or index}: {error}"
+
+
+def _case(raw: Json) -> Case:
+    """Tell the kind of a case by its keys, and convert it."""
+    if not isinstance(raw, dict):
+        raise msgspec.ValidationError("expected an object")
+    if any(key in raw for key in LATER):
+        return msgspec.convert(raw, LaterCase)
+    if any(key in raw for key in ("template", "expression", "condition")):
+        return msgspec.convert(raw, ValueCase)
+    if "definition" in raw:
+        return msgspec.convert(raw, ValidationCase)
+    case = msgspec.convert(raw, EventCase)
+    entries(case)
+    if (case.automation is UNSET) == (not case.automations):
+        raise msgspec.ValidationError("one of `automation`, `automations` is expected")
+    return case
+
+
+def entries(case: EventCase) -> list[Entry]:
+    """Convert the entries of a case.
+
+    Raises:
+        ValidationError: One is of no kind, or has an unknown key.
+    """
+    return [_entry(raw, f"$.events[{index}]") for index, raw in enumerate(case.events)]
+
+
+def _entry(raw: Any, place: str) -> Entry:  # noqa: ANN401 - JSON
+    kinds: dict[str, type[Publish | Wait | Operation]] = {
+        "event": Publish,
+        "wait_s": Wait,
+        "op": Operation,
+    }
+    if isinstance(raw, dict):
+        if set(raw) == {"concurrent"} and isinstance(raw["concurrent"], list):
+            inner = [
+                _entry(one, f"{place}.concurrent[{i}]") for i, one in enumerate(raw["concurrent"])
+            ]
+            return Concurrent(concurrent=inner)  # type: ignore[arg-type] # no concurrent in concurrent
+        for key, kind in kinds.items():
+            if key in raw:
+                try:
+                    return msgspec.convert(raw, kind)
+                except msgspec.ValidationError as error:
+                    raise msgspec.ValidationError(f"{error} (in {place})") from None
+    raise msgspec.ValidationError(f"expected one of event, wait_s, op, concurrent - at `{place}`")

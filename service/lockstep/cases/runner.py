@@ -1,0 +1,347 @@
+"""Runs cases: each alone, through the whole engine, with a clock that the case moves."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from msgspec import UNSET
+
+from lockstep.cases.expect import Seen, differences
+from lockstep.cases.format import (
+    LATER,
+    Concurrent,
+    Entry,
+    EventCase,
+    Expect,
+    Found,
+    LaterCase,
+    Operation,
+    Publish,
+    StoredAutomation,
+    ValidationCase,
+    ValueCase,
+    Wait,
+    entries,
+)
+from lockstep.definition import parse, validate
+from lockstep.definition.conditions import compile_condition
+from lockstep.definition.later import refusals
+from lockstep.definition.shape import Shaper
+from lockstep.model.catalog import Catalog
+from lockstep.model.errors import EngineError, RenderError
+from lockstep.render import Renderer
+from lockstep_schemas.api import Issue, RunDetail
+from lockstep_schemas.base import Json
+
+
+class CaseRefused(EngineError):
+    """The engine refused an automation of a case."""
+
+    code = "case.refused"
+
+
+class World(Protocol):
+    """A whole engine, to be used by one case after the other."""
+
+    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
+        """Forget the case before; have so many workers, and these stubs."""
+        ...
+
+    async def store(self, automation: StoredAutomation) -> None:
+        """Store an automation. Raise CaseRefused."""
+        ...
+
+    async def call(self, endpoint: str, **request: object) -> Json:
+        """Call the control API. Raise CaseRefused."""
+        ...
+
+    async def publish(self, entry: Publish, name: str) -> None:
+        """Publish an event; `name` tells it from the others of the case."""
+        ...
+
+    async def redeliver(self, name: str) -> None:
+        """Deliver an event again: the very same message."""
+        ...
+
+    async def restart(self) -> None:
+        """Stop the engine and start it again."""
+        ...
+
+    async def advance(self, seconds: float) -> None:
+        """Let engine seconds pass, and wait until the engine is idle."""
+        ...
+
+    async def seen(self) -> Seen:
+        """Say what the engine has done since the case began."""
+        ...
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a case."""
+
+    id: str
+    group: str
+    passed: bool
+    skipped: bool = False
+    reason: str | None = None
+    what: str = ""
+    seconds: float = 0.0
+    differences: list[str] = []
+    runs: list[RunDetail] = []
+
+
+FEATURES = frozenset(
+    {
+        "automation.log",
+        "artifact-reference-check",
+        "concurrency_scope",
+        "numeric_state",
+        "time",
+        "window",
+        "for",
+        "trigger.actor",
+    }
+)
+OPERATIONS = {
+    "disable_automation",
+    "enable_automation",
+    "update_automation",
+    "create_automation",
+    "delete_automation",
+    "restart_engine",
+    "redeliver",
+}
+LIMIT_SECONDS = 30.0
+
+
+async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) -> Result:
+    """Run one case, as often as it says."""
+    began = time.monotonic()
+    case = found.case
+    skipped, reason = False, None
+    told: list[str] = []
+    runs: Sequence[RunDetail] = []
+    try:
+        match case:
+            case LaterCase():
+                skipped, reason = True, next(LATER[key] for key in LATER if key in found.raw)
+            case ValueCase():
+                told = list(_value(case, renderer))
+            case ValidationCase():
+                reason = _unknown_feature(case.requires)
+                skipped = reason is not None
+                told = [] if skipped else list(_validation(case, catalog, renderer))
+            case EventCase():
+                reason = _cannot(case)
+                skipped = reason is not None
+                if not skipped:
+                    async with asyncio.timeout(LIMIT_SECONDS * case.repeat):
+                        told, runs = await _events(case, world)
+    except TimeoutError:
+        told = [f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"]
+    except Exception as error:  # noqa: BLE001 - it turns the case red, and says why
+        told = [f"the engine or the runner failed: {type(error).__name__}: {error}"]
+    return Result(
+        id=case.id,
+        group=found.group,
+        passed=not told and not skipped,
+        skipped=skipped,
+        reason=reason if skipped else ("; ".join(told) or None),
+        what=case.what,
+        seconds=round(time.monotonic() - began, 4),
+        differences=told,
+        runs=list(runs) if told else [],
+    )
+
+
+def _unknown_feature(requires: Sequence[str]) -> str | None:
+    unknown = [word for word in requires if word not in FEATURES]
+    return f"requires {', '.join(unknown)}, which this version does not have" if unknown else None
+
+
+def _cannot(case: EventCase) -> str | None:
+    """Say why this version cannot run a case, if it cannot."""
+    reason = _unknown_feature(case.requires)
+    if reason:
+        return reason
+    later = [issue for raw in _definitions(case) for issue in _refusals(raw)]
+    if later:
+        return later[0].message
+    for entry in _flat(entries(case)):
+        if isinstance(entry, Operation) and entry.op not in OPERATIONS:
+            return f"the entry `op: {entry.op}` is not supported by this version"
+        if isinstance(entry, Publish) and entry.crash_after is not None:
+            return "the entry `crash_after` is not supported by this version"
+    return None
+
+
+def _definitions(case: EventCase) -> list[Json]:
+    some = [one.definition for one in case.automations]
+    some += [] if case.automation is UNSET else [case.automation]
+    return some + [e.definition for e in _flat(entries(case)) if isinstance(e, Operation)]
+
+
+def _refusals(raw: Json) -> list[Issue]:
+    try:
+        return list(refusals(parse(raw)))
+    except EngineError:
+        return []  # the case says what must become of it
+
+
+def _flat(some: Sequence[Entry]) -> Iterator[Publish | Wait | Operation]:
+    for entry in some:
+        if isinstance(entry, Concurrent):
+            yield from entry.concurrent
+        else:
+            yield entry
+
+
+def _value(case: ValueCase, renderer: Renderer) -> Iterator[str]:
+    scope = {**case.context, **case.scope}
+    try:
+        if case.template is not UNSET:
+            found: Json = {"value": renderer.template(case.template).render(scope)}
+        elif case.expression is not UNSET:
+            found = {"value": renderer.expression(case.expression).evaluate(scope)}
+        else:
+            found = _condition(case, scope, renderer)
+    except RenderError:
+        found = {"error": True}
+    wanted = case.expect
+    options = wanted.get("any_of", [wanted])
+    if not any(_is_like(option, found) for option in options):
+        yield f"expected {wanted}, got {found}"
+
+
+def _is_like(wanted: Json, found: Json) -> bool:
+    if wanted == "error":
+        return "error" in found
+    same_type = type(wanted.get("value")) is type(found.get("value"))
+    return bool(wanted == found) and same_type
+
+
+def _condition(case: ValueCase, scope: Mapping[str, Json], renderer: Renderer) -> Json:
+    shaper = Shaper()
+    condition = shaper.condition(case.condition, (), 0)
+    if shaper.issues:
+        return {"error": True}
+    now = datetime.fromisoformat(case.now)
+    return {"value": compile_condition(condition, renderer).holds(scope, now)}
+
+
+def _validation(case: ValidationCase, catalog: Catalog, renderer: Renderer) -> Iterator[str]:
+    checked = validate(case.definition, catalog, renderer, refuse_later=False)
+    found = [(".".join(str(part) for part in i.path), i.message) for i in checked.errors]
+    if bool(found) == case.expect.valid:
+        yield f"expected valid to be {case.expect.valid}, got {found}"
+    met = set()
+    for wanted in case.expect.issues:
+        fits = [
+            index
+            for index, (path, message) in enumerate(found)
+            if wanted.contains in message
+            and (path == wanted.path or (wanted.match == "prefix" and _is_below(path, wanted.path)))
+        ]
+        met |= set(fits)
+        if not fits:
+            yield f"expected an issue at {wanted.path!r} ({wanted.match}), got {found}"
+    if case.expect.only:
+        extra = [one for index, one in enumerate(found) if index not in met]
+        if extra:
+            yield f"expected no further issues, got {extra}"
+
+
+def _is_below(path: str, above: str) -> bool:
+    return not above or path.startswith(above + ".")
+
+
+async def _events(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
+    for number in range(case.repeat):
+        told, runs = await _once(case, world)
+        if told:
+            again = [f"in repetition {number + 1}: {one}" for one in told]
+            return (again if case.repeat > 1 else told), runs
+    return [], []
+
+
+async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
+    await world.begin(case.stubs, case.instances)
+    told: list[str] = []
+    checkpoints = [] if case.expect.checkpoints is UNSET else case.expect.checkpoints
+    try:
+        for automation in _automations(case):
+            await world.store(automation)
+        for index, entry in enumerate(entries(case)):
+            await _perform(entry, world, str(index))
+            for checkpoint in checkpoints:
+                if checkpoint.after == index:
+                    seen = await world.seen()
+                    told += [f"after {index}: {one}" for one in differences(checkpoint, seen)]
+    except CaseRefused as refused:
+        if case.or_rejected_at_save:
+            return [], []
+        return [str(refused)], []
+    if case.settle_s:
+        await world.advance(case.settle_s)
+    seen = await world.seen()
+    told += differences(_without_checkpoints(case.expect), seen)
+    return told, seen.runs
+
+
+def _without_checkpoints(expect: Expect) -> Expect:
+    return msgspec.structs.replace(expect, checkpoints=UNSET)
+
+
+def _automations(case: EventCase) -> list[StoredAutomation]:
+    if case.automation is UNSET:
+        return case.automations
+    return [
+        StoredAutomation(id="auto-1", definition=case.automation, status=case.automation_status)
+    ]
+
+
+async def _perform(entry: Entry, world: World, name: str) -> None:
+    """Do one entry, and wait until the engine is idle."""
+    if isinstance(entry, Concurrent):
+        async with asyncio.TaskGroup() as group:
+            for number, one in enumerate(entry.concurrent):
+                group.create_task(_do(one, world, f"{name}.{number}"))
+        await world.advance(0)
+        return
+    if isinstance(entry, Publish | Operation) and entry.after_s:
+        await world.advance(entry.after_s)
+    await _do(entry, world, name)
+    await world.advance(0)
+
+
+async def _do(entry: Publish | Wait | Operation, world: World, name: str) -> None:
+    match entry:
+        case Publish():
+            await world.publish(entry, name)
+        case Wait():
+            await world.advance(entry.wait_s)
+        case Operation():
+            await _operate(entry, world)
+
+
+async def _operate(entry: Operation, world: World) -> None:
+    target = entry.automation or "auto-1"
+    actions: Mapping[str, Callable[[], Awaitable[object]]] = {
+        "disable_automation": lambda: world.call("automations.toggle", id=target, enabled=False),
+        "enable_automation": lambda: world.call("automations.toggle", id=target, enabled=True),
+        "delete_automation": lambda: world.call("automations.delete", id=target),
+        "update_automation": lambda: world.call(
+            "automations.update", id=target, definition=entry.definition
+        ),
+        "create_automation": lambda: world.store(
+            StoredAutomation(id=target, definition=entry.definition)
+        ),
+        "restart_engine": world.restart,
+        "redeliver": lambda: world.redeliver(str(entry.of or 0)),
+    }
+    await actions[entry.op]()
+    if entry.down_s:
+        await world.advance(entry.down_s)

@@ -1,0 +1,64 @@
+"""Stubs of an author's own actions: what a case says that they answer, and how they were called."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lockstep.catalog import compile_schema
+from lockstep.model.catalog import ActionContext, ActionResult, ActionType, ArtifactType, Execute
+from lockstep_schemas.base import Json, JsonObject
+
+
+class Actions(Protocol):
+    """Where actions are looked up."""
+
+    def override_action(self, kind: ActionType) -> None:
+        """Put one in the place of whatever is there."""
+        ...
+
+
+class Stubs:
+    """The stubs of the case that runs now."""
+
+    def __init__(self) -> None:
+        self.calls: list[JsonObject] = []
+        self._answers: dict[str, list[Json]] = {}
+
+    def put(self, catalog: Actions, wanted: Mapping[str, Json]) -> None:
+        """Take the stubs of a case; those of the case before answer no more."""
+        self.calls.clear()
+        self._answers = {
+            name: list(answers) if isinstance(answers, list) else [answers]
+            for name, answers in wanted.items()
+        }
+        for name in wanted:
+            catalog.override_action(self._kind(name))
+
+    def _kind(self, name: str) -> ActionType:
+        """Make the type of a stub; what it produces is called like the action."""
+        plugin = name.partition(".")[0]
+        anything = compile_schema({"type": "object"})
+        return ActionType(
+            qualified_id=name,
+            plugin=plugin,
+            display_name=name,
+            execute=self._execute(name),
+            config_schema=anything,
+            produces=ArtifactType(
+                qualified_id=name, plugin=plugin, display_name=name, schema=anything
+            ),
+            source="case",
+        )
+
+    def _execute(self, name: str) -> Execute:
+        async def execute(context: ActionContext) -> ActionResult:
+            self.calls.append({"action": name, "config": context.config})
+            answers = self._answers.get(name) or [{"error": f"the case has no stub of {name}"}]
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            return ActionResult(
+                success="error" not in answer and "retry_after_ms" not in answer,
+                artifact=answer.get("artifact"),
+                error=answer.get("error"),
+                retry_after_ms=answer.get("retry_after_ms"),
+            )
+
+        return execute

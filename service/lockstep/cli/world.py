@@ -1,0 +1,256 @@
+"""The world that cases run in: real servers, whole engines, a clock that is moved."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from lockstep import app, bus, embedded, store
+from lockstep.bus import api
+from lockstep.cases.clock import CaseClock
+from lockstep.cases.expect import Seen
+from lockstep.cases.format import Publish, StoredAutomation
+from lockstep.cases.runner import CaseRefused
+from lockstep.cases.stubs import Stubs
+from lockstep.catalog import (
+    MemoryCatalog,
+    Recorder,
+    ServiceBag,
+    Sleeper,
+    build_catalog,
+    load_plugins,
+)
+from lockstep.config import EngineSettings, PostgresSettings, Settings
+from lockstep.model.messages import Message
+from lockstep.model.runs import Poison
+from lockstep.model.verdicts import Verdict
+from lockstep_schemas.api import Fault, RunDetail, RunsList
+from lockstep_schemas.base import Json
+from lockstep_schemas.events import HEADER_ACTOR, HEADER_CONTEXT_KEY, HEADER_MESSAGE_ID
+
+REQUEST_SECONDS: Final = 10.0
+CALM_SECONDS: Final = 0.01  # without progress, after which sleeping runs count as asleep
+RUNS: Final = 200
+
+
+class CaseWorld:
+    """See `cases.runner.World`."""
+
+    def __init__(self, settings: Settings, database: store.Store, client: bus.Connection) -> None:
+        self._settings, self._database, self._client = settings, database, client
+        self.clock, self.recorder = CaseClock(), Recorder()
+        self.stubs = Stubs()
+        self._engines: list[_Running] = []
+        self._views = store.RunViews(database)
+        self._publisher = bus.Publisher(client)
+        self._taken: dict[str, Message] = {}
+        self._number = 0
+
+    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
+        """Forget the case before; have so many workers, and these stubs."""
+        self._number += 1
+        self.clock.drop()
+        await self._database.forget_all()
+        self.recorder.calls.clear()
+        self.recorder.records.clear()
+        self.recorder.consumed.clear()
+        self._taken.clear()
+        while len(self._engines) < instances:
+            await self._start()
+        while len(self._engines) > instances:
+            await self._engines.pop().stop()
+        for running in self._engines:
+            self.stubs.put(running.engine.catalog, stubs)
+        await self._quiet()
+
+    async def store(self, automation: StoredAutomation) -> None:
+        """Store an automation. Raise CaseRefused."""
+        definition = automation.definition
+        name = definition.get("name") if isinstance(definition, dict) else None
+        await self.call(
+            "automations.create",
+            id=automation.id,
+            name=name if isinstance(name, str) and name else automation.id,
+            status=automation.status,
+            definition=definition,
+        )
+
+    async def call(self, endpoint: str, **request: object) -> Json:
+        """Call the control API. Raise CaseRefused."""
+        client = bus.Client(self._client)
+        reply = await client.request(endpoint, msgspec.json.encode(request), REQUEST_SECONDS)
+        if reply.error_code:
+            raise CaseRefused(msgspec.json.decode(reply.body, type=Fault).message)
+        return msgspec.json.decode(reply.body)
+
+    async def publish(self, entry: Publish, name: str) -> None:
+        """Publish an event; the context key is always said."""
+        headers = {
+            HEADER_MESSAGE_ID: self._message_id(name),
+            HEADER_CONTEXT_KEY: entry.context_key or "",
+        }
+        if entry.actor is not None:
+            headers[HEADER_ACTOR] = msgspec.json.encode(entry.actor).decode()
+        subject = self._client.names.trigger(entry.event)
+        await self._publisher.publish(subject, msgspec.json.encode(entry.payload), headers)
+
+    async def redeliver(self, name: str) -> None:
+        """Deliver an event again: the very same message."""
+        message = self._taken.get(self._message_id(name))
+        if message is None:
+            raise CaseRefused(f"redeliver: entry {name} has published nothing")
+        await self._engines[-1].engine.intakes[0].receive([message])
+
+    async def restart(self) -> None:
+        """Stop the engines and start as many again."""
+        count = len(self._engines)
+        await self.close()
+        for _ in range(count):
+            await self._start()
+        await self._quiet()
+
+    async def advance(self, seconds: float) -> None:
+        """Let engine seconds pass, and wait until the engine is idle."""
+        await self.clock.advance(seconds, self._quiet)
+
+    async def seen(self) -> Seen:
+        """Say what the engines have done since the case began."""
+        runs, _, _ = await self._views.page(RunsList(limit=RUNS), None)
+        details = [
+            RunDetail(
+                run=run,
+                steps=await self._views.steps(UUID(run.id)),
+                artifacts=await self._views.artifacts(UUID(run.id)),
+                waits=[],
+            )
+            for run in reversed(runs)
+        ]
+        return Seen(
+            runs=details,
+            recorded=[(call.run_id, call.value) for call in self.recorder.records],
+            consumed=list(self.recorder.consumed),
+            calls=list(self.stubs.calls),
+            action_calls=len(self.recorder.calls) + len(self.stubs.calls),
+        )
+
+    async def close(self) -> None:
+        """Stop all engines."""
+        self.clock.drop()
+        while self._engines:
+            await self._engines.pop().stop()
+
+    def _message_id(self, name: str) -> str:
+        return f"case-{self._number}-{name}"
+
+    async def _start(self) -> None:
+        catalog = build_catalog(True, with_stubs=True, prefix=self._settings.nats.prefix)
+        load_plugins(catalog)
+        services = ServiceBag().add(Recorder, self.recorder).add(Sleeper, self.clock)
+        running = _Running(self._settings, catalog)
+        self._engines.append(running)
+        await running.start(services, self.clock, self._database)
+        self._tap(running.engine)
+
+    def _tap(self, engine: app.Engine) -> None:
+        """Keep what is taken from the stream, to deliver it again."""
+        inner = engine.intakes[0].receive
+
+        async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
+            for message in batch:
+                self._taken[message.headers.get(HEADER_MESSAGE_ID, "")] = message
+            return await inner(batch)
+
+        engine.intakes[0].receive = receive
+
+    async def _quiet(self) -> None:
+        """Return when no event is in flight and no step can run now."""
+        calm, before = 0.0, (-1, -1)
+        while True:
+            await asyncio.sleep(0)
+            if any(engine.engine.pullers[0].held for engine in self._engines):
+                await asyncio.sleep(0.0005)
+                continue
+            active = sum(running.engine.walkers.active for running in self._engines)
+            progress = (len(self.recorder.calls), self.clock.sleeping)
+            if active and (not self.clock.sleeping or progress != before or calm < CALM_SECONDS):
+                calm = calm + 0.001 if progress == before else 0.0
+                before = progress
+                await asyncio.sleep(0.001)
+                continue
+            if not await self._backlog():
+                return
+
+    async def _backlog(self) -> int:
+        names = self._client.names
+        what = f"CONSUMER.INFO.{names.triggers_stream}.{names.consumer()}"
+        info = await api.call(self._client, what)
+        return int(info["num_pending"]) + int(info["num_ack_pending"])
+
+
+class _Running:
+    """One engine, running."""
+
+    def __init__(self, settings: Settings, catalog: MemoryCatalog) -> None:
+        self._settings, self._catalog = settings, catalog
+
+    async def start(
+        self,
+        services: ServiceBag,
+        clock: CaseClock,
+        database: store.Store,
+    ) -> None:
+        """Connect, and return when events are taken."""
+        self._connection = await bus.connect(self._settings.nats)
+        self.engine = app.Engine(
+            self._settings, database, self._connection, self._catalog, services, clock
+        )
+        ready = asyncio.Event()
+        self._task = asyncio.create_task(self.engine.run(ready.set))
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({self._task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._task.done():
+            await self._task
+
+    async def stop(self) -> None:
+        """End in good order."""
+        self.engine.stop()
+        await self._task
+        await self._connection.close()
+
+
+@asynccontextmanager
+async def world(servers: embedded.Servers, database_name: str) -> AsyncIterator[CaseWorld]:
+    """Open a world on servers, with a database and a prefix of its own."""
+    async with AsyncExitStack() as stack:
+        dsn = await store.create_database(servers.postgres_dsn, database_name)
+        await store.migrate(dsn)
+        nats = bus.BusSettings(
+            servers=[servers.nats_url], prefix=database_name, storage="memory", name="cases"
+        )
+        settings = Settings(
+            nats=nats,
+            postgres=PostgresSettings(dsn=dsn),
+            engine=EngineSettings(catalog="open", stub_actions=True, grace_seconds=1),
+        )
+        database = await store.Store.connect(dsn, 10)
+        stack.push_async_callback(database.close)
+        client = await bus.connect(nats)
+        stack.push_async_callback(client.close)
+        await bus.apply(client)
+        opened = CaseWorld(settings, database, client)
+        stack.push_async_callback(opened.close)
+        yield opened
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[embedded.Servers]:
+    """Servers of our own, gone at the end with all that they held."""
+    with TemporaryDirectory(prefix="lockstep-test-") as folder:
+        async with embedded.start(Path(folder), ephemeral=True) as started:
+            yield started

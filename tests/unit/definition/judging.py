@@ -1,0 +1,67 @@
+"""What the tests of definitions share: a definition, a catalog, and issues as short tuples."""
+
+from typing import Any
+
+from lockstep.catalog import MemoryCatalog, Registry, build_catalog
+from lockstep.definition import Checked, validate
+from lockstep.render import Renderer
+from lockstep_schemas.api import Issue
+
+Json = dict[str, Any]
+
+
+def _tickets(registry: Registry) -> None:
+    fields = {"id": {"type": "string"}, "severity": {"type": "integer"}}
+    registry.trigger("opened", payload={"properties": fields})
+    registry.trigger("closed", payload={"properties": {"reason": {"type": "string"}}})
+    registry.trigger(
+        "odd", payload={"properties": fields, "additionalProperties": {"type": "string"}}
+    )
+    registry.trigger("either", payload={"properties": fields, "anyOf": [{"type": "object"}]})
+
+
+def _catalog(*, is_open: bool) -> MemoryCatalog:
+    catalog = build_catalog(is_open, with_stubs=True)
+    catalog.register("ticket", _tickets)
+    return catalog
+
+
+CATALOG = _catalog(is_open=False)
+OPEN = _catalog(is_open=True)
+RENDERER = Renderer()
+STOP: Json = {"stop": {}}
+
+
+def trigger(**fields: Any) -> Json:
+    return {"event": "test.event", **fields}
+
+
+def made(**fields: Any) -> Json:
+    """Make a definition; it is right if the fields are."""
+    return {"name": "x", "triggers": [trigger()], **fields}
+
+
+def acting(*actions: Any) -> Json:
+    return made(actions=list(actions))
+
+
+def judged(raw: Any, catalog: MemoryCatalog = CATALOG) -> Checked:
+    return validate(raw, catalog, RENDERER, refuse_later=False)
+
+
+def place(issue: Issue) -> str:
+    return ".".join(map(str, issue.path))
+
+
+def errors(raw: Any, catalog: MemoryCatalog = CATALOG) -> list[tuple[str, str]]:
+    return [(place(issue), issue.message) for issue in judged(raw, catalog).errors]
+
+
+def places(raw: Any, catalog: MemoryCatalog = CATALOG) -> list[str]:
+    return [place(issue) for issue in judged(raw, catalog).errors]
+
+
+def only(raw: Any, catalog: MemoryCatalog = CATALOG) -> Issue:
+    """Give the one error of a definition."""
+    (issue,) = judged(raw, catalog).errors
+    return issue

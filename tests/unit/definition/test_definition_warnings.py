@@ -1,0 +1,132 @@
+"""What is allowed and probably not meant is told as a warning, which refuses nothing."""
+
+from typing import Any
+
+import pytest
+
+from unit.definition.judging import OPEN, STOP, Json, acting, judged, made, place, trigger
+
+LOG = {"action": "test.log", "config": {"message": "m"}}
+
+
+def warned(raw: Json, catalog: Any = OPEN) -> list[tuple[str, str, str | None]]:
+    checked = judged(raw, catalog)
+    assert checked.errors == []
+    assert checked.definition is not None
+    return [(place(issue), issue.message, issue.hint) for issue in checked.warnings]
+
+
+def on(*events: str, use: str) -> Json:
+    return made(triggers=[{"event": event} for event in events], conditions=[use])
+
+
+def test_a_payload_field_that_the_schema_has_not_is_told_with_what_was_meant() -> None:
+    assert warned(on("ticket.opened", use="trigger.payload.sevrity > 3")) == [
+        ("conditions.0", "the payload has no field `sevrity`", "did you mean `severity`?")
+    ]
+    assert warned(on("ticket.opened", use="trigger.payload['qqq'] == 1"))[0][2] is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        on("ticket.opened", use="trigger.payload.severity > trigger.payload.id"),
+        on("ticket.opened", "ticket.closed", use="trigger.payload.reason"),
+        on("ticket.opened", "test.event", use="trigger.payload.any"),
+        on("ticket.opened", "un.known", use="trigger.payload.any"),
+        on("ticket.odd", use="trigger.payload.any"),
+        on("ticket.either", use="trigger.payload.any"),
+        on("ticket.opened", use="trigger.payload and variables.payload.any"),
+    ],
+)
+def test_a_field_that_may_be_there_is_no_warning(raw: Json) -> None:
+    assert warned(raw) == []
+
+
+def test_filters_are_judged_by_their_own_event() -> None:
+    use = "trigger.payload.reason"
+    raw = made(
+        triggers=[
+            {"event": "ticket.opened", "filter": use},
+            {"event": "ticket.closed", "filter": use},
+        ],
+        actions=[{"wait_for_trigger": {"event": "ticket.opened", "filter": use}}],
+    )
+    assert [path for path, _, _ in warned(raw)] == [
+        "triggers.0.filter",
+        "actions.0.wait_for_trigger.filter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("actions", "path"),
+    [
+        ([STOP, LOG, LOG], "actions.1"),
+        ([{**STOP, "continue_on_error": True}, LOG], "actions.1"),
+        ([{"condition": " false "}, LOG], "actions.1"),
+        ([{"sequence": [STOP, LOG]}, LOG], "actions.0.sequence.1"),
+        ([{"parallel": [{"sequence": [STOP, LOG]}, LOG]}], "actions.0.parallel.0.sequence.1"),
+        (
+            [{"choose": [{"when": "a", "sequence": [LOG]}], "else": [STOP, LOG]}],
+            "actions.0.else.1",
+        ),
+        ([{"repeat": {"count": 1, "sequence": [STOP, LOG]}}], "actions.0.repeat.sequence.1"),
+    ],
+)
+def test_what_is_never_reached_is_told_once(actions: list[Json], path: str) -> None:
+    assert [(where, text.split(":")[0]) for where, text, _ in warned(acting(*actions))] == [
+        (path, "never reached")
+    ]
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [LOG, STOP],
+        [{**STOP, "enabled": False}, LOG],
+        [{"condition": "false", "continue_on_error": True}, LOG],
+        [{"condition": "variables.a"}, LOG],
+        [{"parallel": [STOP, LOG]}],
+        [{"choose": [{"when": "a", "sequence": [STOP]}], "else": [LOG]}, LOG],
+    ],
+)
+def test_what_may_be_reached_is_no_warning(actions: list[Json]) -> None:
+    assert warned(acting(*actions)) == []
+
+
+def publish(subject: str, **fields: Any) -> Json:
+    config = {"subject": subject, "payload": {}}
+    return {"action": "nats.publish", "config": config, **fields}
+
+
+def test_an_automation_that_starts_itself_is_told() -> None:
+    raw = made(
+        triggers=[trigger(), {"event": "test.other"}],
+        actions=[{"sequence": [publish("lockstep.trigger.test.other")]}],
+    )
+    ((path, message, hint),) = warned(raw)
+    assert path == "actions.0.sequence.0.config.subject"
+    assert message == "it publishes 'test.other', which starts it again"
+    assert hint
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        publish("lockstep.trigger.test.event2"),
+        publish("lockstep.trigger.{{ variables.e }}"),
+        publish("elsewhere.test.event"),
+        publish("lockstep.trigger.test.event", enabled=False),
+        {"enabled": False, "sequence": [publish("lockstep.trigger.test.event")]},
+    ],
+)
+def test_an_automation_that_starts_others_is_no_warning(action: Json) -> None:
+    assert warned(acting(action)) == []
+
+
+def test_what_is_disabled_hides_nothing_that_stands_after_it() -> None:
+    subject = "lockstep.trigger.test.event"
+    paths = [
+        path for path, _, _ in warned(acting(publish(subject, enabled=False), publish(subject)))
+    ]
+    assert paths == ["actions.1.config.subject"]
