@@ -1,10 +1,11 @@
 """Fixtures of all tests: real servers for the session, a database for each test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from databases import TEMPLATE, database, on_server
 from lockstep import embedded
@@ -29,3 +30,10 @@ async def dsn(servers: Servers) -> AsyncIterator[str]:
     await on_server(servers.postgres_dsn, f"create database {name} template {TEMPLATE}")
     yield database(servers.postgres_dsn, name)
     await on_server(servers.postgres_dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a command sets up for its own log lines ends with the test."""
+    yield
+    structlog.reset_defaults()

@@ -52,6 +52,7 @@ async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     assert "Door watch v1  success" in shown[1]
     assert "parallel[1][0] nats.publish  success" in shown[1]
     assert "unchanged" in shown[2]
+    assert "2 passed, 0 failed, 0 skipped" in shown[3]
 
 
 async def active(connection: object) -> list[str]:

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from platform import machine, python_version
-from statistics import quantiles
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 
 from lockstep import bus
-from lockstep.bench.scene import BenchFailed, Scene, scene
+from lockstep.bench.scene import BenchFailed, Scene, consumer, scene
 
 PUBLISHES_AT_ONCE: Final = 128
 LIMIT_SECONDS: Final = 300.0
@@ -22,14 +22,14 @@ STEP: Final = {"action": "test.log", "config": {"message": "x"}}
 
 
 class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The result of a benchmark. Rates are per second, times in milliseconds."""
+    """What was measured. Rates are per second, times in milliseconds."""
 
-    runs: int | None = None
     runs_per_second: float | None = None
+    floor_runs_per_second: float | None = None
+    share_of_floor: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
-    machine: str = ""
-    versions: dict[str, str] = {}
+    nomatch_events_per_second: float | None = None
 
 
 def here() -> tuple[str, dict[str, str]]:
@@ -47,21 +47,58 @@ def _cpuinfo() -> Sequence[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-async def throughput(runs: int) -> Figures:
-    """Publish `runs` events for an automation of three steps; time until the last run event."""
-    async with _opened() as opened:
+async def throughput(runs: int, rounds: int) -> Figures:
+    """Measure runs of three steps, and the floor, in turn: a machine changes while one measures.
+
+    Each figure is the median of the rounds; the share is the median of the shares.
+    """
+    engine, floor, shares = [], [], []
+    for _ in range(rounds):
+        floor.append(await _rate(runs, floor=True))
+        engine.append(await _rate(runs, floor=False))
+        shares.append(engine[-1] / floor[-1])
+    return Figures(
+        runs_per_second=round(median(engine), 1),
+        floor_runs_per_second=round(median(floor), 1),
+        share_of_floor=round(median(shares), 3),
+    )
+
+
+async def _rate(runs: int, *, floor: bool) -> float:
+    """Publish `runs` events; give runs per second until the last run event."""
+    async with _opened(floor=floor) as opened:
         # A mode counts at most 1000 active runs: several automations share the load.
         events = [f"bench.run.{number}" for number in range(max(2, runs // 500))]
-        for event in events:
-            await opened.create(event, event, [STEP, STEP, STEP])
+        if not floor:
+            for event in events:
+                await opened.create(event, event, [STEP, STEP, STEP])
         await _until_ended(opened, events, min(runs, 500))
         began = time.perf_counter()
         await _until_ended(opened, events, runs)
+        return runs / (time.perf_counter() - began)
+
+
+async def nomatch(events: int) -> Figures:
+    """Publish events that no automation asks for; time until all are acknowledged."""
+    async with _opened() as opened:
+        await opened.create("other", "bench.other", [STEP])
+        subject = opened.connection.names.trigger("bench.unwanted")
+        await _publish(opened, [subject], min(events, 1000))
+        await _until_handled(opened)
+        began = time.perf_counter()
+        await _publish(opened, [subject], events)
+        await _until_handled(opened)
         seconds = time.perf_counter() - began
-    where, versions = here()
-    return Figures(
-        runs=runs, runs_per_second=round(runs / seconds, 1), machine=where, versions=versions
-    )
+    return Figures(nomatch_events_per_second=round(events / seconds, 1))
+
+
+async def _until_handled(opened: Scene) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            found = await consumer(opened.connection)
+            if not found["num_pending"] and not found["num_ack_pending"]:
+                return
+            await asyncio.sleep(0.005)
 
 
 async def latency(events: int) -> Figures:
@@ -81,14 +118,7 @@ async def latency(events: int) -> Figures:
                 if number >= 20:  # the first ones warm up
                     taken.append((time.perf_counter() - began) * 1000)
     cuts = quantiles(taken, n=100, method="inclusive")
-    where, versions = here()
-    return Figures(
-        runs=events,
-        p50_ms=round(cuts[49], 2),
-        p99_ms=round(cuts[98], 2),
-        machine=where,
-        versions=versions,
-    )
+    return Figures(p50_ms=round(cuts[49], 2), p99_ms=round(cuts[98], 2))
 
 
 async def _until_ended(opened: Scene, events: Sequence[str], runs: int) -> None:
@@ -122,7 +152,7 @@ async def _publish(opened: Scene, subjects: Sequence[str], count: int) -> None:
 
 
 @asynccontextmanager
-async def _opened() -> AsyncIterator[Scene]:
+async def _opened(*, floor: bool = False) -> AsyncIterator[Scene]:
     with TemporaryDirectory(prefix="lockstep-bench-") as folder:
-        async with scene(Path(folder)) as opened:
+        async with scene(Path(folder), floor=floor) as opened:
             yield opened

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from lockstep import bus, embedded, store
+from lockstep.bus import api
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep_schemas.base import Json, JsonObject
 
@@ -50,8 +51,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, **engine: object) -> AsyncIterator[Scene]:
-    """Start servers that lose nothing when a process dies, and one engine beside them.
+async def scene(folder: Path, *, floor: bool = False) -> AsyncIterator[Scene]:
+    """Start servers that lose nothing when a process dies, and one engine, or the floor, on them.
 
     The data of the servers is in `folder`. The servers do not wait for the disk at each commit:
     disks differ more between machines than engines do.
@@ -64,19 +65,19 @@ async def scene(folder: Path, **engine: object) -> AsyncIterator[Scene]:
             "LOCKSTEP_ENGINE__CATALOG": "open",
             "LOCKSTEP_ENGINE__STUB_ACTIONS": "true",
             "LOCKSTEP_LOG__LEVEL": "error",
-            **{f"LOCKSTEP_ENGINE__{name.upper()}": str(value) for name, value in engine.items()},
         }
-        output = (folder / "engine.log").open("wb")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lockstep", "serve", env={**os.environ, **settings}, stderr=output
-        )
-        output.close()
-        try:
-            connection = await bus.connect(
-                bus.BusSettings(servers=[servers.nats_url], name="bench")
+        arguments = ["lockstep.bench.floor"] if floor else ["lockstep", "serve"]
+        log = folder / "engine.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *arguments, env={**os.environ, **settings}, stderr=output
             )
+        try:
+            nats = bus.BusSettings(servers=[servers.nats_url], name="bench")
+            connection = await bus.connect(nats)
             try:
-                await _answering(connection, process, folder / "engine.log")
+                ready = _pulling if floor else _answering
+                await _until_ready(ready, connection, process, log)
                 yield Scene(connection, bus.Publisher(connection))
             finally:
                 await connection.close()
@@ -86,19 +87,39 @@ async def scene(folder: Path, **engine: object) -> AsyncIterator[Scene]:
             await process.wait()
 
 
-async def _answering(
-    connection: bus.Connection, engine: asyncio.subprocess.Process, output: Path
+async def _answering(connection: bus.Connection) -> bool:
+    """Say whether an engine answers."""
+    try:
+        await bus.Client(connection).request("automations.list", b"{}", 1)
+    except Unavailable:
+        return False
+    return True
+
+
+async def _pulling(connection: bus.Connection) -> bool:
+    """Say whether somebody waits for messages."""
+    try:
+        found = await consumer(connection)
+    except EngineError:
+        return False
+    return int(found["num_waiting"]) > 0
+
+
+async def consumer(connection: bus.Connection) -> JsonObject:
+    """Ask for the state of the consumer group that all events of no lane go through."""
+    names = connection.names
+    return await api.call(connection, f"CONSUMER.INFO.{names.triggers_stream}.{names.consumer()}")
+
+
+async def _until_ready(
+    ready: Callable[[bus.Connection], Awaitable[bool]],
+    connection: bus.Connection,
+    process: asyncio.subprocess.Process,
+    log: Path,
 ) -> None:
-    """Wait until the engine answers."""
-    client = bus.Client(connection)
     async with asyncio.timeout(START_SECONDS):
-        while True:
-            if engine.returncode is not None:
-                said = output.read_text().strip()[-1000:]  # noqa: ASYNC240 - the end of it all
-                raise BenchFailed(f"the engine ended with {engine.returncode}: {said}")
-            try:
-                await client.request("automations.list", b"{}", 1)
-            except Unavailable:
-                await asyncio.sleep(0.1)
-            else:
-                return
+        while not await ready(connection):
+            if process.returncode is not None:
+                said = log.read_text().strip()[-1000:]  # noqa: ASYNC240 - the end of it all
+                raise BenchFailed(f"the engine ended with {process.returncode}: {said}")
+            await asyncio.sleep(0.1)

@@ -283,7 +283,9 @@ def _entry(raw: Any, place: str) -> Entry:  # noqa: ANN401 - JSON
             inner = [
                 _entry(one, f"{place}.concurrent[{i}]") for i, one in enumerate(raw["concurrent"])
             ]
-            return Concurrent(concurrent=inner)  # type: ignore[arg-type] # no concurrent in concurrent
+            if any(isinstance(one, Concurrent) for one in inner):
+                raise msgspec.ValidationError(f"concurrent in concurrent - at `{place}`")
+            return Concurrent(concurrent=[one for one in inner if not isinstance(one, Concurrent)])
         for key, kind in kinds.items():
             if key in raw:
                 try:

@@ -1,6 +1,6 @@
 """Stubs of an author's own actions: what a case says that they answer, and how they were called."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from lockstep.catalog import compile_schema
@@ -11,8 +11,8 @@ from lockstep_schemas.base import Json, JsonObject
 class Actions(Protocol):
     """Where actions are looked up."""
 
-    def override_action(self, kind: ActionType) -> None:
-        """Put one in the place of whatever is there."""
+    def override_action(self, kind: ActionType) -> Callable[[], None]:
+        """Put one in the place of whatever is there; give what puts that back."""
         ...
 
 
@@ -22,16 +22,22 @@ class Stubs:
     def __init__(self) -> None:
         self.calls: list[JsonObject] = []
         self._answers: dict[str, list[Json]] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def clear(self) -> None:
+        """Put every catalog back as it was."""
+        while self._undo:
+            self._undo.pop()()
+        self.calls.clear()
 
     def put(self, catalog: Actions, wanted: Mapping[str, Json]) -> None:
-        """Take the stubs of a case; those of the case before answer no more."""
-        self.calls.clear()
+        """Take the stubs of a case into a catalog."""
         self._answers = {
             name: list(answers) if isinstance(answers, list) else [answers]
             for name, answers in wanted.items()
         }
         for name in wanted:
-            catalog.override_action(self._kind(name))
+            self._undo.append(catalog.override_action(self._kind(name)))
 
     def _kind(self, name: str) -> ActionType:
         """Make the type of a stub; what it produces is called like the action."""

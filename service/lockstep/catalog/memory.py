@@ -131,17 +131,26 @@ class MemoryCatalog:
             self._artifacts.setdefault(kind.produces.qualified_id, kind.produces)
             self._link(kind)
 
-    def override_action(self, kind: ActionType) -> None:
+    def override_action(self, kind: ActionType) -> Callable[[], None]:
         """Put an action in the place of whatever is there: for cases, which stub actions.
 
         What is there keeps its config and what it produces; only what it does is another thing.
+
+        Returns:
+            What puts everything back as it was.
         """
+        actions, artifacts = dict(self._actions), dict(self._artifacts)
         there = self._actions.get(kind.qualified_id)
         if there is not None:
             kind = replace(there, execute=kind.execute)
         self._actions[kind.qualified_id] = kind
         if kind.produces is not None:
             self._artifacts.setdefault(kind.produces.qualified_id, kind.produces)
+
+        def put_back() -> None:
+            self._actions, self._artifacts = actions, artifacts
+
+        return put_back
 
     def _put(self, kinds: dict[str, Kind], kind: Kind, what: str) -> None:
         there = kinds.get(kind.qualified_id)

@@ -1,38 +1,39 @@
 """`lockstep bench`: measure this engine on this machine, with servers of its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import msgspec
 import typer
 
-from lockstep.bench.figures import Figures, latency, throughput
+from lockstep.bench.figures import Figures, here, latency, nomatch, throughput
 from lockstep.cli import logs, output
 
-BENCHES = ("throughput", "latency")
 
-
-def bench(wanted: Sequence[str], runs: int, events: int, *, as_json: bool) -> None:
-    """Measure one figure after the other.
+def bench(wanted: Sequence[str], runs: int, events: int, rounds: int, *, as_json: bool) -> None:
+    """Measure one thing after the other, and show all figures together.
 
     Raises:
         BenchFailed: The engine did not do what it must.
     """
+    benches: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
+        "throughput": lambda: throughput(runs, rounds),
+        "latency": lambda: latency(events),
+        "nomatch": lambda: nomatch(2 * runs),
+    }
     for name in wanted:
-        if name not in BENCHES:
-            raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(BENCHES)}")
+        if name not in benches:
+            raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(benches)}")
     logs.silence()
-    found: dict[str, Figures] = {}
-    for name in wanted or BENCHES:
+    machine, versions = here()
+    found: dict[str, Any] = {}
+    for name in wanted or benches:
         output.tell(f"measuring {name}")
-        found[name] = asyncio.run(throughput(runs) if name == "throughput" else latency(events))
+        found |= msgspec.to_builtins(asyncio.run(benches[name]()))
     if as_json:
-        output.show_json(msgspec.to_builtins(found))
+        output.show_json({**found, "machine": machine, "versions": versions})
         return
-    rows = [
-        (name, figure, str(value))
-        for name, figures in found.items()
-        for figure, value in msgspec.to_builtins(figures).items()
-        if figure != "versions"
-    ]
-    output.show(output.table(("bench", "figure", "value"), rows))
+    rows = [(name, str(value)) for name, value in found.items()]
+    rows.append(("machine", machine))
+    output.show(output.table(("figure", "value"), rows))

@@ -174,16 +174,17 @@ def config(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def bench(
     figures: Annotated[
-        list[str] | None, typer.Argument(help="throughput, latency; both if none is named.")
+        list[str] | None, typer.Argument(help="throughput, latency, nomatch; all if none is named.")
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
     events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput and floor.")] = 3,
     as_json: AsJson = False,
 ) -> None:
     """Measure the engine on this machine, with servers of its own."""
     from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
 
-    work.bench(figures or [], runs, events, as_json=as_json)
+    work.bench(figures or [], runs, events, rounds, as_json=as_json)
 
 
 @app.command("test")

@@ -55,6 +55,7 @@ class CaseWorld:
         """Forget the case before; have so many workers, and these stubs."""
         self._number += 1
         self.clock.drop()
+        self.stubs.clear()
         await self._database.forget_all()
         self.recorder.calls.clear()
         self.recorder.records.clear()

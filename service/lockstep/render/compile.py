@@ -1,291 +1,344 @@
 """From the syntax tree of Jinja2 to closures of our own.
 
-Jinja2 reads the text; what runs is only what stands in this table. So nothing but keys and items
-can be reached, by construction, and every costly step passes the budget.
+Jinja2 reads the text; what runs is only what stands here. So keys and items are all that can be
+reached, by construction, and whatever is costly passes the account of its evaluation.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from jinja2 import nodes
 
-from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
-from lockstep.render.filters import Filter, bind
-from lockstep.render.limits import Budget
-from lockstep.render.operators import ARITHMETIC, concatenate, negate, positive
-from lockstep.render.predicates import TESTS
-from lockstep.render.values import MISSING, contains, equal, less, member, truth
+from lockstep.model.errors import RenderError, SyntaxFault
+from lockstep.render.calls import Arguments, Binder
+from lockstep.render.compare import COMPARISONS, key_of
+from lockstep.render.faults import excess, fault, locate, unexpected
+from lockstep.render.filters import Filter, Filters
+from lockstep.render.limits import Limits, Work
+from lockstep.render.operators import OPERATIONS, affirm, concatenate, member, negate, piece
+from lockstep.render.values import MISSING, truth
 
-Scope = Mapping[str, object]
-Evaluate = Callable[[Scope, Budget], object]
+Run: TypeAlias = Callable[[Work], object]
+Step: TypeAlias = Callable[[Work, object], object]
+Path: TypeAlias = tuple[str, ...]
 
-LITERALS: Final[Mapping[str, object]] = {"null": None, "true": True, "false": False, "none": None}
-COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "eq": equal,
-    "ne": lambda a, b: not equal(a, b),
-    "lt": less,
-    "lteq": lambda a, b: less(a, b, or_equal=True),
-    "gt": lambda a, b: less(b, a),
-    "gteq": lambda a, b: less(b, a, or_equal=True),
-    "in": lambda a, b: contains(b, a),
-    "notin": lambda a, b: not contains(b, a),
+_LITERALS: Final[Mapping[str, object]] = {"null": None, "true": True, "false": False}
+_RESERVED: Final = frozenset({"and", "else", "if", "in", "is", "not", "or"})
+_POSTFIX: Final = (nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test)
+_SUMS: Final = (nodes.Add, nodes.Sub)
+_PRODUCTS: Final = (nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod)
+_REFUSED: Final[Mapping[type[nodes.Node], tuple[str, str]]] = {
+    nodes.Call: ("nothing can be called here", "write `value | filter(argument)`"),
+    nodes.Pow: ("'**' is no operator of the language", ""),
+    nodes.Slice: ("a slice stands alone in its brackets", ""),
 }
 
 
 class Compiler:
-    """Compiles one expression; notes the names that it refers to."""
+    """Compiles the expressions of one text, and notes the names that they refer to.
 
-    def __init__(self, filters: Mapping[str, Filter], nesting: int) -> None:
-        self._filters, self._nesting = filters, nesting
-        self.references: set[tuple[str, ...]] = set()
+    Chains (`a.b.c`, `x | f | g`, `1 + 2 + 3`, `a or b or c`) become loops: their length is no
+    nesting, and takes no stack.
+    """
 
-    def compile(self, node: nodes.Node, depth: int = 0) -> Evaluate:
+    def __init__(self, text: str, filters: Filters, limits: Limits) -> None:
+        self._text, self._nesting = text, limits.nesting
+        self._binder = Binder(self, text, filters, limits)
+        self._paths: dict[Path, None] = {}
+        self._kinds: Mapping[type[nodes.Node], Callable[[Any, int], Run]] = {
+            nodes.Const: self._const,
+            nodes.Name: self._postfix,
+            **dict.fromkeys(_POSTFIX, self._postfix),
+            **dict.fromkeys(_SUMS, lambda node, depth: self._arithmetic(node, depth, _SUMS)),
+            **dict.fromkeys(
+                _PRODUCTS, lambda node, depth: self._arithmetic(node, depth, _PRODUCTS)
+            ),
+            nodes.Neg: lambda node, depth: self._sign(node, depth, negate),
+            nodes.Pos: lambda node, depth: self._sign(node, depth, affirm),
+            nodes.Concat: self._concat,
+            nodes.Compare: self._compare,
+            nodes.Not: self._not,
+            nodes.And: lambda node, depth: self._logic(node, depth, stop=False),
+            nodes.Or: lambda node, depth: self._logic(node, depth, stop=True),
+            nodes.CondExpr: self._condition,
+            nodes.List: self._list,
+            nodes.Tuple: self._list,
+            nodes.Dict: self._dict,
+        }
+
+    @property
+    def references(self) -> tuple[Path, ...]:
+        """The static paths that occur, from root names on, in the order of their occurrence."""
+        return tuple(self._paths)
+
+    def compile_root(self, node: nodes.Expr) -> Run:
+        """Give the closure of a whole expression.
+
+        Raises:
+            SyntaxFault: There is a construct that the language does not have.
+            LimitExceeded: It is nested too deep.
+        """
+        try:
+            return self.compile(node, 0)
+        except RecursionError:
+            raise excess(self._text, node.lineno, "the expression is nested too deep") from None
+
+    def compile(self, node: nodes.Node, depth: int) -> Run:
         """Give the closure of a node.
 
         Raises:
-            SyntaxFault: A construct that the language does not have.
+            SyntaxFault: There is a construct that the language does not have.
             LimitExceeded: It is nested too deep.
         """
         if depth > self._nesting:
-            raise LimitExceeded(f"the expression is nested deeper than {self._nesting}")
-        visit = getattr(self, f"_{type(node).__name__}", None)
-        if visit is None:
-            raise _refused(node)
-        made: Evaluate = visit(node, depth)
-        return made
+            message = f"the expression is nested deeper than {self._nesting}"
+            raise excess(self._text, node.lineno, message)
+        make = self._kinds.get(type(node))
+        if make is None:
+            raise self._refused(node)
+        return make(node, depth)
 
-    def _Const(self, node: nodes.Const, _: int) -> Evaluate:  # noqa: N802 - the node's name
+    def _refused(self, node: nodes.Node) -> SyntaxFault:
+        unknown = f"{type(node).__name__} is no part of the language"
+        message, hint = _REFUSED.get(type(node), (unknown, ""))
+        return fault(self._text, node.lineno, message, hint)
+
+    def _const(self, node: nodes.Const, _: int) -> Run:
         value = node.value
-        return lambda scope, budget: value
+        return lambda work: value
 
-    def _Name(self, node: nodes.Name, _: int) -> Evaluate:  # noqa: N802
+    def _postfix(self, node: nodes.Expr, depth: int) -> Run:
+        """Compile what stands before members, items, filters and tests, and then those."""
+        links: list[nodes.Expr] = []
+        while isinstance(node, _POSTFIX):
+            links.append(node)
+            if node.node is None:  # a block of Jinja2, which the scanner does not let through
+                raise self._refused(node)
+            node = node.node
+        links.reverse()
+        begin = self._root(node, links) if isinstance(node, nodes.Name) else None
+        if begin is None:
+            begin = self.compile(node, depth + 1)
+        steps = [self._step(link, depth + 1) for link in links]
+        return _stepped(begin, steps) if steps else begin
+
+    def _root(self, node: nodes.Name, links: list[nodes.Expr]) -> Run:
+        """Compile a name, with those of the links behind it that are keys which stand there."""
         name = node.name
-        if name in LITERALS:
-            value = LITERALS[name]
-            return lambda scope, budget: value
-        self.references.add((name,))
-        return lambda scope, budget: scope.get(name, MISSING)
+        if name in _LITERALS:
+            value = _LITERALS[name]
+            return lambda work: value
+        if name in _RESERVED:
+            raise fault(self._text, node.lineno, f"unexpected '{name}'")
+        keys: list[str] = []
+        while links and (key := _static_key(links[0])) is not None:
+            keys.append(key)
+            del links[0]
+        self._paths[name, *keys] = None
+        return _reader(name, keys)
 
-    def _path(self, node: nodes.Node) -> tuple[str, ...] | None:
-        """Give the static chain of names that a node is, if it is one."""
-        if isinstance(node, nodes.Name):
-            return None if node.name in LITERALS else (node.name,)
-        key: object = None
-        if isinstance(node, nodes.Getattr):
-            key = node.attr
-        elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-            key = node.arg.value
-        if not isinstance(key, str):
-            return None
-        inner = self._path(node.node)  # type: ignore[attr-defined] # both kinds have it
-        return None if inner is None else (*inner, key)
+    def _step(self, node: nodes.Expr, depth: int) -> Step:
+        match node:
+            case nodes.Getattr(attr=name):
+                return lambda work, value: member(value, name)
+            case nodes.Getitem(arg=nodes.Slice() as bounds):
+                return self._slice(bounds, depth)
+            case nodes.Getitem(arg=nodes.Tuple()):
+                raise fault(self._text, node.lineno, "one key or index is expected in brackets")
+            case nodes.Getitem(arg=arg):
+                key = self.compile(arg, depth)
+                return lambda work, value: member(value, key(work))
+            case nodes.Filter():
+                call, arguments = self._binder.filter(node, depth)
+            case nodes.Test():
+                call, arguments = self._binder.test(node, depth)
+            case _:
+                raise self._refused(node)
+        return self._call(call, arguments, node.lineno)
 
-    def _chain(self, path: tuple[str, ...]) -> Evaluate:
-        self.references.add(path)
-        root, *keys = path
+    def _call(self, call: Filter, arguments: Arguments, at: int) -> Step:
+        text = self._text
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value = scope.get(root, MISSING)
-            for key in keys:
-                # Most members are keys of objects: the short way for those.
-                value = value.get(key, MISSING) if type(value) is dict else member(value, key)
-            return value
+        def step(work: Work, value: object) -> object:
+            try:
+                args, named = arguments(work)
+                made = call(work, value, *args, **named)
+                work.account(value, made)
+            except RenderError as error:
+                locate(error, text, at)
+                raise
+            except Exception as error:
+                raise unexpected(error, text, at) from error
+            return made
 
-        return evaluate
+        return step
 
-    def _Getattr(self, node: nodes.Getattr, depth: int) -> Evaluate:  # noqa: N802
-        path = self._path(node)
-        if path is not None:
-            return self._chain(path)
-        inner, key = self.compile(node.node, depth + 1), node.attr
-        return lambda scope, budget: member(inner(scope, budget), key)
-
-    def _Getitem(self, node: nodes.Getitem, depth: int) -> Evaluate:  # noqa: N802
-        path = self._path(node)
-        if path is not None:
-            return self._chain(path)
-        inner = self.compile(node.node, depth + 1)
-        if isinstance(node.arg, nodes.Slice):
-            return self._sliced(inner, node.arg, depth)
-        key = self.compile(node.arg, depth + 1)
-        return lambda scope, budget: member(inner(scope, budget), key(scope, budget))
-
-    def _sliced(self, inner: Evaluate, node: nodes.Slice, depth: int) -> Evaluate:
-        parts = [
-            self.compile(part, depth + 1) if part is not None else None
-            for part in (node.start, node.stop, node.step)
+    def _slice(self, node: nodes.Slice, depth: int) -> Step:
+        bounds = [
+            self.compile(bound, depth) if bound is not None else _null
+            for bound in (node.start, node.stop, node.step)
         ]
+        return lambda work, value: piece(work, value, [bound(work) for bound in bounds])
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value = inner(scope, budget)
-            budget.tick()
-            bounds = [part(scope, budget) if part else None for part in parts]
-            whole = all(bound is None or type(bound) is int for bound in bounds)
-            if not isinstance(value, str | list) or not whole or bounds[2] == 0:
-                return MISSING
-            start, stop, step = cast("list[int | None]", bounds)
-            return value[start:stop:step]
-
-        return evaluate
-
-    def _Filter(self, node: nodes.Filter, depth: int) -> Evaluate:  # noqa: N802
-        if node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _refused(node)
-        inner = self.compile(node.node, depth + 1)
-        args = [self.compile(arg, depth + 1) for arg in node.args]
-        named = {str(pair.key): self.compile(pair.value, depth + 1) for pair in node.kwargs}
-        call = bind(self._filters, node.name, len(args), set(named), node.lineno)
-
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value = inner(scope, budget)
-            budget.check()
-            given = [arg(scope, budget) for arg in args]
-            more = {name: arg(scope, budget) for name, arg in named.items()}
-            return call(scope, budget, value, given, more)
-
-        return evaluate
-
-    def _Test(self, node: nodes.Test, depth: int) -> Evaluate:  # noqa: N802
-        test = TESTS.get(node.name)
-        if test is None or node.kwargs or len(node.args) > 1:
-            known = ", ".join(sorted(TESTS))
-            raise SyntaxFault(f"unknown test '{node.name}'", line=node.lineno, hint=known)
-        inner = self.compile(node.node, depth + 1)
-        args = [self.compile(arg, depth + 1) for arg in node.args]
-
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            budget.tick()
-            return test(inner(scope, budget), *[arg(scope, budget) for arg in args])
-
-        return evaluate
-
-    def _CondExpr(self, node: nodes.CondExpr, depth: int) -> Evaluate:  # noqa: N802
-        test, then = self.compile(node.test, depth + 1), self.compile(node.expr1, depth + 1)
-        other = self.compile(node.expr2, depth + 1) if node.expr2 is not None else _missing
-        return lambda scope, budget: (
-            then(scope, budget) if truth(test(scope, budget)) else other(scope, budget)
-        )
-
-    def _flat(self, node: nodes.BinExpr, depth: int) -> list[Evaluate]:
-        """Compile a chain of one operator as one list: its length is no nesting."""
-        right: list[nodes.Node] = []
-        left: nodes.Node = node
-        while type(left) is type(node):
-            right.append(left.right)
+    def _arithmetic(
+        self, node: nodes.BinExpr, depth: int, chain: tuple[type[nodes.BinExpr], ...]
+    ) -> Run:
+        links: list[nodes.BinExpr] = []
+        left: nodes.Expr = node
+        while isinstance(left, chain):
+            links.append(left)
             left = left.left
-        return [self.compile(part, depth + 1) for part in [left, *reversed(right)]]
+        first = self.compile(left, depth + 1)
+        rest = [
+            (OPERATIONS[type(link).__name__], self.compile(link.right, depth + 1), link.lineno)
+            for link in reversed(links)
+        ]
+        text = self._text
 
-    def _And(self, node: nodes.And, depth: int) -> Evaluate:  # noqa: N802
-        parts = self._flat(node, depth)
-
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value: object = True
-            for part in parts:
-                value = part(scope, budget)
-                if not truth(value):
-                    break
+        def run(work: Work) -> object:
+            value = first(work)
+            for operate, operand, at in rest:
+                right = operand(work)
+                work.tick()
+                try:
+                    value = operate(work, value, right)
+                except RenderError as error:
+                    locate(error, text, at)
+                    raise
+                except Exception as error:
+                    raise unexpected(error, text, at) from error
             return value
 
-        return evaluate
+        return run
 
-    def _Or(self, node: nodes.Or, depth: int) -> Evaluate:  # noqa: N802
-        parts = self._flat(node, depth)
+    def _sign(self, node: nodes.UnaryExpr, depth: int, change: Callable[[object], object]) -> Run:
+        inner, text, at = self.compile(node.node, depth + 1), self._text, node.lineno
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value: object = False
-            for part in parts:
-                value = part(scope, budget)
-                if truth(value):
-                    break
-            return value
+        def run(work: Work) -> object:
+            value = inner(work)
+            try:
+                return change(value)
+            except RenderError as error:
+                locate(error, text, at)
+                raise
 
-        return evaluate
+        return run
 
-    def _Not(self, node: nodes.Not, depth: int) -> Evaluate:  # noqa: N802
-        inner = self.compile(node.node, depth + 1)
-        return lambda scope, budget: not truth(inner(scope, budget))
+    def _concat(self, node: nodes.Concat, depth: int) -> Run:
+        parts = [self.compile(part, depth + 1) for part in node.nodes]
+        return lambda work: concatenate(work, [part(work) for part in parts])
 
-    def _Compare(self, node: nodes.Compare, depth: int) -> Evaluate:  # noqa: N802
+    def _compare(self, node: nodes.Compare, depth: int) -> Run:
         first = self.compile(node.expr, depth + 1)
-        rest = [(COMPARE[op.op], self.compile(op.expr, depth + 1)) for op in node.ops]
+        rest = [(COMPARISONS[link.op], self.compile(link.expr, depth + 1)) for link in node.ops]
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            left = first(scope, budget)
+        def run(work: Work) -> object:
+            left = first(work)
             for compare, operand in rest:
-                right = operand(scope, budget)
-                budget.tick()
-                if isinstance(left, str | list | dict) and isinstance(right, str | list | dict):
-                    budget.check()
-                if not compare(left, right):
+                right = operand(work)
+                work.tick()
+                if not compare(work, left, right):
                     return False
                 left = right
             return True
 
-        return evaluate
+        return run
 
-    def _arithmetic(self, node: nodes.BinExpr, depth: int) -> Evaluate:
-        apply = ARITHMETIC[type(node).__name__]
-        first, *rest = self._flat(node, depth)
+    def _not(self, node: nodes.Not, depth: int) -> Run:
+        inner = self.compile(node.node, depth + 1)
+        return lambda work: not truth(inner(work))
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            value = first(scope, budget)
-            for part in rest:
-                value = apply(value, part(scope, budget), budget)
+    def _logic(self, node: nodes.BinExpr, depth: int, *, stop: bool) -> Run:
+        """Compile `and` and `or`: the first operand whose truth is `stop`, else the last one."""
+        operands: list[nodes.Expr] = []
+        left: nodes.Expr = node
+        while isinstance(left, type(node)):
+            operands.append(left.right)
+            left = left.left
+        runs = [self.compile(operand, depth + 1) for operand in [left, *reversed(operands)]]
+
+        def run(work: Work) -> object:
+            value: object = MISSING
+            for operand in runs:
+                value = operand(work)
+                if truth(value) is stop:
+                    break
             return value
 
-        return evaluate
+        return run
 
-    _Add = _Sub = _Mul = _Div = _FloorDiv = _Mod = _arithmetic
+    def _condition(self, node: nodes.CondExpr, depth: int) -> Run:
+        test, then = self.compile(node.test, depth + 1), self.compile(node.expr1, depth + 1)
+        other = self.compile(node.expr2, depth + 1) if node.expr2 is not None else _missing
+        return lambda work: then(work) if truth(test(work)) else other(work)
 
-    def _Concat(self, node: nodes.Concat, depth: int) -> Evaluate:  # noqa: N802
-        parts = [self.compile(part, depth + 1) for part in node.nodes]
-        return lambda scope, budget: concatenate([part(scope, budget) for part in parts], budget)
+    def _list(self, node: nodes.List | nodes.Tuple, depth: int) -> Run:
+        parts = [self.compile(item, depth + 1) for item in node.items]
+        return lambda work: [_present(part(work)) for part in parts]
 
-    def _Neg(self, node: nodes.Neg, depth: int) -> Evaluate:  # noqa: N802
-        inner = self.compile(node.node, depth + 1)
-        return lambda scope, budget: negate(inner(scope, budget))
-
-    def _Pos(self, node: nodes.Pos, depth: int) -> Evaluate:  # noqa: N802
-        inner = self.compile(node.node, depth + 1)
-        return lambda scope, budget: positive(inner(scope, budget))
-
-    def _List(self, node: nodes.List, depth: int) -> Evaluate:  # noqa: N802
-        items = [self.compile(item, depth + 1) for item in node.items]
-        return lambda scope, budget: [_null(item(scope, budget)) for item in items]
-
-    _Tuple = _List
-
-    def _Dict(self, node: nodes.Dict, depth: int) -> Evaluate:  # noqa: N802
+    def _dict(self, node: nodes.Dict, depth: int) -> Run:
         pairs = [
             (self.compile(pair.key, depth + 1), self.compile(pair.value, depth + 1))
             for pair in node.items
         ]
 
-        def evaluate(scope: Scope, budget: Budget) -> object:
-            made = {}
+        def run(work: Work) -> object:
+            made: dict[str, object] = {}
             for key, value in pairs:
-                name = key(scope, budget)
-                if not isinstance(name, str):
+                name = key_of(key(work))
+                if name is None:
                     raise RenderError("the key of an object must be a text")
-                made[name] = _null(value(scope, budget))
+                made[name] = _present(value(work))
             return made
 
-        return evaluate
+        return run
 
 
-def _missing(_: Scope, __: Budget) -> object:
-    return MISSING
+def _static_key(node: nodes.Expr) -> str | None:
+    match node:
+        case nodes.Getattr(attr=name):
+            return name
+        case nodes.Getitem(arg=nodes.Const(value=str() as key)):
+            return key
+    return None
 
 
-def _null(value: object) -> object:
+def _reader(name: str, keys: Sequence[str]) -> Run:
+    """Read a name and keys behind it: by far the most frequent of all, so it is kept fast."""
+    if not keys:
+        return lambda work: work.scope.get(name, MISSING)
+
+    def run(work: Work) -> object:
+        value = work.scope.get(name, MISSING)
+        for key in keys:
+            value = value.get(key, MISSING) if type(value) is dict else member(value, key)
+        return value
+
+    return run
+
+
+def _stepped(begin: Run, steps: Sequence[Step]) -> Run:
+    if len(steps) == 1:
+        only = steps[0]
+        return lambda work: only(work, begin(work))
+
+    def run(work: Work) -> object:
+        value = begin(work)
+        for step in steps:
+            value = step(work, value)
+        return value
+
+    return run
+
+
+def _present(value: object) -> object:
+    """Give what a list or an object can hold: nothing in JSON is missing."""
     return None if value is MISSING else value
 
 
-def _refused(node: nodes.Node) -> SyntaxFault:
-    names = {
-        "Call": "calls are not part of the language; use a filter: `value | filter(arguments)`",
-        "Pow": "`**` is not part of the language",
-    }
-    name = type(node).__name__
-    text = names.get(name, f"{name} is not part of the language")
-    return SyntaxFault(text, line=node.lineno)
+def _missing(_: Work) -> object:
+    return MISSING
+
+
+def _null(_: Work) -> object:
+    return None

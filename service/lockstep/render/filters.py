@@ -1,184 +1,149 @@
-"""The table of filters, and how a call of one is bound when an expression is compiled."""
+"""The table of filters, and how their arguments are checked when an expression is compiled."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
+from lockstep.model.errors import RenderError
+from lockstep.render import filters_data as data
+from lockstep.render import filters_list as lists
+from lockstep.render import filters_text as texts
+from lockstep.render import filters_time as times
+from lockstep.render import loops, patterns
+from lockstep.render.limits import Work
+from lockstep.render.values import MISSING, SCALARS, kind
 
-from lockstep.model.errors import RenderError, SyntaxFault
-from lockstep.render import lists, texts, times
-from lockstep.render.limits import Budget
-from lockstep.render.values import MISSING
+Filter: TypeAlias = Callable[..., object]
+"""Takes the account of the evaluation, the value before `|`, and its arguments."""
 
-Scope = Mapping[str, object]
-Call = Callable[[Scope, Budget, object, Sequence[object], Mapping[str, object]], object]
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """A filter: its function, what it is handed before the value, and its parameters."""
-
-    function: Callable[..., object]
-    first: str  # "", "budget" or "scope"
-    least: int  # arguments beside the value
-    most: int
-    names: tuple[str, ...]
-    is_ours: bool = True
-
-
-def made(function: Callable[..., object], *, is_ours: bool = True) -> Filter:
-    """Read from its signature how a function is called."""
-    parameters = list(inspect.signature(function).parameters.values())
-    first = parameters[0].name if parameters and parameters[0].name in {"budget", "scope"} else ""
-    if not is_ours:
-        first = ""
-    rest = parameters[2 if first else 1 :]
-    variable = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in rest)
-    plain = [p for p in rest if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    least = sum(p.default is inspect.Parameter.empty for p in plain)
-    most = 8 if variable else len(plain)
-    return Filter(function, first, least, most, tuple(p.name for p in plain), is_ours)
-
-
-_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
+BUILT_IN: Final[Mapping[str, Filter]] = {
     "default": texts.default,
     "upper": texts.upper,
     "lower": texts.lower,
     "capitalize": texts.capitalize,
     "trim": texts.trim,
     "truncate": texts.truncate,
-    "length": lists.length,
-    "json": texts.json,
-    "iso": times.iso,
-    "date": times.date,
-    "join": lists.join,
     "replace": texts.replace,
-    "int": texts.integer,
-    "float": texts.number,
+    "split": texts.split,
+    "join": texts.join,
     "string": texts.string,
-    "bool": texts.boolean,
+    "int": texts.to_integer,
+    "float": texts.to_float,
+    "bool": texts.to_bool,
     "list": lists.to_list,
-    "round": lists.rounded,
-    "abs": lists.absolute,
-    "min": lists.minimum,
-    "max": lists.maximum,
-    "sum": lists.total,
-    "first": lists.first,
-    "last": lists.last,
-    "sort": lists.ordered,
-    "unique": lists.unique,
-    "reverse": lists.backwards,
-    "map": lists.mapped,
-    "select": lists.select,
-    "reject": lists.reject,
-    "selectattr": lists.selectattr,
-    "rejectattr": lists.rejectattr,
-    "groupby": lists.groupby,
+    "length": lists.length,
     "keys": lists.keys,
     "values": lists.values,
     "items": lists.items,
-    "split": texts.split,
-    "regex_match": texts.regex_match,
-    "regex_replace": texts.regex_replace,
-    "b64encode": texts.b64encode,
-    "b64decode": texts.b64decode,
-    "urlencode": texts.urlencode,
-    "sha256": texts.sha256,
+    "first": lists.first,
+    "last": lists.last,
+    "reverse": lists.backwards,
+    "round": lists.rounded,
+    "abs": lists.absolute,
+    "sum": lists.total,
+    "min": lists.least,
+    "max": lists.greatest,
+    "sort": lists.ordered,
+    "unique": lists.unique,
+    "groupby": lists.groupby,
+    "map": loops.plucked,
+    **{
+        name: partial(tested.run, loops.is_true, tested.wanted)
+        for name, tested in loops.TESTED.items()
+    },
+    "iso": times.iso,
+    "date": times.date,
     "minutes": times.minutes,
     "hours": times.hours,
     "days": times.days,
     "duration_since": times.duration_since,
     "older_than": times.older_than,
-}
-BUILT_IN: Final[Mapping[str, Filter]] = {
-    name: made(function) for name, function in _FUNCTIONS.items()
+    "json": data.json,
+    "b64encode": data.b64encode,
+    "b64decode": data.b64decode,
+    "urlencode": data.urlencode,
+    "sha256": data.sha256,
+    "regex_match": patterns.regex_match,
+    "regex_replace": patterns.regex_replace,
 }
 
 
-def bind(
-    known: Mapping[str, Filter], name: str, count: int, named: Collection[str], line: int
-) -> Call:
-    """Look a filter up and check the number of its arguments.
+class Known(NamedTuple):
+    """A filter that was found."""
+
+    call: Filter
+    function: Callable[..., object]
+    """What has its signature."""
+    handed: int
+    """How many arguments it is handed before those of the author."""
+
+
+class Filters:
+    """The built-in filters, and those of plug-ins.
+
+    Args:
+        others: Those of plug-ins, by name; looked up anew each time, so it may grow.
 
     Raises:
-        SyntaxFault: There is no such filter, or it does not take these arguments.
+        ValueError: One of them has the name of a built-in filter.
     """
-    found = known.get(name)
-    if found is None:
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean `{near[0]}`?" if near else ""
-        raise SyntaxFault(f"unknown filter '{name}'", line=line, hint=hint)
-    if name == "map":
-        return _map(known, found, line)
-    stray = sorted(set(named) - set(found.names))
-    if stray:
-        raise SyntaxFault(f"filter '{name}' has no argument '{stray[0]}'", line=line)
-    if not found.least <= count + len(named) <= found.most:
-        takes = f"{found.least} to {found.most}" if found.least != found.most else f"{found.most}"
-        raise SyntaxFault(
-            f"filter '{name}' takes {takes} arguments, {count + len(named)} are given", line=line
-        )
-    return _ours(found) if found.is_ours else _foreign(name, found)
+
+    def __init__(self, others: Mapping[str, Callable[..., object]]) -> None:
+        taken = sorted(set(others) & set(BUILT_IN))
+        if taken:
+            raise ValueError(f"filter '{taken[0]}' is built in and cannot be replaced")
+        self._others = others
+
+    def find(self, name: str) -> Known | None:
+        """Give a filter; a built-in one before all others."""
+        built_in = BUILT_IN.get(name)
+        if built_in is not None:
+            return Known(built_in, built_in, 2)
+        function = self._others.get(name)
+        return None if function is None else Known(_foreign(name, function), function, 1)
+
+    def names(self) -> list[str]:
+        """All names."""
+        return [*BUILT_IN, *self._others]
 
 
-def _ours(found: Filter) -> Call:
-    function, first = found.function, found.first
+def _foreign(name: str, function: Callable[..., object]) -> Filter:
+    """Make a filter of a function of a plug-in: it sees null for missing, may raise anything."""
 
-    def call(
-        scope: Scope,
-        budget: Budget,
-        value: object,
-        args: Sequence[object],
-        named: Mapping[str, object],
-    ) -> object:
-        if first == "budget":
-            return function(budget, value, *args, **named)
-        if first == "scope":
-            return function(scope, value, *args, **named)
-        return function(value, *args, **named)
-
-    return call
-
-
-def _foreign(name: str, found: Filter) -> Call:
-    """Call a filter of a plug-in: it sees null for missing, and may raise anything."""
-    function = found.function
-
-    def call(
-        _: Scope, __: Budget, value: object, args: Sequence[object], named: Mapping[str, object]
-    ) -> object:
+    def call(work: Work, value: object, *args: object, **named: object) -> object:
+        work.seconds_left()
+        values = [None if arg is MISSING else arg for arg in (value, *args)]
+        more = {key: None if arg is MISSING else arg for key, arg in named.items()}
         try:
-            return function(None if value is MISSING else value, *args, **named)
+            made = function(*values, **more)
         except Exception as error:
             raise RenderError(f"filter '{name}': {type(error).__name__}: {error}") from error
+        if isinstance(made, tuple):
+            return list(made)
+        if type(made) not in SCALARS and not isinstance(made, str | list | Mapping):
+            raise RenderError(f"filter '{name}' gave {kind(made)}, which JSON does not have")
+        work.seconds_left()
+        return made
 
     return call
 
 
-def _map(known: Mapping[str, Filter], found: Filter, line: int) -> Call:
-    """Bind `map`: its first argument names a filter, which is looked up when it is called."""
+def misfit(function: Callable[..., object], before: int, count: int, named: Collection[str]) -> str:
+    """Say what is wrong with the arguments of a call, or nothing.
 
-    def call(
-        scope: Scope,
-        budget: Budget,
-        value: object,
-        args: Sequence[object],
-        named: Mapping[str, object],
-    ) -> object:
-        more: dict[str, Any] = dict(named)
-        if not args:
-            return found.function(budget, value, None, **_of_map(more))
-        inner = bind(known, str(args[0]), len(args) - 1, more, line)
-        return found.function(
-            budget, value, lambda item: inner(scope, budget, item, args[1:], more)
-        )
-
-    return call
-
-
-def _of_map(named: Mapping[str, object]) -> Mapping[str, object]:
-    stray = set(named) - {"attribute", "default"}
-    if stray:
-        raise RenderError(f"filter 'map' has no argument '{min(stray)}'")
-    return named
+    Args:
+        function: What is called.
+        before: How many arguments it is handed before those of the author.
+        count: How many the author gives by position.
+        named: Which ones the author gives by name.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # functions in C do not always have one
+        return ""
+    try:
+        signature.bind(*[None] * (before + count), **dict.fromkeys(named))
+    except TypeError as error:
+        return str(error)
+    return ""

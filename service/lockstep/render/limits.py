@@ -1,58 +1,134 @@
-"""What an expression may cost."""
+"""What a template may cost, and the account that one evaluation keeps of it."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from lockstep.model.errors import LimitExceeded
+from lockstep.render.values import VALUE_BYTES, measure, to_text
 
-MAX_INTEGER_BITS: Final = 4096
+INTEGER_BITS: Final = 4096
+"""Larger integers are refused: about 1,200 digits."""
+
+_STRIDE: Final = 256
+"""Steps between two looks at the clock; a step is some tenths of a microsecond."""
+
+_COPIES: Final = 32
+"""How many values of the largest size one evaluation may make in all."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a template and of its evaluation."""
+class Limits(msgspec.Struct, frozen=True):
+    """The bounds of a text, of what becomes of it, and of the way there."""
 
     text_bytes: int = 64 * 1024
-    value_bytes: int = 1024 * 1024
+    value_bytes: int = VALUE_BYTES
     processor_seconds: float = 0.1
     nesting: int = 64
 
 
-class Budget:
-    """The processor time of one evaluation: asked at each operation that can be costly."""
+DEFAULT: Final = Limits()
 
-    __slots__ = ("_began_ns", "_steps", "limits")
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self._began_ns = 0
-        self._steps = 0
+class Work:
+    """One evaluation: the scope that it reads, and what it may still cost. Never shared.
 
-    def check(self) -> None:
-        """Raise LimitExceeded when the time is over.
+    The guard is cooperative: whatever loops counts its steps, and whatever makes a value asks for
+    the room first, so that no single operation is long.
+    """
 
-        Processor time of this thread, so that a busy machine costs nobody a template.
+    __slots__ = ("_ends_ns", "_room", "_steps", "limits", "scope")
+
+    def __init__(self, scope: Mapping[str, object], limits: Limits) -> None:
+        self.scope, self.limits = scope, limits
+        self._steps, self._ends_ns = _STRIDE, 0
+        self._room = limits.value_bytes * _COPIES
+
+    def tick(self, steps: int = 1) -> None:
+        """Count steps, and look at the clock now and then.
+
+        Raises:
+            LimitExceeded: The processor time is used up.
         """
+        self._steps -= steps
+        if self._steps < 0:
+            self.seconds_left()
+
+    def seconds_left(self) -> float:
+        """Look at the clock; most evaluations end before they do so once.
+
+        Raises:
+            LimitExceeded: The processor time is used up.
+        """
+        # Of this thread, so that a machine that is busy with other things costs nobody a template.
         now = time.thread_time_ns()
-        if not self._began_ns:
-            self._began_ns = now
-        elif now - self._began_ns > self.limits.processor_seconds * 1e9:
+        self._steps = _STRIDE
+        if not self._ends_ns:
+            self._ends_ns = now + int(self.limits.processor_seconds * 1e9)
+        if now >= self._ends_ns:
+            allowed = self.limits.processor_seconds * 1000
+            raise LimitExceeded(f"the evaluation took more than {allowed:g} ms of processor time")
+        return (self._ends_ns - now) / 1e9
+
+    def take(self, size: int) -> None:
+        """Ask for memory, in bytes, of which an evaluation has a share that it never gives back.
+
+        Raises:
+            LimitExceeded: The share is used up.
+        """
+        self._room -= size
+        if self._room < 0:
+            raise LimitExceeded("the evaluation needs too much memory")
+        self.tick(1 + (size >> 10))
+
+    def fit(self, characters: int) -> None:
+        """Refuse a text before it is made.
+
+        Raises:
+            LimitExceeded: It would be longer than a value may be.
+        """
+        if characters > self.limits.value_bytes:
             raise LimitExceeded(
-                f"the evaluation took more than {self.limits.processor_seconds * 1000:g} ms of "
-                "processor time; make the expression or its data smaller"
+                f"a text would have {characters} characters;"
+                f" a value may have {self.limits.value_bytes} bytes"
             )
+        self.take(characters)
 
-    def tick(self) -> None:
-        """Count a cheap step; check now and then."""
-        self._steps += 1
-        if self._steps & 0x3F == 0:
-            self.check()
+    def text(self, value: object) -> str:
+        """Give the text of a value, as a template writes it.
 
-    def room(self, size: int) -> None:
-        """Refuse a value before it is made, where it would be too large."""
-        self.check()
+        Raises:
+            LimitExceeded: It is a list or an object, and too large.
+            RenderError: It is no value of JSON.
+        """
+        if isinstance(value, str):
+            return value
+        made = to_text(value, self.limits.value_bytes)
+        self.tick(1 + (len(made) >> 3))
+        return made
+
+    def weigh(self, value: object) -> None:
+        """Refuse a list or an object that is too large to be gone through as a whole.
+
+        Raises:
+            LimitExceeded: As JSON it has more bytes than a value may have, or is nested too deep.
+        """
+        size = measure(value, self.limits.value_bytes)
         if size > self.limits.value_bytes:
-            raise LimitExceeded(
-                f"the value would have {size} bytes, {self.limits.value_bytes} are allowed"
-            )
+            raise LimitExceeded(f"a value has more than {self.limits.value_bytes} bytes as JSON")
+        self.tick(1 + (size >> 3))
+
+    def account(self, value: object, made: object) -> None:
+        """Account for a filter that has made something of a value.
+
+        Raises:
+            LimitExceeded: It is too large, or the processor time or the memory is used up.
+        """
+        self.tick(4 + (len(value) >> 8) if type(value) is str else 4)
+        if type(made) is str:
+            if made is not value:
+                self.fit(len(made))
+                self.take(made.__sizeof__() - len(made))
+        elif type(made) is list:
+            self.take(8 * len(made))

@@ -1,108 +1,150 @@
-"""Arithmetic that neither raises on a missing value nor makes a value that is too large."""
+"""Members and arithmetic. Missing stays missing; what would be too large is never made."""
 
+import math
 import operator
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeGuard
 
 from lockstep.model.errors import LimitExceeded, RenderError
-from lockstep.render.limits import MAX_INTEGER_BITS, Budget
-from lockstep.render.values import MISSING, to_text
+from lockstep.render.compare import key_of
+from lockstep.render.limits import INTEGER_BITS, Work
+from lockstep.render.values import MISSING, kind
 
-Arithmetic = Callable[[object, object, Budget], object]
-
-
-def name_of(value: object) -> str:
-    """Name the type of a value as JSON does."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "a text"
-    return "a list" if isinstance(value, list | tuple) else "an object"
+Operation = Callable[[Work, object, object], object]
 
 
-def add(a: object, b: object, budget: Budget) -> object:
-    """Add numbers; join texts, or lists."""
+def member(value: object, key: object) -> object:
+    """Give the member of an object or the item of a list; nothing else has members."""
+    if isinstance(value, Mapping):
+        name = key_of(key)
+        return MISSING if name is None else value.get(name, MISSING)
+    if not isinstance(value, list) or not _is_number(key):
+        return MISSING
+    if isinstance(key, float) and not key.is_integer():
+        return MISSING
+    index = int(key)
+    return value[index] if -len(value) <= index < len(value) else MISSING
+
+
+def piece(work: Work, value: object, bounds: Sequence[object]) -> object:
+    """Give a slice of a list or a text; `bounds` are start, stop and step."""
+    if not isinstance(value, list | str):
+        return MISSING
+    whole: list[int | None] = []
+    for bound in bounds:
+        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
+            return MISSING
+        whole.append(bound)
+    if whole[2] == 0:
+        return MISSING
+    made = value[slice(*whole)]
+    work.account(value, made)
+    return made
+
+
+def add(work: Work, a: object, b: object) -> object:
+    """Add numbers; join two texts or two lists."""
     if isinstance(a, str) and isinstance(b, str):
-        budget.room(len(a) + len(b))
+        work.fit(len(a) + len(b))
         return a + b
     if isinstance(a, list) and isinstance(b, list):
-        budget.room(8 * (len(a) + len(b)))
+        work.take(8 * (len(a) + len(b)))
         return a + b
-    return _numeric("+", operator.add, a, b)
+    return _calculate("+", operator.add, a, b)
 
 
-def multiply(a: object, b: object, budget: Budget) -> object:
+def multiply(work: Work, a: object, b: object) -> object:
     """Multiply numbers; repeat a text or a list."""
-    for many, times in ((a, b), (b, a)):
-        if isinstance(many, str | list) and isinstance(times, int) and not isinstance(times, bool):
-            unit = 1 if isinstance(many, str) else 8
-            budget.room(unit * len(many) * max(0, times))
-            return many * times
+    if isinstance(b, str | list):
+        a, b = b, a
+    if isinstance(a, str | list) and isinstance(b, int) and not isinstance(b, bool):
+        length = len(a) * max(b, 0)
+        if isinstance(a, str):
+            work.fit(length)
+        else:
+            work.take(8 * length)
+        return a * b
     if isinstance(a, int) and isinstance(b, int):
-        bits = a.bit_length() + b.bit_length()
-        if bits > MAX_INTEGER_BITS:
-            raise LimitExceeded(f"a number of {bits} bits is more than is allowed")
-    return _numeric("*", operator.mul, a, b)
+        _bound(a.bit_length() + b.bit_length() - 1)
+    return _calculate("*", operator.mul, a, b)
 
 
-def concatenate(values: list[object], budget: Budget) -> str:
-    """Join the texts of values: `~`."""
-    texts = [to_text(value, budget.limits.value_bytes) for value in values]
-    budget.room(sum(map(len, texts)))
+def concatenate(work: Work, values: Sequence[object]) -> str:
+    """Join the texts of values: the operator `~`."""
+    texts = [work.text(value) for value in values]
+    work.fit(sum(map(len, texts)))
     return "".join(texts)
 
 
-def _simple(sign: str, function: Callable[[float, float], object]) -> Arithmetic:
-    def apply(a: object, b: object, budget: Budget) -> object:
-        budget.tick()
-        return _numeric(sign, function, a, b)
-
-    return apply
+def negate(value: object) -> object:
+    """Give a number with the other sign: the prefix `-`."""
+    return -_operand("-", value) if value is not MISSING else value
 
 
-def _numeric(sign: str, function: Callable[[float, float], object], a: object, b: object) -> object:
+def affirm(value: object) -> object:
+    """Give a number: the prefix `+`."""
+    return +_operand("+", value) if value is not MISSING else value
+
+
+def bounded(number: object) -> object:
+    """Give back a number that is neither too large nor infinite.
+
+    Raises:
+        LimitExceeded: An integer is too large.
+        RenderError: A float is not finite.
+    """
+    if isinstance(number, int):
+        _bound(number.bit_length())
+    elif isinstance(number, float) and not math.isfinite(number):
+        raise RenderError("the result is no finite number")
+    return number
+
+
+def _calculate(
+    sign: str, operation: Callable[[float, float], float], a: object, b: object
+) -> object:
     if a is MISSING or b is MISSING:
         return MISSING
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        try:
-            return function(a, b)
-        except ZeroDivisionError:
-            raise RenderError(f"{a} {sign} {b}: division by zero") from None
-        except (OverflowError, ValueError) as error:
-            raise RenderError(f"{sign}: {error}") from None
-    raise RenderError(
-        f"'{sign}' does not go with {name_of(a)} and {name_of(b)}; "
-        "use `~` to join texts, `| int` or `| float` to make numbers"
-    )
+    if not isinstance(a, int | float) or not isinstance(b, int | float):
+        raise RenderError(
+            f"'{sign}' has no meaning for {kind(a)} and {kind(b)}", hint=_hint(sign, a, b)
+        )
+    return bounded(operation(a, b))
 
 
-def negate(value: object) -> object:
-    """Change the sign of a number."""
-    if value is MISSING:
-        return MISSING
-    if isinstance(value, int | float):
-        return -value
-    raise RenderError(f"'-' does not go with {name_of(value)}")
+def _hint(sign: str, a: object, b: object) -> str:
+    if a is None or b is None:
+        return "give a value to what may be null: `x | default(0)`"
+    if sign == "+" and (isinstance(a, str) or isinstance(b, str)):
+        return "join texts with `~`, make numbers of texts with `| int` or `| float`"
+    return ""
 
 
-def positive(value: object) -> object:
-    """Leave a number as it is."""
-    if value is MISSING:
-        return MISSING
-    if isinstance(value, int | float):
-        return +value
-    raise RenderError(f"'+' does not go with {name_of(value)}")
+def _operand(sign: str, value: object) -> int | float:
+    if not isinstance(value, int | float):
+        raise RenderError(f"'{sign}' has no meaning for {kind(value)}")
+    return value
 
 
-ARITHMETIC: Final[Mapping[str, Arithmetic]] = {
+def _bound(bits: int) -> None:
+    if bits > INTEGER_BITS:
+        raise LimitExceeded(f"an integer would have more than {INTEGER_BITS} bits")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(sign: str, operation: Callable[[float, float], float]) -> Operation:
+    return lambda _, a, b: _calculate(sign, operation, a, b)
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
     "Add": add,
+    "Sub": _plain("-", operator.sub),
     "Mul": multiply,
-    "Sub": _simple("-", operator.sub),
-    "Div": _simple("/", operator.truediv),
-    "FloorDiv": _simple("//", operator.floordiv),
-    "Mod": _simple("%", operator.mod),
+    "Div": _plain("/", operator.truediv),
+    "FloorDiv": _plain("//", operator.floordiv),
+    "Mod": _plain("%", operator.mod),
 }
+"""By the names of the nodes of Jinja2."""

@@ -1,71 +1,56 @@
 """Reads one expression with the parser of Jinja2; says where and why it cannot be read."""
 
-import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from jinja2 import Environment, nodes
-from jinja2.exceptions import TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
-from lockstep.model.errors import LimitExceeded, SyntaxFault
-from lockstep.render.scanner import outside_texts
+from lockstep.render.faults import excess, fault
 
-ENVIRONMENT: Final = Environment(autoescape=False)  # noqa: S701 - nothing of it renders
-HINT: Final = "write `and`, `or`, `not`, and `a if condition else b`"
-FOREIGN: Final = re.compile(r"&&|\|\||!(?!=)|\?")
+_ENVIRONMENT: Final = Environment(autoescape=False)  # noqa: S701 - it renders nothing
+_FRAMES: Final = 20
+"""Brackets from which on the parser, at some 15 frames for each, needs a stack of its own."""
 
 
-def parse(text: str) -> nodes.Expr:
-    """Give the syntax tree of an expression; lines and columns of errors count in `text`.
+def parse(text: str, tokens: Sequence[Token], end: int, deepest: int) -> nodes.Expr:
+    """Give the syntax tree of an expression; `lineno` of its nodes is the offset in `text`.
+
+    Args:
+        text: The whole text, for faults.
+        tokens: The tokens of the expression, with their offsets for lines.
+        end: Offset of the end of the expression.
+        deepest: The most brackets that are open at once.
 
     Raises:
         SyntaxFault: It is no expression.
-        LimitExceeded: It is nested too deep to be read.
+        LimitExceeded: It is nested too deep.
     """
-    if not text.strip():
-        raise SyntaxFault("the expression is empty", line=1, column=1)
-    foreign = FOREIGN.search(outside_texts(text))
-    if foreign:
-        line, column = _place(text, foreign.start())
-        raise SyntaxFault(
-            f"`{foreign.group()}` is not an operator of the language",
-            line=line,
-            column=column,
-            hint=HINT,
-        )
-    parser: Parser | None = None
     try:
-        parser = Parser(ENVIRONMENT, text, state="variable")
+        if deepest < _FRAMES:
+            return _parsed(text, tokens, end)
+        with ThreadPoolExecutor(max_workers=1) as fresh:  # a thread begins with an empty stack
+            return fresh.submit(_parsed, text, tokens, end).result()
+    except RecursionError:
+        raise excess(text, tokens[0].lineno, "the expression is nested too deep") from None
+
+
+def _parsed(text: str, tokens: Sequence[Token], end: int) -> nodes.Expr:
+    if not tokens:
+        raise fault(text, end, "the expression is empty")
+    parser = Parser(_ENVIRONMENT, "")
+    parser.stream = TokenStream(tokens, None, None)
+    try:
         tree = parser.parse_expression()
     except TemplateSyntaxError as error:
-        line, column = _where(text, parser, error)
-        raise SyntaxFault(str(error.message), line=line, column=column) from None
-    except RecursionError:
-        raise LimitExceeded("the expression is nested too deep", line=1, column=1) from None
-    except (ValueError, OverflowError, MemoryError) as error:
-        raise SyntaxFault(f"the expression cannot be read: {error}", line=1, column=1) from None
+        if parser.stream.current.type == "eof":
+            raise fault(text, end, "the expression ends too early") from None
+        message = (error.message or "invalid syntax").replace("template", "expression")
+        raise fault(text, error.lineno, message) from None
     if not parser.stream.eos:
-        line, column = _where(text, parser, None)
-        raise SyntaxFault(f"unexpected '{parser.stream.current.value}'", line=line, column=column)
+        token = parser.stream.current
+        hint = "write `==` to compare" if token.value == "=" else ""
+        raise fault(text, token.lineno, f"unexpected '{token.value}'", hint)
     return tree
-
-
-def _place(text: str, index: int) -> tuple[int, int]:
-    before = text[:index]
-    return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
-
-
-def _where(text: str, parser: Parser | None, error: TemplateSyntaxError | None) -> tuple[int, int]:
-    """Find the place of the token at which the parser stopped, as well as can be told."""
-    lines = text.split("\n")
-    if parser is None:
-        line = getattr(error, "lineno", None) or 1
-        found = re.search(r"unexpected (?:char )?'(.)", str(error))
-        column = lines[line - 1].find(found.group(1)) if found else -1
-        return line, max(0, column) + 1
-    token = parser.stream.current
-    line = min(max(1, token.lineno), len(lines))
-    if parser.stream.eos:
-        return len(lines), len(lines[-1]) + 1
-    column = outside_texts(lines[line - 1]).rfind(str(token.value))
-    return line, max(0, column) + 1

@@ -1,50 +1,74 @@
-"""The tests of `is`: without side effects, never raising."""
+"""The tests of `is`, of `select` and of its kin: they look at a value and never raise on a type."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from lockstep.render.values import MISSING, contains, equal, less
+from lockstep.render.compare import contains, equal, less
+from lockstep.render.limits import Work
+from lockstep.render.values import MISSING
+
+Predicate = Callable[..., bool]
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-TESTS: Final[Mapping[str, Callable[..., Any]]] = {
-    "defined": lambda v: v is not MISSING,
-    "undefined": lambda v: v is MISSING,
-    "none": lambda v: v is None,
-    "true": lambda v: v is True,
-    "false": lambda v: v is False,
-    "string": lambda v: isinstance(v, str),
-    "number": _number,
-    "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
-    "float": lambda v: isinstance(v, float),
-    "boolean": lambda v: isinstance(v, bool),
-    "mapping": lambda v: isinstance(v, Mapping),
-    "sequence": lambda v: isinstance(v, list | str),
-    "iterable": lambda v: isinstance(v, list | str | Mapping),
-    "even": lambda v: isinstance(v, int) and v % 2 == 0,
-    "odd": lambda v: isinstance(v, int) and v % 2 == 1,
-    "divisibleby": lambda v, n=1: (
-        isinstance(v, int) and isinstance(n, int) and n != 0 and v % n == 0
-    ),
-    "lower": lambda v: isinstance(v, str) and v.islower(),
-    "upper": lambda v: isinstance(v, str) and v.isupper(),
-    "in": lambda v, c=(): contains(c, v),
-    "eq": lambda v, o=None: equal(v, o),
-    "equalto": lambda v, o=None: equal(v, o),
-    "==": lambda v, o=None: equal(v, o),
-    "ne": lambda v, o=None: not equal(v, o),
-    "!=": lambda v, o=None: not equal(v, o),
-    "lt": lambda v, o=None: less(v, o),
-    "lessthan": lambda v, o=None: less(v, o),
-    "<": lambda v, o=None: less(v, o),
-    "le": lambda v, o=None: less(v, o, or_equal=True),
-    "<=": lambda v, o=None: less(v, o, or_equal=True),
-    "gt": lambda v, o=None: less(o, v),
-    "greaterthan": lambda v, o=None: less(o, v),
-    ">": lambda v, o=None: less(o, v),
-    "ge": lambda v, o=None: less(o, v, or_equal=True),
-    ">=": lambda v, o=None: less(o, v, or_equal=True),
+def _divisible(_: Work, value: object, by: object) -> bool:
+    whole = isinstance(value, int) and isinstance(by, int) and not isinstance(value, bool)
+    return whole and by != 0 and value % by == 0  # type: ignore[operator] # whole numbers
+
+
+def _eq(work: Work, value: object, other: object) -> bool:
+    return equal(work, value, other)
+
+
+def _ne(work: Work, value: object, other: object) -> bool:
+    return not equal(work, value, other)
+
+
+def _lt(_: Work, value: object, other: object) -> bool:
+    return less(value, other)
+
+
+def _le(_: Work, value: object, other: object) -> bool:
+    return less(value, other, or_equal=True)
+
+
+def _gt(_: Work, value: object, other: object) -> bool:
+    return less(other, value)
+
+
+def _ge(_: Work, value: object, other: object) -> bool:
+    return less(other, value, or_equal=True)
+
+
+PREDICATES: Final[Mapping[str, Predicate]] = {
+    "defined": lambda _, value: value is not MISSING,
+    "undefined": lambda _, value: value is MISSING,
+    "none": lambda _, value: value is None or value is MISSING,
+    "null": lambda _, value: value is None or value is MISSING,
+    "true": lambda _, value: value is True,
+    "false": lambda _, value: value is False,
+    "boolean": lambda _, value: isinstance(value, bool),
+    "number": lambda _, value: _is_number(value),
+    "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+    "float": lambda _, value: isinstance(value, float),
+    "string": lambda _, value: isinstance(value, str),
+    "sequence": lambda _, value: isinstance(value, list | str),
+    "iterable": lambda _, value: isinstance(value, list | str | Mapping),
+    "mapping": lambda _, value: isinstance(value, Mapping),
+    "lower": lambda _, value: isinstance(value, str) and value.islower(),
+    "upper": lambda _, value: isinstance(value, str) and value.isupper(),
+    "even": lambda work, value: _divisible(work, value, 2),
+    "odd": lambda _, value: type(value) is int and value % 2 == 1,
+    "divisibleby": _divisible,
+    "in": contains,
+    **dict.fromkeys(("eq", "equalto", "=="), _eq),
+    **dict.fromkeys(("ne", "!="), _ne),
+    **dict.fromkeys(("lt", "lessthan", "<"), _lt),
+    **dict.fromkeys(("le", "<="), _le),
+    **dict.fromkeys(("gt", "greaterthan", ">"), _gt),
+    **dict.fromkeys(("ge", ">="), _ge),
 }
+"""By name; each takes the account, the value before `is`, and its arguments."""

@@ -1,166 +1,200 @@
-"""Templates and bare expressions, compiled once and evaluated often."""
+"""Templates and bare expressions: compiled once, evaluated often, never changed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
 
 from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
-from lockstep.render.compile import Compiler, Evaluate
-from lockstep.render.filters import Filter
-from lockstep.render.limits import Budget, Limits
+from lockstep.render.compile import Compiler, Path, Run
+from lockstep.render.faults import excess, fault, locate, unexpected
+from lockstep.render.filters import Filters
+from lockstep.render.limits import Limits, Work
 from lockstep.render.parse import parse
-from lockstep.render.scanner import split
-from lockstep.render.values import MISSING, plain, to_text, truth
+from lockstep.render.scanner import Scanner
+from lockstep.render.values import MISSING, SCALARS, truth
 
-Scope = Mapping[str, object]
-Path = tuple[str, ...]
+Scope: TypeAlias = Mapping[str, object]
+_Made = TypeVar("_Made")
+
+_TOO_LARGE: Final = "the value has more than {} bytes"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One expression, and where it begins in which text."""
+
+    source: str
+    begin: int
+    run: Run
+
+    def finish(self, work: Work, finish: Callable[[Work, object], _Made]) -> _Made:
+        """Evaluate it and finish its value; whatever goes wrong is an error of the expression."""
+        try:
+            return finish(work, self.run(work))
+        except RenderError as error:
+            locate(error, self.source, self.begin)
+            raise
+        except Exception as error:
+            raise unexpected(error, self.source, self.begin) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """A bare expression; immutable."""
+    """A bare expression."""
 
-    __slots__ = ("_evaluate", "_limits", "references", "text")
-
-    def __init__(
-        self, text: str, evaluate: Evaluate, references: frozenset[Path], limits: Limits
-    ) -> None:
-        self.text, self.references = text, references
-        self._evaluate, self._limits = evaluate, limits
+    text: str
+    references: tuple[Path, ...]
+    """The static paths that it refers to: `a.b[0].c` refers to `("a", "b")`."""
+    _part: _Part
+    _limits: Limits
 
     def evaluate(self, scope: Scope) -> object:
         """Give its value, None where it is missing.
 
         Raises:
-            RenderError: It cannot be evaluated, or goes past a limit.
+            RenderError: It cannot be evaluated on this scope.
+            LimitExceeded: It takes too long, or its value is too large.
         """
-        value = _guarded(self._evaluate, scope, Budget(self._limits))
-        return _plain(value, self._limits)
+        return self._part.finish(Work(scope, self._limits), _value)
 
     def holds(self, scope: Scope) -> bool:
-        """Give its truth. Raises RenderError."""
-        return truth(_guarded(self._evaluate, scope, Budget(self._limits)))
+        """Give its truth.
+
+        Raises:
+            RenderError: It cannot be evaluated on this scope.
+            LimitExceeded: It takes too long.
+        """
+        return self._part.finish(Work(scope, self._limits), _truth)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A text with expressions in it; immutable."""
+    """A text with expressions in it."""
 
-    __slots__ = ("_limits", "_parts", "constant", "references", "text")
-
-    def __init__(
-        self, text: str, parts: list[str | Evaluate], references: frozenset[Path], limits: Limits
-    ) -> None:
-        self.text, self.references = text, references
-        self.constant = all(isinstance(part, str) for part in parts)
-        self._parts, self._limits = parts, limits
+    text: str
+    references: tuple[Path, ...]
+    """The static paths that it refers to: `{{ a.b[0].c }}` refers to `("a", "b")`."""
+    constant: bool
+    """Whether there is no expression in it."""
+    _parts: tuple[str | _Part, ...]
+    _limits: Limits
 
     def render(self, scope: Scope) -> str:
-        """Give text. Raises RenderError."""
+        """Give text.
+
+        Raises:
+            RenderError: An expression in it cannot be evaluated on this scope.
+            LimitExceeded: It takes too long, or the text is too large.
+        """
         if self.constant:
             return self.text
-        budget, made, size = Budget(self._limits), [], 0
+        work, texts = Work(scope, self._limits), []
         for part in self._parts:
-            text = part if isinstance(part, str) else _text(_guarded(part, scope, budget), budget)
-            size += len(text)
-            if size > self._limits.value_bytes:
-                budget.room(size)
-            made.append(text)
-        return "".join(made)
+            if isinstance(part, str):
+                texts.append(part)
+            else:
+                texts.append(part.finish(work, _text))
+        made = "".join(texts)
+        if _is_larger(made, self._limits.value_bytes):
+            raise excess(self.text, 0, _TOO_LARGE.format(self._limits.value_bytes))
+        return made
 
     def value(self, scope: Scope) -> object:
-        """Give text, or the value itself where the template is exactly one expression."""
-        if len(self._parts) == 1 and not isinstance(self._parts[0], str):
-            return _plain(_guarded(self._parts[0], scope, Budget(self._limits)), self._limits)
-        return self.render(scope)
+        """Give the value itself, None for missing, if it is one expression and nothing else.
+
+        Raises:
+            RenderError: An expression in it cannot be evaluated on this scope.
+            LimitExceeded: It takes too long, or the value is too large.
+        """
+        only = self._parts[0] if len(self._parts) == 1 else ""
+        if isinstance(only, str):
+            return self.render(scope)
+        return only.finish(Work(scope, self._limits), _value)
 
 
-def _text(value: object, budget: Budget) -> str:
-    if isinstance(value, str):
-        return value
+def compile_expression(text: str, filters: Filters, limits: Limits) -> Expression:
+    """Compile a bare expression.
+
+    Raises:
+        SyntaxFault: It is none; the error has message, line, column and, at times, a hint.
+        LimitExceeded: It is too long, or nested too deep.
+    """
+    _check_text(text, limits)
+    begin = len(text) - len(text.lstrip())
+    if text.startswith("{{", begin):
+        raise _braced(text, begin)
+    compiler = Compiler(text, filters, limits)
+    scanner = Scanner(text, begin, limits)
     try:
-        return to_text(value, budget.limits.value_bytes)
-    except ValueError as error:  # an integer of too many digits
-        raise RenderError(f"the value has no text: {error}") from None
-
-
-def _plain(value: object, limits: Limits) -> object:
-    if value is MISSING or value is None or isinstance(value, bool):
-        return None if value is MISSING else value
-    return plain(value, limits.value_bytes, limits.nesting)[0]
-
-
-def _guarded(evaluate: Evaluate, scope: Scope, budget: Budget) -> object:
-    """Evaluate; whatever goes wrong is an error of the expression."""
-    try:
-        return evaluate(scope, budget)
-    except RenderError:
-        raise
-    except RecursionError:
-        raise LimitExceeded("the evaluation is nested too deep") from None
-    except Exception as error:
-        raise RenderError(f"{type(error).__name__}: {error}") from error
-
-
-def _compiled(
-    text: str, filters: Mapping[str, Filter], limits: Limits
-) -> tuple[Evaluate, set[Path]]:
-    compiler = Compiler(filters, limits.nesting)
-    try:
-        return compiler.compile(parse(text)), compiler.references
-    except RecursionError:
-        raise LimitExceeded("the expression is nested too deep", line=1, column=1) from None
-
-
-def _check_size(text: str, limits: Limits) -> None:
-    size = len(text.encode("utf-8", "replace"))
-    if size > limits.text_bytes:
-        raise LimitExceeded(
-            f"the text has {size} bytes, {limits.text_bytes} are allowed", line=1, column=1
-        )
-
-
-def compile_expression(text: str, filters: Mapping[str, Filter], limits: Limits) -> Expression:
-    """Compile a bare expression. Raises SyntaxFault, LimitExceeded."""
-    _check_size(text, limits)
-    stripped = text.strip()
-    if stripped.startswith("{{"):
-        raise _braces(stripped)
-    try:
-        evaluate, references = _compiled(text, filters, limits)
+        tree = parse(text, scanner.bare(), len(text.rstrip()), scanner.deepest)
+        part = _Part(text, begin, compiler.compile_root(tree))
     except SyntaxFault:
         if "{{" in text and "}}" in text:
-            raise _braces(stripped) from None
+            raise _braced(text, text.index("{{")) from None
         raise
-    return Expression(text, evaluate, frozenset(references), limits)
+    return Expression(text, compiler.references, part, limits)
 
 
-def _braces(text: str) -> SyntaxFault:
+def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
+    """Compile a template.
+
+    Raises:
+        SyntaxFault: An expression in it is none or is not closed; the error has message, line,
+            column and, at times, a hint.
+        LimitExceeded: It is too long, or nested too deep.
+    """
+    _check_text(text, limits)
+    compiler = Compiler(text, filters, limits)
+    parts: list[str | _Part] = []
+    at = 0
+    while (begin := text.find("{{", at)) >= 0:
+        if begin > at:
+            parts.append(text[at:begin])
+        scanner = Scanner(text, begin + 2, limits)
+        tokens, at = scanner.braced(begin)
+        if not tokens:
+            raise fault(text, begin, "the expression is empty")
+        tree = parse(text, tokens, at - 2, scanner.deepest)
+        parts.append(_Part(text, begin, compiler.compile_root(tree)))
+    constant = not parts
+    if at < len(text):
+        parts.append(text[at:])
+    return Template(text, compiler.references, constant, tuple(parts), limits)
+
+
+def _braced(text: str, at: int) -> SyntaxFault:
     bare = text.replace("{{", "").replace("}}", "").strip()
-    return SyntaxFault("a bare expression has no braces", line=1, column=1, hint=f"write `{bare}`")
+    return fault(text, at, "a bare expression has no braces", f"write `{bare}`" if bare else "")
 
 
-def compile_template(text: str, filters: Mapping[str, Filter], limits: Limits) -> Template:
-    """Compile a template. Raises SyntaxFault, LimitExceeded."""
-    _check_size(text, limits)
-    parts: list[str | Evaluate] = []
-    references: set[Path] = set()
-    for part in split(text):
-        if not part.is_expression:
-            parts.append(part.text)
-            continue
-        try:
-            evaluate, found = _compiled(part.text, filters, limits)
-        except (SyntaxFault, LimitExceeded) as fault:
-            raise _placed(fault, part.line, part.column) from None
-        parts.append(evaluate)
-        references |= found
-    return Template(text, parts, frozenset(references), limits)
+def _check_text(text: str, limits: Limits) -> None:
+    if _is_larger(text, limits.text_bytes):
+        raise excess(text, 0, f"a template may have {limits.text_bytes} bytes")
 
 
-def _placed(fault: RenderError, line: int, column: int) -> RenderError:
-    """Count the place of a fault from the beginning of the whole text."""
-    at_line, at_column = fault.line or 1, fault.column or 1
-    make: Callable[..., RenderError] = type(fault)
-    return make(
-        fault.message,
-        line=line + at_line - 1,
-        column=column + at_column - 1 if at_line == 1 else at_column,
-        hint=fault.hint,
-    )
+def _is_larger(text: str, most: int) -> bool:
+    """Say whether a text has more bytes than that as UTF-8."""
+    if len(text) > most or text.isascii():
+        return len(text) > most
+    return len(text.encode("utf-8", "surrogatepass")) > most
+
+
+def _value(work: Work, value: object) -> object:
+    if value is MISSING:
+        return None
+    if isinstance(value, str):
+        if _is_larger(value, work.limits.value_bytes):
+            raise LimitExceeded(_TOO_LARGE.format(work.limits.value_bytes))
+    elif type(value) not in SCALARS:
+        work.weigh(value)
+    return value
+
+
+def _text(work: Work, value: object) -> str:
+    text = work.text(value)
+    work.fit(len(text))
+    return text
+
+
+def _truth(_: Work, value: object) -> bool:
+    return truth(value)

@@ -1,21 +1,42 @@
-"""Values of expressions: truth, text, order. A missing value is a value that never raises."""
+"""Values of JSON, and one more: what is missing. Their truth, their numbers, their text."""
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Final
+import re
+from collections.abc import Mapping
+from types import NoneType
+from typing import Final, final
 
 import msgspec
 
 from lockstep.model.errors import LimitExceeded, RenderError
 
-NUMBER_CHARACTERS: Final = 400  # longer texts are no numbers
+VALUE_BYTES: Final = 1024 * 1024
+SCALARS: Final = frozenset({str, int, float, bool, NoneType})
+
+_AS_IT_IS: Final = SCALARS - {float}
+
+_DEEPEST: Final = 128
+"""Levels of lists and objects in a value; deeper ones would exhaust the stack."""
+
+_INTEGER_TEXT_BITS: Final = 14_000
+"""Python writes integers of up to 4,300 digits."""
+
+_PLAIN_FLOAT: Final = 1e16
+"""From here on `repr` writes an exponent instead of `.0`."""
+
+_NUMBER: Final = re.compile(r"\s*[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<bare>\.[0-9]+))"
+                            r"(?P<exponent>[eE][+-]?[0-9]+)?\s*")  # fmt: skip
+_NUMBER_CHARACTERS: Final = 400
 
 
+@final
 class Missing:
-    """What is not there, at any depth."""
+    """The type of `MISSING`: what is not there, at any depth."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
 
     def __repr__(self) -> str:
         return "missing"
@@ -25,158 +46,156 @@ MISSING: Final = Missing()
 
 
 def truth(value: object) -> bool:
-    """False for missing, null, false, 0, NaN, empty text, list, object; true for all else."""
-    if value is MISSING or value is None:
-        return False
-    if isinstance(value, float) and math.isnan(value):
-        return False
+    """False for missing, null, false, 0, NaN, empty text, list, object; true for all else.
+
+    Source: language.md section 4.
+    """
+    if type(value) is float:
+        return value == value and value != 0  # NaN is not equal to itself
     return bool(value)
 
 
 def as_number(value: object) -> int | float | None:
-    """Give a number, or the number that a text is; None for all else, booleans too."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return None if isinstance(value, float) and math.isnan(value) else value
-    if not isinstance(value, str) or len(value) > NUMBER_CHARACTERS:
-        return None
-    text = value.strip()
-    if "_" in text or not text.isascii():
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    """Give a number, or the number that a text is; None for all else.
+
+    A boolean is no number; neither is a NaN, an infinite one, or a text that says so.
+    """
+    if isinstance(value, str):
+        found = _NUMBER.fullmatch(value) if len(value) <= _NUMBER_CHARACTERS else None
+        if found is None:
+            return None
+        if found.lastgroup is None:
+            return int(value)
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def equal(a: object, b: object) -> bool:
-    """Equality as Python's; a missing value equals null and itself only."""
-    if a is MISSING or b is MISSING:
-        return (a is MISSING or a is None) and (b is MISSING or b is None)
-    return a == b
+def kind(value: object) -> str:
+    """Name the type of a value for people."""
+    match value:
+        case None:
+            return "null"
+        case Missing():
+            return "a missing value"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list() | tuple():
+            return "a list"
+        case Mapping():
+            return "an object"
+        case _:
+            return f"a {type(value).__name__}"
 
 
-def less(a: object, b: object, *, or_equal: bool = False) -> bool:
-    """Order numbers, numeric text beside a number as its number, texts; all else is false."""
-    if isinstance(a, str) and isinstance(b, str):
-        return a <= b if or_equal else a < b
-    if isinstance(a, str | int | float) and isinstance(b, str | int | float):
-        x, y = as_number(a), as_number(b)
-        if x is None or y is None:
-            return False
-        return x <= y if or_equal else x < y
-    return False
+def measure(value: object, most: int, indent: int = 0) -> int:
+    """Estimate the bytes of a value as JSON, level by level, and stop above `most`.
 
-
-def contains(container: object, item: object) -> bool:
-    """Say whether a list has an item, an object a key, a text a part."""
-    if isinstance(container, str):
-        return isinstance(item, str) and item in container
-    if isinstance(container, list | tuple):
-        return any(equal(item, other) for other in container)
-    if isinstance(container, Mapping):
-        return isinstance(item, str) and item in container
-    return False
-
-
-def member(value: object, key: object) -> object:
-    """Give the member of an object or the item of a list; nothing else has members."""
-    if isinstance(value, Mapping):
-        if isinstance(key, str):
-            return value.get(key, MISSING)
-        return MISSING
-    if not isinstance(value, list | tuple) or type(key) is not int:
-        return MISSING
-    return value[key] if -len(value) <= key < len(value) else MISSING
-
-
-def plain(value: object, limit: int, depth: int = 64) -> tuple[object, int]:
-    """Make a value of JSON of what came out of an expression, and estimate its size in bytes.
+    A list may hold another one a thousand times over, and that one the next: written out, such a
+    value has no end. So nothing is written out before it has been measured.
 
     Raises:
-        LimitExceeded: It would be larger than `limit`, or nested deeper than `depth`.
+        LimitExceeded: It is nested too deep.
     """
-    if value is MISSING or value is None:
-        return None, 4
+    size, depth, level = 0, 0, [value]
+    while level and size <= most:
+        if depth > _DEEPEST:
+            raise LimitExceeded(f"a value is nested deeper than {_DEEPEST}")
+        below: list[object] = []
+        size += depth * indent * len(level)
+        for item in level:
+            if type(item) is list or isinstance(item, tuple):
+                size += 1 + len(item)
+                below.extend(item if size <= most else ())
+            elif type(item) in SCALARS:
+                size += _characters(item)
+            elif isinstance(item, Mapping):
+                size += (
+                    1 + 4 * len(item) + sum([len(name) for name in item if isinstance(name, str)])
+                )
+                below.extend(item.values() if size <= most else ())
+            if size > most:
+                break
+        level, depth = below, depth + 1
+    return size
+
+
+def _characters(value: object) -> int:
     if isinstance(value, str):
-        return value, len(value)
-    if isinstance(value, bool | int):
-        return value, 8
-    if isinstance(value, float):
-        return (value if math.isfinite(value) else None), 8
-    if depth <= 0:
-        raise LimitExceeded("the value is nested too deep")
-    size = 2
-    if isinstance(value, Mapping):
-        result = {}
-        for name, inner in value.items():
-            made, grown = plain(inner, limit - size, depth - 1)
-            result[str(name)] = made
-            size += grown + len(str(name)) + 4
-            _check(size, limit)
-        return result, size
-    if isinstance(value, Sequence | set | frozenset):
-        items = []
-        for inner in value:
-            made, grown = plain(inner, limit - size, depth - 1)
-            items.append(made)
-            size += grown + 1
-            _check(size, limit)
-        return items, size
-    if isinstance(value, datetime):
-        return value.isoformat(), 32
-    raise RenderError(f"a filter gave {type(value).__name__}, which JSON does not have")
+        return 2 + (len(value) if value.isascii() else 2 * len(value))
+    return 1 + (value.bit_length() >> 2) if isinstance(value, int) else 3
 
 
-def _check(size: int, limit: int) -> None:
-    if size > limit:
-        raise LimitExceeded("the value is larger than is allowed")
+def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0) -> str:
+    """Give JSON, non-ASCII as it is and whole numbers without `.0`; JSON has no NaN: null.
 
+    Args:
+        value: What to write.
+        most: Bytes that it may have.
+        indent: Spaces per level; 0 writes all on one line without spaces.
 
-def _jsonable(value: object, limit: int) -> object:
-    made, _ = plain(value, limit)
-    return _integral(made)
-
-
-def _integral(value: object) -> object:
-    """Write floats that are integers as integers: JSON has one kind of number."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _integral(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_integral(inner) for inner in value]
-    return value
-
-
-def to_json(value: object, limit: int, indent: int = 0) -> str:
-    """Give compact JSON, non-ASCII as is; or indented."""
-    encoded = msgspec.json.encode(_jsonable(value, limit))
-    if indent > 0:
-        encoded = msgspec.json.format(encoded, indent=min(indent, 16))
+    Raises:
+        LimitExceeded: It is larger, or nested too deep.
+        RenderError: There is something in it that JSON does not have.
+    """
+    if measure(value, most, indent) > most:
+        raise LimitExceeded(f"a value has more than {most} bytes as JSON")
+    try:
+        encoded = msgspec.json.encode(_plain(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RenderError(f"a value cannot be written as JSON: {error}") from error
+    if indent:
+        encoded = msgspec.json.format(encoded, indent=indent)
+    if len(encoded) > most:
+        raise LimitExceeded(f"a value has more than {most} bytes as JSON")
     return encoded.decode()
 
 
-def to_text(value: object, limit: int = 1 << 20) -> str:
-    """Give the text of a value as a template writes it."""
+def to_text(value: object, most: int = VALUE_BYTES) -> str:
+    """Give the text of a value, as a template writes it.
+
+    Missing, null and NaN are empty; lists and objects are compact JSON.
+
+    Args:
+        value: What to write.
+        most: Bytes that a list or an object may have.
+
+    Raises:
+        LimitExceeded: A list or an object is larger, or an integer has more than 4,200 digits.
+        RenderError: It is no value of JSON.
+
+    Source: language.md section 4.
+    """
     if isinstance(value, str):
         return value
-    if value is MISSING or value is None:
+    if value is None or value is MISSING:
         return ""
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
+        if value.bit_length() > _INTEGER_TEXT_BITS:
+            raise LimitExceeded("an integer has too many digits")
         return str(value)
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
-    return to_json(value, limit)
+        if value.is_integer() and abs(value) < _PLAIN_FLOAT:
+            return str(int(value))
+        return repr(value) if math.isfinite(value) else ""
+    return to_json(value, most)
+
+
+def _plain(value: object) -> object:
+    """Make what the encoder shall see; the depth has been measured."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < _PLAIN_FLOAT else value
+    if isinstance(value, list | tuple):
+        return [item if type(item) in _AS_IT_IS else _plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {
+            name: item if type(item) in _AS_IT_IS else _plain(item) for name, item in value.items()
+        }
+    return None if value is MISSING else value

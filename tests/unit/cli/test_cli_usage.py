@@ -177,4 +177,4 @@ def test_what_looks_like_markup_is_shown_as_it_is(shell: Shell, tmp_path: Path) 
     (tmp_path / "[red]x[b] :b: [y].yaml").write_text("name: [")
     told = shell("validate", "[red]x[b] :b: [y].yaml")
     assert told.code == 1
-    assert told.out.startswith("[red]x[b] :b: [y].yaml:2:1: ")
+    assert told.out.startswith("[red]x[b] :b: [y].yaml:1:8: ")

@@ -207,7 +207,7 @@ def test_the_first_operand_that_decides_is_the_last_that_is_evaluated() -> None:
     ],
 )
 def test_a_number_lies_strictly_between_its_bounds(bounds: Json, verdict: bool) -> None:
-    scope = {"x": 1, "text": "7", "word": "seven", "none": None, "items": [1]}
+    scope: Json = {"x": 1, "text": "7", "word": "seven", "none": None, "items": [1]}
     assert holds({"numeric_state": bounds}, **scope) is verdict
 
 

@@ -7,7 +7,7 @@ import pytest
 from lockstep_schemas.actions import KINDS
 from unit.definition.judging import STOP, Json, acting, errors, judged, made, only, places
 
-NO_LIST = [None, "x", {}, 5]
+NO_LIST: list[Any] = [None, "x", {}, 5]
 BODIES = [
     lambda inner: ({"choose": [{"when": "true", "sequence": inner}]}, "choose.0.sequence"),
     lambda inner: ({"choose": [{"when": "true", "sequence": [STOP]}], "else": inner}, "else"),

@@ -96,7 +96,8 @@ def test_an_integer_is_taken_within_its_bounds_only(
 ) -> None:
     for right in (low, high):
         assert errors(make({name: right})) == []
-    for wrong in (low - 1, high + 1, low + 0.5, True, False, str(low), [], {}, 10**30):
+    wrongs: tuple[Any, ...] = (low - 1, high + 1, low + 0.5, True, False, str(low), [], {}, 10**30)
+    for wrong in wrongs:
         ((path, message),) = errors(make({name: wrong}))
         assert path == path_of(make, name)
         assert message.startswith(f"expected an integer from {low} to {high}, got ")

@@ -1,0 +1,235 @@
+"""Filters of lists, of objects, and of numbers. What is of another type passes through."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from lockstep.model.errors import LimitExceeded
+from lockstep.render.filters_text import whole
+from lockstep.render.limits import Work
+from lockstep.render.loops import path_of, pick
+from lockstep.render.operators import bounded
+from lockstep.render.values import MISSING, as_number, truth
+
+MOST_SORTED: Final = 50_000
+"""Items of a list that is put in order: sorting cannot be interrupted."""
+
+_PAIR_BYTES: Final = 128
+_CHARACTER_BYTES: Final = 64
+_ROUND_DIGITS: Final = 300
+
+
+def length(_: Work, value: object) -> object:
+    """Give the number of characters, items or keys; 0 for all else."""
+    return len(value) if isinstance(value, str | list | Mapping) else 0
+
+
+def to_list(work: Work, value: object) -> object:
+    """Give a list: the characters of a text, the keys of an object, else the value as an item."""
+    match value:
+        case list():
+            return value
+        case str():
+            work.take(_CHARACTER_BYTES * len(value))
+            return list(value)
+        case Mapping():
+            return list(value)
+        case _:
+            return [] if value is None or value is MISSING else [value]
+
+
+def keys(_: Work, value: object) -> object:
+    """Give the keys of an object; none of all else."""
+    return list(value) if isinstance(value, Mapping) else []
+
+
+def values(_: Work, value: object) -> object:
+    """Give the values of an object; none of all else."""
+    return list(value.values()) if isinstance(value, Mapping) else []
+
+
+def items(work: Work, value: object) -> object:
+    """Give the keys and values of an object as pairs; none of all else."""
+    if not isinstance(value, Mapping):
+        return []
+    work.take(_PAIR_BYTES * len(value))
+    return [[name, item] for name, item in value.items()]
+
+
+def first(_: Work, value: object) -> object:
+    """Give the first item of a list, missing if it is empty."""
+    return (value[0] if value else MISSING) if isinstance(value, list) else value
+
+
+def last(_: Work, value: object) -> object:
+    """Give the last item of a list, missing if it is empty."""
+    return (value[-1] if value else MISSING) if isinstance(value, list) else value
+
+
+def backwards(_: Work, value: object) -> object:
+    """Give a list or a text from its end."""
+    return value[::-1] if isinstance(value, list | str) else value
+
+
+def absolute(_: Work, value: object) -> object:
+    """Give a number, or the number that a text is, without its sign."""
+    number = as_number(value)
+    return value if number is None else abs(number)
+
+
+def rounded(_: Work, value: object, precision: object = 0, method: object = "common") -> object:
+    """Round a number, or the number that a text is; a whole number if no digits are asked for.
+
+    Half goes to the even neighbour, as Python has it; `ceil` and `floor` go up and down.
+    """
+    number, places = as_number(value), whole(precision)
+    if number is None or places is None or abs(places) > _ROUND_DIGITS:
+        return value
+    if method == "ceil" or method == "floor":
+        made = _towards(number, places, up=method == "ceil")
+    else:
+        made = round(number, places)
+    return int(made) if places <= 0 else made
+
+
+def _towards(number: int | float, places: int, *, up: bool) -> int | float:
+    """Round to a side, by way of the nearest: scaling a float has errors of its own."""
+    near: int | float = round(number, places)
+    if (near >= number) if up else (near <= number):
+        return near
+    unit = 10**-places if places <= 0 else 1 / 10**places
+    made: int | float = round(near + unit if up else near - unit, places)
+    return made
+
+
+def total(work: Work, value: object, attribute: object = None, start: object = 0) -> object:
+    """Add the numbers of a list, or of a member of each item; what is no number counts nothing."""
+    if not isinstance(value, list):
+        return value
+    path, made = path_of(attribute), as_number(start) or 0
+    for item in value:
+        work.tick(2)
+        made += as_number(pick(item, path)) or 0
+    return bounded(made)
+
+
+def least(
+    work: Work, value: object, case_sensitive: object = False, attribute: object = None
+) -> object:
+    """Give the item of a list that comes first in order, missing if there is none but null."""
+    return _extreme(work, value, min, case_sensitive, attribute)
+
+
+def greatest(
+    work: Work, value: object, case_sensitive: object = False, attribute: object = None
+) -> object:
+    """Give the item of a list that comes last in order, missing if there is none but null."""
+    return _extreme(work, value, max, case_sensitive, attribute)
+
+
+def _extreme(
+    work: Work,
+    value: object,
+    choose: Callable[..., Any],
+    case_sensitive: object,
+    attribute: object,
+) -> object:
+    if not isinstance(value, list):
+        return value
+    keyed = [pair for pair in _keyed(work, value, case_sensitive, attribute) if pair[0] != (0,)]
+    return choose(keyed, key=lambda pair: pair[0])[1] if keyed else MISSING
+
+
+def ordered(
+    work: Work,
+    value: object,
+    reverse: object = False,
+    case_sensitive: object = False,
+    attribute: object = None,
+) -> object:
+    """Give a list in order: null, numbers, texts without regard to case, lists, objects."""
+    if not isinstance(value, list):
+        return value
+    if len(value) > MOST_SORTED:
+        raise LimitExceeded(f"a list of more than {MOST_SORTED} items cannot be put in order")
+    keyed = _keyed(work, value, case_sensitive, attribute)
+    keyed.sort(key=lambda pair: pair[0], reverse=truth(reverse))
+    work.tick(8 * len(keyed))
+    return [item for _, item in keyed]
+
+
+def unique(
+    work: Work, value: object, case_sensitive: object = False, attribute: object = None
+) -> object:
+    """Give a list without repeats, the first of each; texts without regard to case."""
+    if not isinstance(value, list):
+        return value
+    exact, path = truth(case_sensitive), path_of(attribute)
+    made: dict[object, object] = {}
+    for item in value:
+        made.setdefault(_identity(work, pick(item, path), exact=exact), item)
+    return list(made.values())
+
+
+def groupby(
+    work: Work,
+    value: object,
+    attribute: object,
+    default: object = None,
+    case_sensitive: object = False,
+) -> object:
+    """Give pairs of a member's value and the items that have it, in order of the value."""
+    if not isinstance(value, list):
+        return value
+    path, other = path_of(attribute), None if default is MISSING else default
+    exact = truth(case_sensitive)
+    groups: dict[object, list[object]] = {}
+    for item in value:
+        key = pick(item, path, other)
+        # The key of a group is that of its first item.
+        group = groups.setdefault(_identity(work, key, exact=exact), [key, []])
+        group[1].append(item)  # type: ignore[attr-defined] # the list behind the key
+    work.take(_PAIR_BYTES * len(groups))
+    return ordered(work, list(groups.values()), False, case_sensitive, 0)
+
+
+def _keyed(
+    work: Work, value: list[object], case_sensitive: object, attribute: object
+) -> list[tuple[tuple[object, ...], object]]:
+    """Pair each item with what it is ordered by."""
+    work.weigh(value)
+    exact, path = truth(case_sensitive), path_of(attribute)
+    made = []
+    for item in value:
+        work.tick(4)
+        made.append((_order(pick(item, path), exact=exact), item))
+    return made
+
+
+def _order(value: object, *, exact: bool) -> tuple[object, ...]:
+    """Give a key that orders values of all types."""
+    match value:
+        case str():
+            return (2, value if exact else value.lower())
+        case int() | float() if value == value:  # NaN has no order
+            return (1, value)
+        case list():
+            return (3, *[_order(item, exact=exact) for item in value])
+        case Mapping():
+            return (4,)
+        case _:
+            return (0,)
+
+
+def _identity(work: Work, value: object, *, exact: bool) -> object:
+    """Give what is equal for values that are to count as one, and can be looked up."""
+    work.tick(4)
+    if isinstance(value, str):
+        if exact:
+            return value
+        work.tick(len(value) >> 8)
+        return value.lower()
+    if isinstance(value, list | Mapping):
+        text = work.text(value)
+        work.take(len(text))
+        return (text,)
+    return None if value is MISSING else value

@@ -1,0 +1,136 @@
+"""Filters of text. What is no text passes through; an odd argument changes nothing."""
+
+from typing import Final
+
+from lockstep.render.limits import Work
+from lockstep.render.loops import path_of, pick
+from lockstep.render.values import MISSING, as_number, truth
+
+_ELLIPSIS: Final = "…"
+
+_TRUE_WORDS: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE_WORDS: Final = frozenset({"false", "no", "off", "0", ""})
+_PART_BYTES: Final = 64
+_MOST_TRIMMED: Final = 64
+"""Characters to strip; each is looked for at each step."""
+
+
+def default(_: Work, value: object, default_value: object = "", boolean: object = False) -> object:
+    """Give another value for missing, null and empty text; or, on demand, for all that is false."""
+    if value is MISSING or value is None or value == "":
+        return default_value
+    return default_value if truth(boolean) and not truth(value) else value
+
+
+def upper(_: Work, value: object) -> object:
+    """Give a text in upper case."""
+    return value.upper() if isinstance(value, str) else value
+
+
+def lower(_: Work, value: object) -> object:
+    """Give a text in lower case."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def capitalize(_: Work, value: object) -> object:
+    """Give a text with its first character in upper case and all others in lower case."""
+    return value.capitalize() if isinstance(value, str) else value
+
+
+def trim(_: Work, value: object, chars: object = None) -> object:
+    """Give a text without white space, or without the given characters, at both ends."""
+    if not isinstance(value, str):
+        return value
+    if isinstance(chars, str) and 0 < len(chars) <= _MOST_TRIMMED:
+        return value.strip(chars)
+    return value.strip()
+
+
+def truncate(_: Work, value: object, length: object = 255) -> object:
+    """Give the first characters of a text, and an ellipsis where some were cut off."""
+    most = whole(length)
+    if not isinstance(value, str) or most is None or most < 0 or len(value) <= most:
+        return value
+    return value[:most] + _ELLIPSIS
+
+
+def replace(
+    work: Work, value: object, old: object, new: object = "", count: object = None
+) -> object:
+    """Give a text with each occurrence, or the first few, of a part replaced."""
+    if not isinstance(value, str):
+        return value
+    old, new = work.text(old), work.text(new)
+    times = value.count(old) if old else 0
+    most = whole(count)
+    if most is not None:
+        times = min(times, max(most, 0))
+    work.fit(len(value) + times * max(len(new) - len(old), 0))
+    return value.replace(old, new, times) if times else value
+
+
+def split(work: Work, value: object, sep: object = None) -> object:
+    """Give the parts of a text between separators, or between white space if there is none."""
+    if not isinstance(value, str):
+        return value
+    if isinstance(sep, str) and sep:
+        work.take(_PART_BYTES * value.count(sep))
+        return value.split(sep)
+    parts = value.split()
+    work.take(_PART_BYTES * len(parts))
+    return parts
+
+
+def join(work: Work, value: object, sep: object = ", ", attribute: object = None) -> object:
+    """Give the texts of the items of a list, or of a member of each, as one text."""
+    if not isinstance(value, list):
+        return value
+    mark = work.text(sep)
+    path = path_of(attribute)
+    texts, size = [], 0
+    for item in value:
+        text = work.text(pick(item, path))
+        size += len(text) + len(mark)
+        if size > work.limits.value_bytes + len(mark):
+            work.fit(size)
+        work.tick(2)
+        texts.append(text)
+    return mark.join(texts)
+
+
+def string(work: Work, value: object) -> object:
+    """Give the text of a value, as a template writes it."""
+    return work.text(value)
+
+
+def to_integer(_: Work, value: object, default: object = 0) -> object:
+    """Give a number, or the number that a text is, without its fraction; else the default."""
+    if isinstance(value, bool):
+        return int(value)
+    number = as_number(value)
+    return default if number is None else int(number)
+
+
+def to_float(_: Work, value: object, default: object = 0.0) -> object:
+    """Give a number, or the number that a text is, as a float; else the default."""
+    if isinstance(value, bool):
+        return float(value)
+    number = as_number(value)
+    try:
+        return default if number is None else float(number)
+    except OverflowError:
+        return default
+
+
+def to_bool(_: Work, value: object) -> object:
+    """Give the truth of a value; of the words for yes and no (`off`, `0`) that of their meaning."""
+    word = value.strip().lower() if isinstance(value, str) and len(value) <= 20 else None
+    if word in _TRUE_WORDS or word in _FALSE_WORDS:
+        return word in _TRUE_WORDS
+    return truth(value)
+
+
+def whole(value: object) -> int | None:
+    """Give the whole number that an argument is; None for all else."""
+    number = as_number(value)
+    return None if number is None or number != int(number) else int(number)

@@ -1,0 +1,216 @@
+"""`lockstep test`: the cases of the language pass, and a case that is wrong turns red."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from lockstep.cases.expect import Seen
+from lockstep.cases.format import CasesRefused, Publish, StoredAutomation, load
+from lockstep.cases.runner import run
+from lockstep.catalog import build_catalog
+from lockstep.render import Renderer
+from processes import environment
+
+CONFORMANCE = Path(__file__).parents[1] / "conformance"
+# Groups of which this version passes every case.
+WHOLE = {
+    "actions", "choose", "parallel", "repeat", "variables", "guard-stop", "templates",
+    "structured-conditions", "validation",
+}  # fmt: skip
+Json = dict[str, Any]
+
+
+@dataclass
+class Told:
+    """What a run of the program said."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def lockstep_test(*arguments: str) -> Told:
+    """Run `lockstep test`."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lockstep", "test", *arguments, env=environment(),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(120):
+        out, err = await process.communicate()
+    return Told(process.returncode or 0, out.decode(), err.decode())
+
+
+def case(**changes: object) -> Json:
+    """A case that passes."""
+    automation = {
+        "name": "n",
+        "triggers": [{"event": "test.event"}],
+        "actions": [
+            {"action": "test.record", "id": "r", "config": {"value": "{{ trigger.payload.n }}"}},
+            {"action": "test.fail", "config": {"reason": "why"}},
+        ],
+    }
+    made: Json = {
+        "id": "c1",
+        "automation": automation,
+        "events": [{"event": "test.event", "payload": {"n": 1}}],
+        "expect": {"status": "failed", "recorded": ["1"], "error_contains": "why"},
+    }
+    return {**made, **changes}
+
+
+def write(folder: Path, *cases: Json) -> str:
+    """Write a file of cases."""
+    path = folder / "cases.yaml"
+    path.write_text(yaml.safe_dump({"group": "own", "cases": list(cases)}))
+    return str(path)
+
+
+async def test_the_cases_of_the_language_pass(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    files = [str(path) for path in sorted(CONFORMANCE.glob("*.yaml"))]
+    told = await lockstep_test(*files, "--json", "-n", "2", "--junit", str(report))
+    summary = json.loads(told.out)
+    failed = [one for one in summary["cases"] if not one["passed"] and not one.get("skipped")]
+    assert failed == []
+    assert told.code == 0
+    skipped = [one for one in summary["cases"] if one.get("skipped")]
+    assert not [one for one in skipped if one["group"] in WHOLE]
+    assert all(one["reason"] for one in skipped)
+    assert (summary["passed"], summary["failed"], summary["skipped"]) == (
+        len(summary["cases"]) - len(skipped), 0, len(skipped),
+    )  # fmt: skip
+    suites = ET.parse(report).getroot()  # noqa: S314 - our own file
+    assert sum(int(suite.attrib["tests"]) for suite in suites) == len(summary["cases"])
+
+
+@pytest.mark.parametrize(
+    ("expect", "told"),
+    [
+        ({"status": "success"}, "status: expected 'success', got 'failed'"),
+        ({"recorded": ["2"]}, "recorded: expected ['2'], got ['1']"),
+        ({"steps": {"actions[7]": "success"}}, "step actions[7]: expected success, got no step"),
+        ({"steps_absent": ["actions[0]"]}, "step actions[0]: expected none, got success"),
+        ({"run_count": 2}, "run_count: expected 2, got 1"),
+        ({"error_contains": "nothing"}, "error: expected one with 'nothing', got 'why'"),
+        ({"any_of": [{"status": "success"}, {"run_count": 0}]}, "none of any_of holds"),
+        ({"artifacts": [{"type": "x"}]}, "artifacts: none is like"),
+        ({"checkpoints": [{"after": 0, "recorded": []}]}, "after 0: recorded: expected []"),
+    ],
+)
+async def test_a_wrong_expectation_is_red_and_shows_the_difference_and_the_run(
+    tmp_path: Path, expect: Json, told: str
+) -> None:
+    seen = await lockstep_test(write(tmp_path, case(expect=expect), case(id="c2")))
+    assert seen.code == 1
+    assert "FAILED   own c1" in seen.out
+    assert told in seen.out
+    assert "actions[1] test.fail" in seen.out.replace("(", " ")
+    assert "1 passed, 1 failed, 0 skipped" in seen.out
+
+
+async def test_only_runs_the_case_of_that_id(tmp_path: Path) -> None:
+    path = write(tmp_path, case(), case(id="c2", expect={"status": "success"}))
+    told = await lockstep_test(path, "--only", "c1")
+    assert (told.code, told.out.strip()) == (0, "1 passed, 0 failed, 0 skipped")
+    unknown = await lockstep_test(path, "--only", "c3")
+    assert unknown.code == 1
+    assert "no case c3" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"evnts": []}, "evnts"),
+        ({"expect": {"stauts": "success"}}, "stauts"),
+        ({"events": [{"event": "x", "paylod": {}}]}, "paylod"),
+        ({"events": [{"wait": 1}]}, "$.events[0]"),
+        ({"automation": None, "automations": [{"id": "a", "defintion": {}}]}, "defintion"),
+    ],
+)
+def test_an_unknown_key_in_a_case_is_refused_with_its_place(
+    tmp_path: Path, changes: Json, place: str
+) -> None:
+    with pytest.raises(CasesRefused) as refused:
+        load([Path(write(tmp_path, case(**changes)))])
+    assert place in str(refused.value)
+    assert "cases.yaml:" in str(refused.value)
+
+
+def test_two_cases_of_one_id_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CasesRefused, match="'c1' stands at"):
+        load([Path(write(tmp_path, case(), case()))])
+
+
+async def test_stubs_answer_call_by_call_and_their_calls_can_be_looked_at(tmp_path: Path) -> None:
+    create = {"action": "jira.create_issue", "config": {"title": "{{ trigger.payload.n }}"}}
+    actions = [
+        {**create, "id": "first", "continue_on_error": True},
+        {**create, "id": "second"},
+        {
+            "action": "test.record",
+            "id": "r",
+            "config": {"value": "{{ artifacts.second.create_issue.key }}"},
+        },
+    ]
+    automation = {"name": "n", "triggers": [{"event": "test.event"}], "actions": actions}
+    call = {"action": "jira.create_issue", "config": {"title": 1}}
+    told = await lockstep_test(
+        write(
+            tmp_path,
+            case(
+                automation=automation,
+                stubs={"jira.create_issue": [{"error": "busy"}, {"artifact": {"key": "P-1"}}]},
+                expect={"status": "success", "recorded": ["P-1"], "calls": [call, call]},
+            ),
+            case(id="c2", automation=automation, or_rejected_at_save=True, expect={"run_count": 9}),
+        )
+    )
+    assert told.code == 0, told.out
+
+
+class BrokenWorld:
+    """An engine that has died."""
+
+    async def begin(self, stubs: Mapping[str, object], instances: int) -> None:
+        """Be there at first."""
+
+    async def store(self, automation: StoredAutomation) -> None:
+        """Still be there."""
+
+    async def call(self, endpoint: str, **request: object) -> Json:
+        """Answer nothing."""
+        return {}
+
+    async def publish(self, entry: Publish, name: str) -> None:
+        """Die."""
+        raise ConnectionError("the engine is gone")
+
+    async def redeliver(self, name: str) -> None:
+        """Be gone."""
+
+    async def restart(self) -> None:
+        """Be gone."""
+
+    async def advance(self, seconds: float) -> None:
+        """Be gone."""
+
+    async def seen(self) -> Seen:
+        """Have seen nothing."""
+        none: Sequence[Any] = []
+        return Seen(runs=none, recorded=none, consumed=none, calls=none, action_calls=0)
+
+
+async def test_a_crash_of_the_engine_turns_the_case_red(tmp_path: Path) -> None:
+    (found,) = load([Path(write(tmp_path, case()))])
+    result = await run(found, BrokenWorld(), build_catalog(True), Renderer())
+    assert not result.passed
+    assert "ConnectionError: the engine is gone" in (result.reason or "")
