@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
 
 import msgspec
 from msgspec import Meta
@@ -16,8 +16,6 @@ from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep_schemas.base import Json, JsonObject
-
-YEAR_SECONDS: Final = 31_536_000
 
 
 class Sleeper(Protocol):
@@ -120,7 +118,7 @@ class Fail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Slow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Config of `test.slow`."""
 
-    seconds: Annotated[float, Meta(ge=0, le=YEAR_SECONDS)]
+    seconds: Annotated[float, Meta(ge=0, le=86400)]
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,9 +161,7 @@ def _types(registry: Registry) -> None:
     registry.add_action(
         "consumer", _consumer, config=Nothing, consumes=["recorded"], category="Test"
     )
-    registry.add_action(
-        "slow", _slow, config=Slow, timeout_seconds=2 * YEAR_SECONDS, category="Test"
-    )
+    registry.add_action("slow", _slow, config=Slow, timeout_seconds=86400, category="Test")
     registry.add_action("log", _log, config=Log, category="Test")
     registry.add_action("create", _create, config=Nothing, produces="thing", category="Test")
 
