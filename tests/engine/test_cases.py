@@ -200,6 +200,9 @@ class BrokenWorld:
     async def restart(self) -> None:
         """Be gone."""
 
+    async def lose_state(self) -> None:
+        """Be gone."""
+
     async def advance(self, seconds: float) -> None:
         """Be gone."""
 

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from lockstep.cases.expect import Seen, differences
 from lockstep.cases.format import (
     LATER,
+    Case,
     Concurrent,
     Entry,
     EventCase,
@@ -67,7 +68,11 @@ class World(Protocol):
         ...
 
     async def restart(self) -> None:
-        """Stop the engine and start it again."""
+        """Stop the engine, or find it dead, and start it again."""
+        ...
+
+    async def lose_state(self) -> None:
+        """Do damage: the saved state of all runs is gone."""
         ...
 
     async def advance(self, seconds: float) -> None:
@@ -112,7 +117,9 @@ OPERATIONS = {
     "create_automation",
     "delete_automation",
     "restart_engine",
+    "recover",
     "redeliver",
+    "delete_run_state",
 }
 LIMIT_SECONDS = 30.0
 
@@ -173,9 +180,15 @@ def _cannot(case: EventCase) -> str | None:
     for entry in _flat(entries(case)):
         if isinstance(entry, Operation) and entry.op not in OPERATIONS:
             return f"the entry `op: {entry.op}` is not supported by this version"
-        if isinstance(entry, Publish) and entry.crash_after is not None:
-            return "the entry `crash_after` is not supported by this version"
     return None
+
+
+def kills(case: Case) -> bool:
+    """Say whether a case kills its worker: then it must be a process of its own."""
+    return isinstance(case, EventCase) and any(
+        isinstance(entry, Publish) and entry.crash_after is not None
+        for entry in _flat(entries(case))
+    )
 
 
 def _definitions(case: EventCase) -> list[Json]:
@@ -340,6 +353,8 @@ async def _operate(entry: Operation, world: World) -> None:
             StoredAutomation(id=target, definition=entry.definition)
         ),
         "restart_engine": world.restart,
+        "recover": world.restart,
+        "delete_run_state": world.lose_state,
         "redeliver": lambda: world.redeliver(str(entry.of or 0)),
     }
     await actions[entry.op]()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -9,11 +10,11 @@ import structlog
 
 from lockstep.cases.format import Found, load
 from lockstep.cases.reports import junit, summary
-from lockstep.cases.runner import Result, run
+from lockstep.cases.runner import Result, kills, run
 from lockstep.catalog import build_catalog, load_plugins
 from lockstep.cli import output
 from lockstep.cli.tree import run_text, tree
-from lockstep.cli.world import servers, world
+from lockstep.cli.world import CaseWorld, servers, world
 from lockstep.embedded import Servers
 from lockstep.model.errors import EngineError
 from lockstep.render import Renderer
@@ -66,10 +67,15 @@ async def _run(wanted: Sequence[Found], workers: int, *, quiet: bool) -> list[Re
     results: dict[int, Result] = {}
 
     async def work(number: int, opened: Servers) -> None:
-        async with world(opened, f"cases{number}") as own:
+        async with AsyncExitStack() as stack:
+            worlds: dict[bool, CaseWorld] = {}
             while waiting:
                 index, one = waiting.pop()
-                results[index] = await run(one, own, catalog, renderer)
+                kind = kills(one.case)
+                if kind not in worlds:
+                    name = f"{'kills' if kind else 'cases'}{number}"
+                    worlds[kind] = await stack.enter_async_context(world(opened, name, kills=kind))
+                results[index] = await run(one, worlds[kind], catalog, renderer)
                 if not quiet and len(results) % 50 == 0:
                     output.tell(f"{len(results)} of {len(wanted)}")
 

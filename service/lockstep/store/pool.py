@@ -112,6 +112,11 @@ class Store:
         async with self.connection() as connection:
             await connection.execute(QUERIES["forget_all"])
 
+    async def lose_frames(self) -> None:
+        """Damage the store as a lost table would: for the test cases of authors."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["lose_frames"])
+
     async def close(self) -> None:
         """Close the pool; what is still running after 5 s is cut off."""
         try:

@@ -55,6 +55,12 @@ class RunStore:
             )
         return [run_state(row) for row in rows]
 
+    async def revive(self, run: RunState) -> int:
+        """Give a run whose saved state is gone a row again; give about the seq of its events."""
+        async with self._store.connection() as connection:
+            seq = await connection.fetchval(QUERIES["revive_frames"], run.id, run.epoch)
+        return int(seq)
+
     async def count_ready(self, limit: int) -> int:
         """Count the runs that wait for a place, up to `limit`."""
         async with self._store.connection() as connection:

@@ -27,6 +27,10 @@ class Runs(Protocol):
         """Take the runs of workers that are gone."""
         ...
 
+    async def revive(self, run: RunState) -> int:
+        """Give a run whose saved state is gone a row again; give about the seq of its events."""
+        ...
+
     async def count_ready(self, limit: int) -> int:
         """Count ready runs, up to `limit`."""
         ...
@@ -124,6 +128,9 @@ class Claims:
         runs: Sequence[RunState] = ()
         try:
             runs = await claim(places)
+            for run in runs:
+                if not run.has_frames:
+                    run.event_seq = await self._runs.revive(run)  # so that it can be failed
             if runs:
                 # What the last owner has committed and not sent goes first: the order holds.
                 await self._take_over([str(run.id) for run in runs])

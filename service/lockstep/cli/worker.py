@@ -1,0 +1,115 @@
+"""A worker of cases that can be killed for real: an engine in a process of its own.
+
+`python -m lockstep.cli.worker NAME`, with settings in the environment. Beside the control API it
+answers `case.NAME.crash_at` (die right after that point) and `case.NAME.advance` (let time pass).
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import uvloop
+
+from lockstep import app, bus, store
+from lockstep.cases.clock import CaseClock
+from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog, load_plugins
+from lockstep.cli import logs
+from lockstep.config import load
+from lockstep.control import Answer
+from lockstep.model.messages import Message
+from lockstep.model.runs import Checkpoint, Poison
+from lockstep.model.verdicts import Verdict
+
+PR_SET_PDEATHSIG = 1
+TAKEN = frozenset({"run_created", "before_ack"})
+
+
+class CrashAt(msgspec.Struct):
+    """Request of `crash_at`: a step path, `run_created` or `before_ack`."""
+
+    point: str
+
+
+class Advance(msgspec.Struct):
+    """Request of `advance`."""
+
+    seconds: float
+
+
+class Worker:
+    """An engine with a point at which it dies."""
+
+    def __init__(self, engine: app.Engine, clock: CaseClock, name: str) -> None:
+        self.engine, self._clock, self._point = engine, clock, ""
+        self._receive = engine.intakes[0].receive
+        engine.intakes[0].receive = self._received
+        self._checkpoint = engine.runs.checkpoint
+        engine.runs.checkpoint = self._stored  # type: ignore[method-assign] # that is the point
+        engine.endpoints = {
+            **engine.endpoints,
+            f"case.{name}.crash_at": self._crash_at,
+            f"case.{name}.advance": self._advance,
+        }
+
+    async def _crash_at(self, body: bytes, _: Mapping[str, str]) -> Answer:
+        self._point = msgspec.json.decode(body, type=CrashAt).point
+        return Answer(b"{}")
+
+    async def _advance(self, body: bytes, _: Mapping[str, str]) -> Answer:
+        await self._clock.advance(msgspec.json.decode(body, type=Advance).seconds, self._settled)
+        return Answer(b"{}")
+
+    async def _settled(self) -> None:
+        """Wait until what was woken has gone on to its next sleep, or its end."""
+        while self.engine.walkers.active > self._clock.sleeping:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.001)
+
+    async def _received(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
+        verdicts = await self._receive(batch)
+        if self._point in TAKEN:
+            die()
+        return verdicts
+
+    async def _stored(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+        held = await self._checkpoint(checkpoints)
+        done = {step.path for one in checkpoints for step in one.steps if step.status == "success"}
+        if self._point in done:
+            die()
+        return held
+
+
+def die() -> None:
+    """End here and now; nothing of ours runs after it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def follow_parent() -> None:
+    """Die with the process that started us, even when that is killed (Linux; see prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def main(name: str) -> None:
+    """Run until killed."""
+    follow_parent()
+    settings = load().settings
+    logs.configure(settings.log)
+    clock = CaseClock()
+    catalog = build_catalog(True, with_stubs=True, prefix=settings.nats.prefix)
+    load_plugins(catalog)
+    recorder = Recorder(Path(settings.engine.stub_record_file))
+    services = ServiceBag().add(Recorder, recorder).add(Sleeper, clock)
+    database = await store.Store.connect(settings.postgres.dsn, settings.postgres.pool_size)
+    connection = await bus.connect(settings.nats)
+    engine = app.Engine(settings, database, connection, catalog, services, clock)
+    await Worker(engine, clock, name).engine.run()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1]))

@@ -1,0 +1,2 @@
+-- Damage, for test cases: the saved state of all runs is gone.
+delete from run_frames;
