@@ -5,12 +5,14 @@ is what an engine is for: decoding, matching, the gate, walking, rendering, call
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
+import structlog
 import uvloop
 
 from lockstep import bus, store
@@ -198,6 +200,7 @@ async def _opened() -> AsyncIterator[tuple[Floor, bus.Puller]]:
 
 async def main() -> None:
     """Be the floor until killed."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     async with _opened() as (floor, puller):
         await floor.run(puller)
 

@@ -37,6 +37,7 @@ class Committer:
         # Bounded by the number of walks: each has at most one checkpoint on its way.
         self._waiting: deque[tuple[Checkpoint, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
+        self.committed = 0  # checkpoints, since the start
 
     async def store(self, checkpoint: Checkpoint) -> None:
         """See `ports.Checkpoints.store`."""
@@ -78,6 +79,7 @@ class Committer:
                 log.exception("checkpoint.failed", run_id=str(batch[0][0].run.id))
             _fail(batch[0][1], error)
             return
+        self.committed += len(batch)
         for checkpoint, done in batch:
             run = checkpoint.run
             if run.id in held:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -181,27 +182,45 @@ class CaseWorld:
 
     async def _quiet(self) -> None:
         """Return when no event is in flight and no step can run now."""
-        calm, before = 0.0, (-1, -1)
         while True:
-            await asyncio.sleep(0)
-            if any(engine.engine.pullers[0].held for engine in self._engines):
-                await asyncio.sleep(0.0005)
-                continue
-            active = sum(running.engine.walkers.active for running in self._engines)
-            progress = (len(self.recorder.calls), self.clock.sleeping)
-            if active and (not self.clock.sleeping or progress != before or calm < CALM_SECONDS):
-                calm = calm + 0.001 if progress == before else 0.0
-                before = progress
-                await asyncio.sleep(0.001)
-                continue
-            if not await self._backlog():
+            await self._calm()
+            before = self._progress()
+            if not await self._backlog() and not self._is_busy() and self._progress() == before:
                 return
 
+    async def _calm(self) -> None:
+        """Return when nothing runs, or what runs sleeps and has done nothing for a while."""
+        still_since, before = time.monotonic(), self._progress()
+        while self._is_busy():
+            await asyncio.sleep(0.0005)
+            now = self._progress()
+            if now != before or self._held():
+                still_since, before = time.monotonic(), now
+            elif self.clock.sleeping and time.monotonic() - still_since > CALM_SECONDS:
+                return
+
+    def _is_busy(self) -> bool:
+        behind = any(running.engine.walkers.is_behind for running in self._engines)
+        return bool(self._held() or self._active() or behind)
+
+    def _held(self) -> int:
+        return sum(running.engine.pullers[0].held for running in self._engines)
+
+    def _active(self) -> int:
+        return sum(running.engine.walkers.active for running in self._engines)
+
+    def _progress(self) -> tuple[int, ...]:
+        done = sum(running.engine.committer.committed for running in self._engines)
+        calls = len(self.recorder.calls) + len(self.stubs.calls)
+        return done, calls, self.clock.sleeping, self._held(), self._active()
+
     async def _backlog(self) -> int:
-        names = self._client.names
-        what = f"CONSUMER.INFO.{names.triggers_stream}.{names.consumer()}"
-        info = await api.call(self._client, what)
-        return int(info["num_pending"]) + int(info["num_ack_pending"])
+        """Count the events that are not handled: a work queue holds them until then.
+
+        The counters of the consumer are no help: they follow what is published a moment later.
+        """
+        info = await api.call(self._client, f"STREAM.INFO.{self._client.names.triggers_stream}")
+        return int(info["state"]["messages"])
 
 
 class _Running:

@@ -54,8 +54,13 @@ class Places(Protocol):
         """Walk runs on reserved places."""
         ...
 
-    def none_ready(self) -> None:
-        """No run is ready now."""
+    @property
+    def asked(self) -> int:
+        """How often ready runs were announced."""
+        ...
+
+    def none_ready(self, asked: int) -> None:
+        """No run is ready, of those announced before `asked` was read."""
         ...
 
 
@@ -112,17 +117,21 @@ class Claims:
             adopted = await self._take(lambda n: self._runs.adopt(n, self._stale_seconds))
             if adopted:
                 log.info("runs.adopted", runs=adopted)
-        places = self._places.free
+        asked, places = self._places.asked, self._share()
         taken = await self._take(lambda n: self._runs.claim_ready(n, self._clock.now()))
         if taken < places:
-            self._places.none_ready()
+            self._places.none_ready(asked)
             self._pressure(False)
         else:
             limit = self._max_ready_runs
             self._pressure(await self._runs.count_ready(limit) >= limit)
 
+    def _share(self) -> int:
+        """Half of the free places: the rest is for what is launched while a claim is asked."""
+        return (self._places.free + 1) // 2
+
     async def _take(self, claim: Callable[[int], Awaitable[Sequence[RunState]]]) -> int:
-        places = self._places.reserve(self._places.free)
+        places = self._places.reserve(self._share())
         if not places:
             return 0
         runs: Sequence[RunState] = ()

@@ -41,7 +41,7 @@ class Walkers:
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self._giving_up = False
-        self._ready = False
+        self._asked = self._answered = 0
         self.wanted = asyncio.Event()  # set when a place is free and runs may be ready for it
 
     @property
@@ -63,6 +63,7 @@ class Walkers:
     def offer(self, runs: Sequence[RunState], reserved: int) -> None:
         """Walk these, on places that were reserved; give back the places that are left."""
         self._free += reserved - len(runs)
+        self._want()
         for run in runs:
             if self._group is None:
                 raise RuntimeError("walks are offered to a pool that does not run")
@@ -70,13 +71,29 @@ class Walkers:
 
     def expect_ready(self) -> None:
         """Say that there are ready runs without an owner: they are claimed when a place is free."""
-        self._ready = True
-        if self.free:
+        self._asked += 1
+        self._want()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether runs may be ready that no place was free for."""
+        return self._asked > self._answered
+
+    def _want(self) -> None:
+        if self.is_behind and self.free:
             self.wanted.set()
 
-    def none_ready(self) -> None:
-        """Say that a claim found fewer ready runs than there were places."""
-        self._ready = False
+    @property
+    def asked(self) -> int:
+        """How often ready runs were announced; to be given back to `none_ready`."""
+        return self._asked
+
+    def none_ready(self, asked: int) -> None:
+        """Say that a claim found fewer ready runs than it had places.
+
+        What was announced since `asked` was read, that claim may not have seen.
+        """
+        self._answered = max(self._answered, asked)
 
     async def run(self) -> None:
         """Hold the walks until cancelled."""
@@ -118,8 +135,7 @@ class Walkers:
             self._walks.pop(run.id, None)
             self._tasks.pop(run.id, None)
             self._free += 1
-            if self._ready and self.free:
-                self.wanted.set()
+            self._want()
 
     async def _open(self, run: RunState) -> Walk:
         """Take up a run; wait where the store is away."""

@@ -3,9 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import structlog
 
 from lockstep.model.catalog import Catalog, Services
 from lockstep.model.program import Program
@@ -15,6 +12,7 @@ from lockstep.ports import Checkpoints, Clock, History
 from lockstep.walk import frames
 from lockstep.walk.frames import RootFrame
 from lockstep.walk.journal import Journal
+from lockstep.walk.logger import LazyLogger
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus
 
@@ -48,7 +46,7 @@ class Walk:
     items: dict[int, list[Json]] = field(default_factory=dict)  # lists of live for_each loops
     giving_up: bool = False
     base: Mapping[str, object] = field(default_factory=dict)
-    log: Any = None  # a bound structlog logger; structlog has no one type for it
+    log: LazyLogger = field(default_factory=LazyLogger)
     pure_steps: int = 0
     _version: int = 0
     _stored: int = -1
@@ -64,7 +62,7 @@ class Walk:
             root=root,
             journal=Journal(run, parts.clock, parts.prefix, step_events=parts.step_events),
             base=_base(run),
-            log=structlog.get_logger().bind(run_id=str(run.id), automation_id=run.automation_id),
+            log=LazyLogger(run_id=str(run.id), automation_id=run.automation_id),
         )
 
     @classmethod
