@@ -14,7 +14,8 @@ from lockstep.cases.runner import Result, kills, run
 from lockstep.catalog import build_catalog, load_plugins
 from lockstep.cli import output
 from lockstep.cli.tree import run_text, tree
-from lockstep.cli.world import CaseWorld, servers, world
+from lockstep.cli.world import CaseWorld
+from lockstep.cli.worlds import servers, world
 from lockstep.embedded import Servers
 from lockstep.model.errors import EngineError
 from lockstep.render import Renderer
