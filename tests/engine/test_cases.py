@@ -180,6 +180,16 @@ async def test_stubs_answer_call_by_call_and_their_calls_can_be_looked_at(tmp_pa
 class BrokenWorld:
     """An engine that has died."""
 
+    endpoints = frozenset({"automations.list"})
+
+    async def ask(self, endpoint: str, request: Json) -> tuple[Any, bool]:
+        """Answer nothing."""
+        return {}, False
+
+    async def told(self, what: str) -> Sequence[Any]:
+        """Say nothing."""
+        return []
+
     async def begin(self, stubs: Mapping[str, object], instances: int) -> None:
         """Be there at first."""
 
@@ -210,6 +220,30 @@ class BrokenWorld:
         """Have seen nothing."""
         none: Sequence[Any] = []
         return Seen(runs=none, recorded=none, consumed=none, calls=none, action_calls=0)
+
+
+@pytest.mark.parametrize(
+    ("expect", "told"),
+    [
+        ({"total": 9}, "call 1 listAutomations: total: expected 9, got 1"),
+        ({"item_count": 2}, "expected 2 items, got 1"),
+        ({"items_contain": {"name": "B"}}, "no item is like {'name': 'B'}"),
+        ({"items_have": ["ownerPluginId"]}, "an item lacks owner_plugin_id"),
+        ({"has": ["runId"]}, "run_id is missing"),
+        ({"error": {"code": "not_found"}}, "expected an error {'code': 'not_found'}"),
+        ({"notified": {"action": "deleted"}}, "expected the bus to carry `deleted`"),
+    ],
+)
+async def test_a_wrong_reply_of_the_api_is_red(tmp_path: Path, expect: Json, told: str) -> None:
+    definition = {"name": "A", "triggers": [{"event": "test.event"}]}
+    made = {
+        "id": "c1",
+        "setup": [{"name": "A", "definition": definition}],
+        "calls": [{"op": "listAutomations", "input": {}, "expect": expect}],
+    }
+    seen = await lockstep_test(write(tmp_path, made))
+    assert seen.code == 1
+    assert told in seen.out
 
 
 async def test_a_crash_of_the_engine_turns_the_case_red(tmp_path: Path) -> None:

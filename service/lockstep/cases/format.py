@@ -170,15 +170,29 @@ class ValidationCase(CommonFields, frozen=True, kw_only=True):
     expect: Verdict
 
 
+class Call(Struct, frozen=True, kw_only=True):
+    """One call of the control API; `$1.id` in it is a field of the first reply."""
+
+    op: str
+    input: JsonObject = {}
+    expect: JsonObject = {}
+
+
+class ApiCase(CommonFields, frozen=True, kw_only=True):
+    """Calls of the control API, in order."""
+
+    setup: list[JsonObject] = []
+    calls: list[Call]
+
+
 class LaterCase(CommonFields, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """A case of a kind that this version cannot run."""
 
 
-Case: TypeAlias = EventCase | ValueCase | ValidationCase | LaterCase
+Case: TypeAlias = EventCase | ValueCase | ValidationCase | ApiCase | LaterCase
 
 # The key that tells the kind of a case, and what kinds come with later versions.
 LATER = {
-    "calls": "the operations of the whole control API are not supported by this version",
     "register": "registries are tried from cases by a later version",
     "subscription": "the import of subscriptions is not supported by this version",
 }
@@ -250,6 +264,8 @@ def _case(raw: Json) -> Case:
     """Tell the kind of a case by its keys, and convert it."""
     if not isinstance(raw, dict):
         raise msgspec.ValidationError("expected an object")
+    if "calls" in raw:
+        return msgspec.convert(raw, ApiCase)
     if any(key in raw for key in LATER):
         return msgspec.convert(raw, LaterCase)
     if any(key in raw for key in ("template", "expression", "condition")):

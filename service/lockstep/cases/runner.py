@@ -9,9 +9,12 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET
 
+from lockstep.cases.api_calls import ApiWorld, missing
+from lockstep.cases.api_calls import differences as api_differences
 from lockstep.cases.expect import Seen, differences
 from lockstep.cases.format import (
     LATER,
+    ApiCase,
     Case,
     Concurrent,
     Entry,
@@ -44,7 +47,7 @@ class CaseRefused(EngineError):
     code = "case.refused"
 
 
-class World(Protocol):
+class World(ApiWorld, Protocol):
     """A whole engine, to be used by one case after the other."""
 
     async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
@@ -141,6 +144,13 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
                 reason = _unknown_feature(case.requires)
                 skipped = reason is not None
                 told = [] if skipped else list(_validation(case, catalog, renderer))
+            case ApiCase():
+                await world.begin({}, 1)
+                reason = _unknown_feature(case.requires) or missing(case, world.endpoints)
+                skipped = reason is not None
+                if not skipped:
+                    async with asyncio.timeout(LIMIT_SECONDS):
+                        told = await api_differences(case, world)
             case EventCase():
                 reason = _cannot(case)
                 skipped = reason is not None

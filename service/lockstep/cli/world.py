@@ -10,6 +10,7 @@ import msgspec
 
 from lockstep import app, bus, store
 from lockstep.bus import api
+from lockstep.cases.api_calls import Told
 from lockstep.cases.clock import CaseClock
 from lockstep.cases.expect import Seen
 from lockstep.cases.format import Publish, StoredAutomation
@@ -28,12 +29,13 @@ from lockstep.model.messages import Message
 from lockstep.model.runs import Poison
 from lockstep.model.verdicts import Verdict
 from lockstep_schemas.api import Fault, RunDetail, RunsList
-from lockstep_schemas.base import Json
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import HEADER_ACTOR, HEADER_CONTEXT_KEY, HEADER_MESSAGE_ID
 
 REQUEST_SECONDS: Final = 10.0
 CALM_SECONDS: Final = 0.01  # without progress, after which sleeping runs count as asleep
 RUNS: Final = 200
+TOLD_SECONDS: Final = 2.0
 
 
 class CaseWorld:
@@ -47,6 +49,8 @@ class CaseWorld:
         self._views = store.RunViews(database)
         self._publisher = bus.Publisher(client)
         self._taken: dict[str, Message] = {}
+        self._told: list[Told] = []
+        self._heard = asyncio.Event()
         self._number = 0
 
     async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
@@ -57,6 +61,7 @@ class CaseWorld:
         await self._database.forget_all()
         self._clear_records()
         self._taken.clear()
+        self._told.clear()
         while len(self._engines) < instances:
             await self._start()
         while len(self._engines) > instances:
@@ -84,6 +89,36 @@ class CaseWorld:
         if reply.error_code:
             raise CaseRefused(msgspec.json.decode(reply.body, type=Fault).message)
         return msgspec.json.decode(reply.body)
+
+    @property
+    def endpoints(self) -> frozenset[str]:
+        """What the engine answers to."""
+        return frozenset(self._engines[0].engine.endpoints)
+
+    async def ask(self, endpoint: str, request: JsonObject) -> tuple[Json, bool]:
+        """Call an endpoint; give its body, and whether it is an error."""
+        self._told.clear()
+        client = bus.Client(self._client)
+        reply = await client.request(endpoint, msgspec.json.encode(request), REQUEST_SECONDS)
+        return msgspec.json.decode(reply.body), bool(reply.error_code)
+
+    async def told(self, what: str) -> Sequence[Told]:
+        """Wait shortly for an event of this kind; give all since the last call."""
+        try:
+            async with asyncio.timeout(TOLD_SECONDS):
+                while not any(one.what == what for one in self._told):
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            pass  # the case says that it is missing
+        return list(self._told)
+
+    async def listen(self, feed: bus.Feed) -> None:
+        """Note what the bus carries, until cancelled."""
+        async for note in feed:
+            event = msgspec.json.decode(note.body)
+            self._told.append(Told(note.subject.rpartition(".")[2], event.get("data", {})))
+            self._heard.set()
 
     async def publish(self, entry: Publish, name: str) -> None:
         """Publish an event; the context key is always said."""

@@ -165,7 +165,18 @@ async def world(servers: embedded.Servers, name: str, *, kills: bool) -> AsyncIt
         await bus.apply(client)
         opened = (CrashWorld if kills else CaseWorld)(settings, database, client)
         stack.push_async_callback(opened.close)
+        names = client.names
+        for subject in (names.automation("*", "*"), names.run("*", "*")):
+            feed = await stack.enter_async_context(bus.follow(client, subject))
+            listening = asyncio.create_task(opened.listen(feed))
+            stack.push_async_callback(_ended, listening)
         yield opened
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """End a task that runs for ever."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 @asynccontextmanager
