@@ -186,6 +186,9 @@ class BrokenWorld:
         """Answer nothing."""
         return {}, False
 
+    def lend(self, kind: object) -> None:
+        """Take it."""
+
     async def told(self, what: str) -> Sequence[Any]:
         """Say nothing."""
         return []

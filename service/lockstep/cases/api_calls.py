@@ -95,7 +95,7 @@ async def differences(case: ApiCase, world: ApiWorld) -> list[str]:
 def _filled(value: Json, replies: Sequence[Json]) -> Json:
     """Put the fields of earlier replies in the place of `$1.id`."""
     if isinstance(value, str) and (found := re.fullmatch(r"\$(\d+)\.(\w+)", value)):
-        return replies[int(found[1]) - 1].get(_name(found[2]))
+        return replies[int(found[1]) - 1].get(name_of_api(found[2]))
     if isinstance(value, dict):
         return {name: _filled(inner, replies) for name, inner in value.items()}
     if isinstance(value, list):
@@ -103,7 +103,7 @@ def _filled(value: Json, replies: Sequence[Json]) -> Json:
     return value
 
 
-def _name(camel: str) -> str:
+def name_of_api(camel: str) -> str:
     """Give the name of the API for one of a case: `automationId` is `automation_id`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1].lower()}", camel)
 
@@ -115,7 +115,7 @@ def _snake(value: Json) -> Json:
     if not isinstance(value, dict):
         return value
     kept = {"definition", "payload", "context"}
-    return {_name(n): inner if n in kept else _snake(inner) for n, inner in value.items()}
+    return {name_of_api(n): inner if n in kept else _snake(inner) for n, inner in value.items()}
 
 
 def _judged(expect: JsonObject, body: Json, is_error: bool) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _fields(wanted: JsonObject, body: Json, place: str) -> Iterator[str]:
     for name, value in wanted.items():
         found = body.get(name) if isinstance(body, dict) else None
         if name == "has":
-            yield from _has([_name(one) for one in value], body, place)
+            yield from _has([name_of_api(one) for one in value], body, place)
         elif isinstance(value, dict) and isinstance(found, dict) and name != "definition":
             yield from _fields(value, found, f"{place}{name}.")
         elif isinstance(value, list) and isinstance(found, list):
@@ -159,24 +159,26 @@ def _has(names: Sequence[str], body: Json, place: str) -> Iterator[str]:
 def _lists(expect: JsonObject, body: Json) -> Iterator[str]:
     items: list[Json] = body.get("items", []) if isinstance(body, dict) else []
     if "has" in expect:
-        yield from _has([_name(name) for name in expect["has"]], body, "")
+        yield from _has([name_of_api(name) for name in expect["has"]], body, "")
     if "item_count" in expect and len(items) != expect["item_count"]:
         yield f"expected {expect['item_count']} items, got {len(items)}"
     if "items_contain" in expect:
         wanted = _snake(expect["items_contain"])
         if not any(is_part(wanted, item) for item in items):
             yield f"no item is like {wanted}: {items}"
-    for name in map(_name, expect.get("items_have", [])):
+    for name in map(name_of_api, expect.get("items_have", [])):
         if not all(name in item for item in items):
             yield f"an item lacks {name}: {items}"
     errors: list[Json] = body.get("errors", []) if isinstance(body, dict) else []
     if len(errors) < expect.get("errors_min", 0):
         yield f"expected at least {expect['errors_min']} errors, got {errors}"
-    for name in map(_name, expect.get("errors_have", [])):
+    for name in map(name_of_api, expect.get("errors_have", [])):
         if not all(name in error for error in errors):
             yield f"an error lacks {name}: {errors}"
     if "error_has" in expect:
-        yield from _has([_name(name) for name in expect["error_has"]], body.get("error"), "error.")
+        yield from _has(
+            [name_of_api(name) for name in expect["error_has"]], body.get("error"), "error."
+        )
     if "distinct_from" in expect and body.get("run_id") == expect["distinct_from"]:
         yield f"expected another than {expect['distinct_from']}"
 

@@ -185,15 +185,40 @@ class ApiCase(CommonFields, frozen=True, kw_only=True):
     calls: list[Call]
 
 
+class Entered(Struct, frozen=True, kw_only=True):
+    """One registration of a plug-in."""
+
+    kind: Literal["trigger", "action", "artifact_type", "filter"]
+    plugin: str
+    id: str
+    hook: bool = False  # a trigger whose events come from the bus
+    setup: bool = False
+    category: str | None = None
+    config: JsonObject | None = None
+    payload: JsonObject | None = None
+    context_key: str | None = None
+    produces: str | None = None
+    schema: JsonObject | None = None
+    returns: Json = None
+    raises: str | None = None
+    returns_failure: str | None = None
+
+
+class RegistryCase(CommonFields, frozen=True, kw_only=True):
+    """Plug-ins register, and the catalog is looked at."""
+
+    register: list[Entered]
+    expect: JsonObject
+
+
 class LaterCase(CommonFields, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """A case of a kind that this version cannot run."""
 
 
-Case: TypeAlias = EventCase | ValueCase | ValidationCase | ApiCase | LaterCase
+Case: TypeAlias = EventCase | ValueCase | ValidationCase | ApiCase | RegistryCase | LaterCase
 
 # The key that tells the kind of a case, and what kinds come with later versions.
 LATER = {
-    "register": "registries are tried from cases by a later version",
     "subscription": "the import of subscriptions is not supported by this version",
 }
 
@@ -266,6 +291,8 @@ def _case(raw: Json) -> Case:
         raise msgspec.ValidationError("expected an object")
     if "calls" in raw:
         return msgspec.convert(raw, ApiCase)
+    if "register" in raw:
+        return msgspec.convert(raw, RegistryCase)
     if any(key in raw for key in LATER):
         return msgspec.convert(raw, LaterCase)
     if any(key in raw for key in ("template", "expression", "condition")):

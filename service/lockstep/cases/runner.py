@@ -24,12 +24,15 @@ from lockstep.cases.format import (
     LaterCase,
     Operation,
     Publish,
+    RegistryCase,
     StoredAutomation,
     ValidationCase,
     ValueCase,
     Wait,
     entries,
 )
+from lockstep.cases.registries import ActionWorld
+from lockstep.cases.registries import differences as registry_differences
 from lockstep.definition import parse, validate
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.later import refusals
@@ -47,7 +50,7 @@ class CaseRefused(EngineError):
     code = "case.refused"
 
 
-class World(ApiWorld, Protocol):
+class World(ApiWorld, ActionWorld, Protocol):
     """A whole engine, to be used by one case after the other."""
 
     async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
@@ -151,6 +154,9 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
                 if not skipped:
                     async with asyncio.timeout(LIMIT_SECONDS):
                         told = await api_differences(case, world)
+            case RegistryCase():
+                async with asyncio.timeout(LIMIT_SECONDS):
+                    told = await registry_differences(case, world)
             case EventCase():
                 reason = _cannot(case)
                 skipped = reason is not None

@@ -30,6 +30,10 @@ class Stubs:
             self._undo.pop()()
         self.calls.clear()
 
+    def lend(self, catalog: Actions, kind: ActionType) -> None:
+        """Let a catalog have an action until the next case."""
+        self._undo.append(catalog.override_action(kind))
+
     def put(self, catalog: Actions, wanted: Mapping[str, Json]) -> None:
         """Take the stubs of a case into a catalog."""
         self._answers = {

@@ -25,6 +25,7 @@ from lockstep.catalog import (
     load_plugins,
 )
 from lockstep.config import Settings
+from lockstep.model.catalog import ActionType
 from lockstep.model.messages import Message
 from lockstep.model.runs import Poison
 from lockstep.model.verdicts import Verdict
@@ -94,6 +95,11 @@ class CaseWorld:
     def endpoints(self) -> frozenset[str]:
         """What the engine answers to."""
         return frozenset(self._engines[0].engine.endpoints)
+
+    def lend(self, kind: ActionType) -> None:
+        """Let the engines have an action for the time of this case."""
+        for running in self._engines:
+            self.stubs.lend(running.engine.catalog, kind)
 
     async def ask(self, endpoint: str, request: JsonObject) -> tuple[Json, bool]:
         """Call an endpoint; give its body, and whether it is an error."""
