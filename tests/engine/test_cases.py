@@ -177,6 +177,72 @@ async def test_stubs_answer_call_by_call_and_their_calls_can_be_looked_at(tmp_pa
     assert told.code == 0, told.out
 
 
+async def test_several_workers_and_operations_and_repetitions_go_together(tmp_path: Path) -> None:
+    automation = {
+        "name": "n",
+        "triggers": [{"event": "test.event"}],
+        "mode": "parallel",
+        "max_runs": 1000,
+        "actions": [
+            {"action": "test.record", "id": "r", "config": {"value": "{{ trigger.payload.n }}"}}
+        ],
+    }
+    event = {"event": "test.event", "payload": {"n": 1}}
+    together = case(
+        automation=automation,
+        instances=2,
+        repeat=3,
+        events=[
+            {"concurrent": [{**event, "payload": {"n": n}} for n in range(10)]},
+            {"op": "disable_automation"},
+            event,
+            {"op": "enable_automation"},
+            {"op": "redeliver", "of": 2},
+            {"op": "restart_engine"},
+            {"op": "update_automation", "definition": {**automation, "actions": []}},
+            event,
+            {"op": "create_automation", "automation": "other", "definition": automation},
+            {"op": "delete_automation"},
+            {**event, "payload": {"n": "last"}},
+        ],
+        expect={
+            "recorded_set": [*(str(n) for n in range(10)), "last"],
+            "run_count": 1,
+            "checkpoints": [
+                {"after": 0, "run_count": 10},
+                {"after": 4, "run_count": 10},
+                {"after": 7, "run_count": 11},
+            ],
+        },
+    )
+    told = await lockstep_test(write(tmp_path, together))
+    assert told.code == 0, told.out
+
+
+@pytest.mark.parametrize("point", ["run_created", "before_ack", "actions[0]", "actions[1]"])
+async def test_a_worker_is_killed_for_real_where_the_case_says(tmp_path: Path, point: str) -> None:
+    record = {"action": "test.record", "config": {"value": "{{ trigger.payload.n }}"}}
+    actions = [{**record, "id": "a"}, {**record, "id": "b"}]
+    automation = {"name": "n", "triggers": [{"event": "test.event"}], "actions": actions}
+    before = {"actions[0]": ["1"], "actions[1]": ["1", "1"]}.get(point, [])
+    killed = case(
+        automation=automation,
+        events=[
+            {"event": "test.event", "payload": {"n": 1}, "crash_after": point},
+            {"op": "recover"},
+            {"wait_s": 2},
+        ],
+        expect={
+            "status": "success",
+            "recorded": ["1", "1"],
+            "run_count": 1,
+            "checkpoints": [{"after": 0, "recorded": before}],
+        },
+    )
+    told = await lockstep_test(write(tmp_path, killed))
+    assert told.code == 0, told.out
+
+
 class BrokenWorld:
     """An engine that has died."""
 
