@@ -219,10 +219,33 @@ class RunsPage(Struct, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What a run waits for, since when and until when."""
+
+    id: str
+    action_path: str
+    kind: Literal["delay", "event", "retry", "remote", "deadline"]
+    waiting_for: str
+    event: str | None
+    context_key: str | None
+    filter: str | None
+    warning: str | None
+    state: Literal["armed", "fired"]
+    armed_at: datetime
+    due_at: datetime | None
+
+
+class RunCancel(Struct, frozen=True):
+    """Request of `runs.cancel`."""
+
+    id: str
+    reason: str | None = None
+
+
 class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A run with all that it did."""
 
     run: Run
     steps: list[Step]
     artifacts: list[Artifact]
-    waits: list[Json]
+    waits: list[Wait]

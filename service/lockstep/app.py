@@ -1,12 +1,11 @@
 """The composition root: one engine, put together from its parts, from start to shutdown."""
 
 import asyncio
-import random
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -24,24 +23,27 @@ from lockstep import (
     wake,
     walk,
 )
-from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog, load_plugins
+from lockstep.bus.names import ENGINE
+from lockstep.catalog import MemoryCatalog, ServiceBag
 from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
 from lockstep.model.program import Program
-from lockstep.model.runs import EventRow, Poison
+from lockstep.model.runs import Checkpoint, Due, EventRow, Poison, has_key
 from lockstep.model.verdicts import Verdict
 from lockstep.ports import Clock, Publisher
 from lockstep.render import Renderer
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
+from lockstep_schemas.run_events import ACTIVE
 
 SWEEP_SECONDS: Final = 5.0
+RECONCILE_SECONDS: Final = 300.0
+MISSED_AT_ONCE: Final = 1000
 HOUSEKEEPING_SECONDS: Final = 60.0
 HOUSEKEEPING_ROWS: Final = 5000
 DRAIN_SECONDS: Final = 5.0
-_LONGEST_WAIT_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -77,9 +79,10 @@ class Engine:
             self.clock,
             settings.nats.duplicate_window_seconds,
         )
-        self.committer = checkpoint.Committer(self.runs, self.reporter.offer)
+        self.committer = checkpoint.Committer(self.runs, self._committed)
         self.walkers = self._make_walkers()
         self.heart, self.claims = self._make_recovery()
+        self._make_wakes()
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
         self.endpoints = control.endpoints(
@@ -87,10 +90,11 @@ class Engine:
                 self._automations,
                 _Checker(self),
                 self.reporter,
+                self.endings,
                 self.clock,
                 settings.nats.prefix,
             ),
-            control.RunEndpoints(store.RunViews(database)),
+            control.RunEndpoints(store.RunViews(database), self.endings, self.clock),
         )
 
     def _make_walkers(self) -> walk.Walkers:
@@ -122,6 +126,59 @@ class Engine:
         )
         return heart, claims
 
+    def _make_wakes(self) -> None:
+        """Put together what wakes runs, and what ends them from outside."""
+        engine, connection = self.settings.engine, self.connection
+        self.waits = store.WaitStore(self.database, self.id, engine.stale_seconds)
+        self.mirror = wake.Mirror(
+            bus.Bucket(connection, "delay"),
+            bus.Bucket(connection, "wait"),
+            self.waits.sleepers,
+            self._repair_bus,
+        )
+        self.calls = wake.Calls(self.id, self.walkers, self.mirror, self._post)
+        self.endings = wake.Endings(
+            self.waits,
+            self.clock,
+            self.settings.nats.prefix,
+            self.reporter.take_over,
+            self.calls.ended,
+        )
+        rate = engine.late_wakes_per_second
+        self.alarms = wake.Alarms(
+            self.waits, self.clock, self.calls.woken, self.endings.exceed, rate
+        )
+        names = connection.names
+        self.bell_pullers = [
+            bus.Puller(connection, stream=names.bucket_stream(bucket), consumer=ENGINE)
+            for bucket in (names.delays_bucket, names.waits_bucket)
+        ]
+        self.bells = [wake.Bells(puller, self.alarms.ring, rate) for puller in self.bell_pullers]
+
+    def _committed(self, done: Checkpoint) -> None:
+        """Let all hear of a checkpoint that is stored: ops, timers, the bus."""
+        self.reporter.offer(done.events)
+        run = done.run
+        if done.waits:
+            self.alarms.arm(
+                Due(wait.id, run.id, wait.kind, wait.due_at)
+                for wait in done.waits
+                if wait.due_at is not None
+            )
+            self.mirror.show(
+                wake.sleeper(run, wait)
+                for wait in done.waits
+                if has_key(wait.armed_at, wait.due_at)
+            )
+        if done.deadline is not None and done.status not in ACTIVE:
+            self.mirror.hide([done.deadline], [])
+
+    def _post(self, worker_id: UUID, body: bytes) -> None:
+        self.connection.post(self.connection.names.worker(str(worker_id)), body)
+
+    async def _repair_bus(self) -> None:
+        await prepare_bus(self.connection, self.settings)
+
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
             taker.press(is_too_much)
@@ -133,6 +190,8 @@ class Engine:
             transaction=store.Batches(self.database, self.id).transaction,
             index=self.index,
             walkers=self.walkers,
+            compile_filter=self.renderer.expression,
+            woken=self.calls.woken,
             report=self.reporter.offer,
             clock=self.clock,
             prefix=prefix,
@@ -164,10 +223,15 @@ class Engine:
             await self.walkers.started()
             service = bus.Service(self.connection, version=__version__, endpoints=self.endpoints)
             await service.start()
-            for puller in self.pullers:
+            await self.connection.listen(
+                self.connection.names.worker(str(self.id)),
+                lambda _subject, _reply, _head, body: self.calls.hear(body),
+            )
+            for puller in (*self.pullers, *self.bell_pullers):
                 await puller.start()
-            taking = [group.create_task(taker.run()) for taker in self.intakes]
-            taking.append(group.create_task(self.claims.run()))
+            loops = [taker.run for taker in self.intakes] + [bell.run for bell in self.bells]
+            loops += [self.claims.run, self.alarms.run]
+            taking = [group.create_task(run()) for run in loops]
             log.info("engine.started", worker=str(self.id), version=__version__)
             if ready:
                 ready()
@@ -187,6 +251,10 @@ class Engine:
             self.committer.run(),
             self.reporter.run(),
             self.heart.run(),
+            self.mirror.run(),
+            self._every(SWEEP_SECONDS, self.alarms.sweep),
+            self._every(SWEEP_SECONDS, self._hear_what_was_missed),
+            self._every(RECONCILE_SECONDS, self._reconcile),
             self._every(SWEEP_SECONDS, self.reporter.sweep),
             self._every(HOUSEKEEPING_SECONDS, self._keep_house),
         ]
@@ -208,7 +276,7 @@ class Engine:
             task.cancel()
         await asyncio.wait(taking)
         if self.connection.healthy:
-            for puller in self.pullers:
+            for puller in (*self.pullers, *self.bell_pullers):
                 await puller.stop()
         left = await self.walkers.give_up(self.settings.engine.grace_seconds)
         if left:
@@ -221,6 +289,14 @@ class Engine:
 
     async def _beat(self) -> datetime:
         return await self.runs.heartbeat(socket.gethostname(), __version__)
+
+    async def _hear_what_was_missed(self) -> None:
+        """Look for waits of our runs that were fired without a word that reached us."""
+        if self.walkers.active:
+            self.walkers.wake(await self.runs.unheard(MISSED_AT_ONCE))
+
+    async def _reconcile(self) -> None:
+        await self.mirror.reconcile(self.clock.now())
 
     async def _keep_house(self) -> None:
         await self.database.forget_receipts(self.settings.engine.receipts_hours, HOUSEKEEPING_ROWS)
@@ -264,73 +340,6 @@ class _RunStream:
         return await bus.find(self._connection, stream, row.subject, row.message_id, since)
 
 
-async def open_store(settings: Settings) -> store.Store:
-    """Connect to PostgreSQL, however long it takes; refuse a schema that is not up to date.
-
-    Raises:
-        ServerUnfit: The server is too old, or migrations are missing.
-    """
-    wait, said = 0.2, ""
-    while True:
-        try:
-            database = await store.Store.connect(settings.postgres.dsn, settings.postgres.pool_size)
-        except Unavailable as error:
-            if str(error) != said:
-                said = str(error)
-                log.warning("store.unavailable", error=said, next="trying again until it answers")
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads replicas
-            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-            continue
-        missing = await store.pending(settings.postgres.dsn)
-        if missing:
-            await database.close()
-            raise ServerUnfit(
-                f"the database lacks the migrations {', '.join(missing)}: run `lockstep db migrate`"
-            )
-        log.info("store.connected")
-        return database
-
-
-async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = None) -> None:
-    """Run one engine against the servers of its settings, until it is asked to stop.
-
-    `ready` is handed the engine once it takes events; `Engine.stop` ends it in good order.
-
-    Raises:
-        ServerUnfit: A server cannot do what the engine needs.
-        Unavailable: The bus closed the connection for good.
-    """
-    database = await open_store(settings)
-    try:
-        connection = await bus.connect(settings.nats)
-        try:
-            await prepare_bus(connection, settings)
-            catalog, services = make_catalog(settings)
-            engine = Engine(settings, database, connection, catalog, services)
-            await engine.run((lambda: ready(engine)) if ready else None)
-        finally:
-            await connection.close()
-    finally:
-        await database.close()
-
-
-def make_catalog(settings: Settings) -> tuple[MemoryCatalog, ServiceBag]:
-    """Gather the types of this engine: its own, those of plug-ins, stubs where they are asked for.
-
-    A plug-in that fails to load is named in the log and left out.
-    """
-    stubs = settings.engine.stub_actions
-    catalog = build_catalog(
-        settings.engine.catalog == "open", with_stubs=stubs, prefix=settings.nats.prefix
-    )
-    load_plugins(catalog)
-    services = ServiceBag()
-    if stubs:
-        record = settings.engine.stub_record_file
-        services.add(Recorder, Recorder(Path(record) if record else None))
-    return catalog, services
-
-
 async def prepare_bus(connection: bus.Connection, settings: Settings) -> None:
     """Make streams and consumers as they must be, or refuse where that is not ours to do.
 
@@ -345,8 +354,3 @@ async def prepare_bus(connection: bus.Connection, settings: Settings) -> None:
         raise ServerUnfit(
             "nats.manage_bus is off, and the bus is not as it must be: " + "; ".join(missing)
         )
-
-
-async def migrate(settings: Settings) -> list[str]:
-    """Apply the migrations that are missing; give their names."""
-    return await store.migrate(settings.postgres.dsn)

@@ -71,6 +71,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     grace_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="For walks to end at a shutdown.")
     ] = 20.0
+    late_wakes_per_second: Annotated[
+        float, Meta(ge=1, le=100_000, description="Overdue runs that are woken, after an outage.")
+    ] = 500.0
     step_events: Annotated[bool, Meta(description="Whether steps are told as run events.")] = True
     hop_limit: Annotated[
         int, Meta(ge=1, le=1000, description="Longest chain of causes of an event.")

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import structlog
 
-from lockstep import gate, launch, matching
+from lockstep import gate, launch, matching, wake
 from lockstep.matching import Index, Miss
 from lockstep.model.errors import DataRefused
 from lockstep.model.messages import Message
+from lockstep.model.program import Expression
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import Birth, Event, EventRow, Poison, RunState
+from lockstep.model.runs import Birth, Event, EventRow, Firing, Poison, RunState
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.ports import Clock, Transaction
 
@@ -43,6 +44,8 @@ class Parts:
     transaction: Callable[[], AbstractAsyncContextManager[Transaction]]
     index: Index
     walkers: Walkers
+    compile_filter: Callable[[str], Expression]
+    woken: Callable[[Sequence[Firing]], None]
     report: Callable[[Sequence[EventRow]], None]
     clock: Clock
     prefix: str
@@ -81,17 +84,22 @@ async def _store(events: Sequence[Event], parts: Parts) -> list[Poison]:
 async def _transact(events: Sequence[Event], parts: Parts) -> None:
     places = 0
     births: list[Birth] = []
+    firings: Sequence[Firing] = ()
     try:
-        # Locks: receipts, gates, automations, runs; always in this order.
+        # Locks: receipts, gates, automations, runs, waits; always in this order.
         async with parts.transaction() as tx:
             new = await tx.take_receipts(events)
             await parts.index.at_least(await tx.revision())
             now = parts.clock.now()
             fresh = [event for event in events if event.delivery in new]
+            # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
+            satisfied = await wake.satisfied(fresh, parts.compile_filter, now, tx)
             hits, misses = matching.hits(fresh, parts.index, now)
             admissions = await gate.admit(hits, tx)
             places = parts.walkers.reserve(sum(1 for a in admissions if a.refusal is None))
             births = await launch.create(admissions, places, now, tx)
+            if satisfied:
+                firings = await tx.fire(satisfied, now)
             told = [*_refusals(births, parts), *_warnings(misses, parts)]
             if told:
                 await tx.add_events(told)
@@ -102,6 +110,7 @@ async def _transact(events: Sequence[Event], parts: Parts) -> None:
     parts.walkers.offer([launch.state(b) for b in births if b.status == "running"], places)
     if any(birth.status == "pending" for birth in births):
         parts.walkers.expect_ready()
+    parts.woken(firings)
     parts.report(told)
 
 

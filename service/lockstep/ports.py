@@ -10,7 +10,17 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.messages import Message
-from lockstep.model.runs import Birth, Checkpoint, Consumed, Event, EventRow, Head
+from lockstep.model.runs import (
+    Awaited,
+    Birth,
+    Checkpoint,
+    Consumed,
+    Event,
+    EventRow,
+    Firing,
+    Head,
+    Woken,
+)
 from lockstep.model.verdicts import Verdict
 from lockstep_schemas.base import Json
 
@@ -65,7 +75,7 @@ class Publisher(Protocol):
 class Transaction(Protocol):
     """One transaction for a batch of events: all of it is committed, or nothing.
 
-    Locks are taken in this order: receipts by key, gates by key, automations, runs by id.
+    Locks are taken in this order: receipts by key, gates by key, automations, runs by id, waits.
     """
 
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
@@ -86,6 +96,20 @@ class Transaction(Protocol):
 
     async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
         """Active runs by (automation, context key)."""
+        ...
+
+    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+        """The armed waits that events may satisfy, in order of the events."""
+        ...
+
+    async def fire(
+        self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime
+    ) -> Sequence[Firing]:
+        """Fire waits, each with the payload of its event; give those that were armed until now."""
+        ...
+
+    async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
+        """Keep why the filters of waits could not be judged."""
         ...
 
     async def create_runs(self, births: Sequence[Birth]) -> None:
@@ -112,8 +136,12 @@ class AutomationSource(Protocol):
 class Checkpoints(Protocol):
     """Stores what walks have done, many at a time."""
 
-    async def store(self, checkpoint: Checkpoint) -> None:
+    async def store(self, checkpoint: Checkpoint) -> int | None:
         """Return when `checkpoint` is committed; a passing fault only makes it take longer.
+
+        Returns:
+            How often the run has been woken, where it was to end, rest or sleep. If that is more
+            often than the walk knew, the run does not sleep and stays with its owner.
 
         Raises:
             OwnerLost: Another worker or an operator took the run; nothing was written.
@@ -131,8 +159,12 @@ class History(Protocol):
         """The newest open artifact of each type, by qualified type id."""
         ...
 
-    async def items(self, run_id: UUID) -> Mapping[int, list[Json]]:
+    async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
         """The lists of the for_each loops of a run, by the seq of their step."""
+        ...
+
+    async def fired(self, run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
+        """What has fired of runs and is not taken up yet."""
         ...
 
 

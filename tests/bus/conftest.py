@@ -35,6 +35,11 @@ def prefix() -> str:
     return f"t{uuid4().hex[:12]}"
 
 
+def streams_of(one: Connection) -> list[str]:
+    """Name the streams that `apply` makes."""
+    return [stream["name"] for stream in topology.wanted(one).streams]
+
+
 @pytest.fixture
 async def connecting(server: Server, prefix: str) -> AsyncIterator[Connecting]:
     """Make connections to the shared server, with settings; closed and cleaned at the end."""
@@ -47,9 +52,9 @@ async def connecting(server: Server, prefix: str) -> AsyncIterator[Connecting]:
         return one
 
     yield make
-    names = {name for one in made for name in (one.names.triggers_stream, one.names.runs_stream)}
     last = await connect(server.settings(prefix))
-    for name in [*names, last.names.dead_stream]:
+    streams = {name for one in [*made, last] for name in streams_of(one)}
+    for name in streams:
         try:
             await api.call(last, f"STREAM.DELETE.{name}")
         except api.ApiError as error:

@@ -9,6 +9,7 @@ from bus.helpers import Connecting
 from lockstep.bus import api, topology
 from lockstep.bus.connection import Connection
 from lockstep.bus.errors import Refused
+from lockstep.bus.publisher import Publisher
 
 
 async def info(connection: Connection, what: str) -> dict[str, Any]:
@@ -19,7 +20,7 @@ async def info(connection: Connection, what: str) -> dict[str, Any]:
 async def test_what_is_applied_once_needs_nothing_the_second_time(connecting: Connecting) -> None:
     connection = await connecting(lanes=["slow", "bulk"])
     done = await topology.apply(connection)
-    assert len(done) == 3 + 3
+    assert len(done) == 6 + 5
     assert await topology.apply(connection) == []
     assert await topology.missing(connection) == []
 
@@ -28,7 +29,7 @@ async def test_five_replicas_apply_at_the_same_moment(connecting: Connecting) ->
     replicas = [await connecting(lanes=["slow"]) for _ in range(5)]
     done = await asyncio.gather(*(topology.apply(one) for one in replicas))
     created = [line for lines in done for line in lines if "created" in line]
-    assert len(set(created)) == 3 + 2
+    assert len(set(created)) == 6 + 4
     assert await topology.missing(replicas[0]) == []
 
 
@@ -61,7 +62,7 @@ async def test_a_changed_setting_updates_and_keeps_what_an_operator_added(
     )
     done = await topology.apply(after)
     assert f"stream {name} updated: max_age is 604800 s, not 86400 s" in done
-    assert len(done) == 4
+    assert len(done) == 6
     config = await info(after, f"STREAM.INFO.{name}")
     assert config["description"] == "ours"
     engine = await info(after, f"CONSUMER.INFO.{after.names.triggers_stream}.engine")
@@ -71,6 +72,45 @@ async def test_a_changed_setting_updates_and_keeps_what_an_operator_added(
     assert triggers["max_msg_size"] == after.max_payload - 8192
 
 
+async def test_a_bucket_of_others_becomes_what_it_shall_be_and_keeps_its_keys(
+    connecting: Connecting, prefix: str
+) -> None:
+    """Such as one that was made by hand, as KV buckets are by default."""
+    connection = await connecting()
+    for bucket in (connection.names.delays_bucket, connection.names.workers_bucket):
+        plain = {
+            "name": f"KV_{bucket}",
+            "subjects": [f"$KV.{bucket}.>"],
+            "discard": "new",
+            "max_msgs_per_subject": 1,
+            "allow_rollup_hdrs": True,
+            "deny_delete": True,
+        }
+        await api.call(connection, f"STREAM.CREATE.KV_{bucket}", plain)
+        await Publisher(connection).publish(f"$KV.{bucket}.mine", b"1", {})
+    done = await topology.apply(connection)
+    workers = next(line for line in done if line.startswith(f"stream KV_{prefix}_workers updated"))
+    assert "subject_delete_marker_ttl is not set, not 60 s" in workers
+    assert await topology.missing(connection) == []
+    kept = await api.call(connection, f"STREAM.INFO.KV_{prefix}_delays")
+    assert kept["state"]["messages"] == 1
+
+
+async def test_what_another_stream_holds_of_a_bucket_is_named(
+    connecting: Connecting, prefix: str
+) -> None:
+    connection = await connecting()
+    taker = f"{prefix}_taker"
+    await api.call(
+        connection, f"STREAM.CREATE.{taker}", {"name": taker, "subjects": [f"$KV.{prefix}_waits.>"]}
+    )
+    try:
+        with pytest.raises(Refused, match=f"its subjects belong to {taker}"):
+            await topology.apply(connection)
+    finally:
+        await api.call(connection, f"STREAM.DELETE.{taker}")
+
+
 async def test_missing_names_all_that_is_absent_or_different(connecting: Connecting) -> None:
     connection = await connecting()
     names = connection.names
@@ -78,7 +118,9 @@ async def test_missing_names_all_that_is_absent_or_different(connecting: Connect
         f"stream {names.triggers_stream} is missing",
         f"stream {names.runs_stream} is missing",
         f"stream {names.dead_stream} is missing",
+        *(f"stream KV_{names.prefix}_{what} is missing" for what in ("delays", "waits", "workers")),
         f"consumer {names.triggers_stream}.engine is missing",
+        *(f"consumer KV_{names.prefix}_{what}.engine is missing" for what in ("delays", "waits")),
     ]
     await topology.apply(connection)
     other = await connecting(lanes=["slow"], max_ack_pending=5)
@@ -87,6 +129,8 @@ async def test_missing_names_all_that_is_absent_or_different(connecting: Connect
         f"stream {names.triggers_stream}: subjects is {every}, not {every}, {slow}",
         f"consumer {names.triggers_stream}.engine: max_ack_pending is 2000, not 5",
         f"consumer {names.triggers_stream}.lane-slow is missing",
+        f"consumer KV_{names.prefix}_delays.engine: max_ack_pending is 2000, not 5",
+        f"consumer KV_{names.prefix}_waits.engine: max_ack_pending is 2000, not 5",
     ]
 
 

@@ -12,9 +12,10 @@ import asyncpg
 import msgspec
 
 from lockstep import bus
-from lockstep.app import Engine, open_store, prepare_bus
+from lockstep.app import Engine, prepare_bus
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.config import EngineSettings, PostgresSettings, Settings
+from lockstep.start import open_store
 from lockstep_schemas import api
 from lockstep_schemas.events import HEADER_CONTEXT_KEY
 from lockstep_schemas.run_events import RunEvent

@@ -112,19 +112,8 @@ async def test_a_definition_with_faults_is_refused_with_all_of_them_and_nothing_
 @pytest.mark.parametrize(
     ("more", "place"),
     [
-        ({"actions": [{"delay": {"seconds": 1}}]}, "actions.0.delay"),
-        ({"actions": [{"wait_for_trigger": {"event": "x"}}]}, "actions.0.wait_for_trigger"),
         ({"mode": "queued"}, "mode"),
         ({"mode": "restart"}, "mode"),
-        ({"max_duration_seconds": 5}, "max_duration_seconds"),
-        (
-            {
-                "actions": [
-                    {"action": "test.log", "config": {"message": "x"}, "retry": {"attempts": 2}}
-                ]
-            },
-            "actions.0.retry.attempts",
-        ),
     ],
 )
 async def test_what_this_version_does_not_run_yet_is_refused_when_it_is_stored(

@@ -80,16 +80,16 @@ async def test_a_checkpoint_of_many_writes_for_those_that_are_held_only(laborato
     lost = msgspec.structs.replace(runs[1], epoch=7)
     some = sorted([runs[0], lost, runs[2]], key=lambda run: run.id)
     held = await worker.checkpoint([checkpoint(run) for run in some])
-    assert held == {runs[0].id, runs[2].id}
+    assert held == {runs[0].id: None, runs[2].id: None}
     stored = await laboratory.rows("select run_id from run_steps")
-    assert {row["run_id"] for row in stored} == held
+    assert {row["run_id"] for row in stored} == set(held)
 
 
 async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Lab) -> None:
     (run,) = await launched(laboratory)
     worker = laboratory.worker()
     for _ in range(2):
-        assert await worker.checkpoint([checkpoint(run)]) == {run.id}
+        assert await worker.checkpoint([checkpoint(run)]) == {run.id: None}
     assert len(await laboratory.rows("select from run_steps")) == 1
     assert len(await laboratory.rows("select from outbox")) == 1
 
@@ -151,6 +151,15 @@ async def fill(lab: Lab) -> None:
         insert into automations (id, name, status, version, created_at, updated_at)
         select 'a' || n, 'n', 'enabled', 1, now(), now() from generate_series(1, 5000) as n
         """,
+        """
+        insert into waits (id, run_id, kind, action_path, waiting_for, topic, event_id, due_at,
+            state, cause, armed_at)
+        select gen_random_uuid(), id, 'event', 'actions[0]', 'event e',
+               decode(md5(id::text), 'hex'), 'e', now() + n * interval '1 second',
+               case when n % 100 = 0 then 'fired' else 'armed' end,
+               case when n % 100 = 0 then 'due' end, now()
+          from (select id, row_number() over () as n from runs) as numbered
+        """,
         "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
         "analyze",
     )
@@ -175,7 +184,19 @@ HOT: dict[str, list[Any]] = {
     "events_of_topics": [["x", "y"]],
     "old_events": [5.0, 100],
     "forget_events": [["x"], [1]],
-    "step_items": [uuid4()],
+    "step_items": [uuid4(), [1]],
+    "awaited": [[b"x"], ["e"], ["k"]],
+    "fire_waits": [[uuid4()], [None], "due", NOW],
+    "fired_of_runs": [[uuid4()]],
+    "near_waits": [uuid4(), NOW, NOW, 100, 4.0],
+    "next_due": [NOW],
+    "overdue_waits": [NOW, 100],
+    "due_deadlines": [[uuid4()], NOW],
+    "armed_waits": [uuid4(), 10, 1.0],
+    "unheard_runs": [uuid4(), 10],
+    "list_waits": [uuid4()],
+    "cancel_runs": [[uuid4()], "cancelled", None, None, NOW],
+    "active_runs_of": ["a1"],
     "list_runs": ["a1", None, True, None, None, None, 50, 0],
     "get_run": [uuid4()],
     "list_steps": [uuid4()],

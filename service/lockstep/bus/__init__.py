@@ -3,18 +3,23 @@
 `connection` is the way in; everything else is built on a `Connection`.
 """
 
+from lockstep.bus.buckets import Bucket
 from lockstep.bus.client import Client, Reply
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.dead_letters import DeadLetters
 from lockstep.bus.follow import Feed, Note, follow
 from lockstep.bus.lookup import find
+from lockstep.bus.names import ENGINE
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.service import Service
 from lockstep.bus.settings import BusSettings
 from lockstep.bus.topology import apply, missing
+from lockstep.bus.worker_keys import WorkerKeys
 
 __all__ = [
+    "ENGINE",
+    "Bucket",
     "BusSettings",
     "Client",
     "Connection",
@@ -25,6 +30,7 @@ __all__ = [
     "Puller",
     "Reply",
     "Service",
+    "WorkerKeys",
     "apply",
     "connect",
     "find",

@@ -1,7 +1,10 @@
 """Names on the bus: subjects, streams, consumers, all derived from one prefix."""
 
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
+
+Kind = Literal["delay", "wait"]
+"""What can sleep, and so has a bucket."""
 
 ENGINE: Final = "engine"
 MAX_SUBJECT_BYTES: Final = 512
@@ -23,13 +26,26 @@ def is_subject(text: str) -> bool:
 class Names:
     """All names under one prefix."""
 
-    __slots__ = ("_lane", "_trigger", "dead_stream", "prefix", "runs_stream", "triggers_stream")
+    __slots__ = (
+        "_lane",
+        "_trigger",
+        "dead_stream",
+        "delays_bucket",
+        "prefix",
+        "runs_stream",
+        "triggers_stream",
+        "waits_bucket",
+        "workers_bucket",
+    )
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.triggers_stream = f"{prefix.upper()}_TRIGGERS"
         self.runs_stream = f"{prefix.upper()}_RUNS"
         self.dead_stream = f"{prefix.upper()}_DEAD"
+        self.delays_bucket = f"{prefix}_delays"
+        self.waits_bucket = f"{prefix}_waits"
+        self.workers_bucket = f"{prefix}_workers"
         self._trigger = f"{prefix}.trigger."
         self._lane = f"{prefix}.lane."
 
@@ -78,3 +94,19 @@ class Names:
     def api(self, endpoint: str) -> str:
         """Name the subject of an endpoint of the control API."""
         return f"{self.prefix}.api.{endpoint}"
+
+    def bucket_stream(self, bucket: str) -> str:
+        """Name the stream of a KV bucket."""
+        return f"KV_{bucket}"
+
+    def key(self, bucket: str, key: str) -> str:
+        """Name the subject of a key of a KV bucket; `>` as the key names them all."""
+        return f"$KV.{bucket}.{key}"
+
+    def wake(self, kind: Kind, wait_id: str) -> str:
+        """Name the subject on which the server wakes a wait; `>` as its id names them all."""
+        return f"{self.prefix}.wake.{kind}.{wait_id}"
+
+    def worker(self, worker_id: str) -> str:
+        """Name the subject of a worker."""
+        return f"{self.prefix}.worker.{worker_id}"

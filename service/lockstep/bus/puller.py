@@ -45,11 +45,17 @@ class Puller:
     """
 
     def __init__(
-        self, connection: Connection, *, lane: str = "", credit: int = 256, stream: str = ""
+        self,
+        connection: Connection,
+        *,
+        lane: str = "",
+        credit: int = 256,
+        stream: str = "",
+        consumer: str = "",
     ) -> None:
         self._connection = connection
         self.stream = stream or connection.names.triggers_stream
-        self.consumer = connection.names.consumer(lane)
+        self.consumer = consumer or connection.names.consumer(lane)
         self.credit = credit
         self.backlog = 0
         """Messages that waited in the stream when the last one came."""

@@ -14,6 +14,7 @@ from lockstep.bus import api
 from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.errors import Refused
+from lockstep.bus.names import ENGINE, Kind
 from lockstep.bus.settings import BusSettings
 from lockstep.model.errors import EngineError, Unavailable
 
@@ -27,7 +28,11 @@ _RACES: Final = frozenset({10013, 10014, 10058, 10059, 10065, 10105, 10148})
 _OVERLAP: Final = 10065
 _TRIES: Final = 6
 _PATIENCE_SECONDS: Final = 30.0
-_DURATIONS: Final = frozenset({"max_age", "duplicate_window", "ack_wait"})
+_DURATIONS: Final = frozenset(
+    {"max_age", "duplicate_window", "ack_wait", "subject_delete_marker_ttl"}
+)
+_MARKER_SECONDS: Final = 60
+"""How long the server remembers that a key of a worker expired, for whoever was away."""
 
 Config = Mapping[str, Any]
 
@@ -71,8 +76,51 @@ def wanted(connection: Connection) -> Wanted:
         "subjects": [f"{settings.prefix}.dead.>"],
         "max_age": _ns(settings.dead_max_age_days * 86_400),
     }
-    consumers = (_consumer(connection, lane) for lane in ("", *settings.lanes))
-    return Wanted((triggers, runs, dead), tuple(consumers))
+    lanes = (
+        _consumer(
+            settings, triggers["name"], names.consumer(lane), filtered=names.trigger(">", lane)
+        )
+        for lane in ("", *settings.lanes)
+    )
+    buckets, wakers = _buckets(connection)
+    return Wanted((triggers, runs, dead, *buckets), (*lanes, *wakers))
+
+
+def _buckets(connection: Connection) -> tuple[list[Config], list[Consumer]]:
+    """Say what the KV buckets shall be, and the groups that read what the server wakes.
+
+    Source: ADR-8 (KV), ADR-43 (time to live), ADR-51 (schedules) of the NATS architecture
+    records. Schedules need `discard: old`, which is not what KV buckets have by default.
+    """
+    settings, names = connection.settings, connection.names
+    streams: list[Config] = []
+    consumers: list[Consumer] = []
+    kinds: tuple[tuple[Kind, str], ...] = (
+        ("delay", names.delays_bucket),
+        ("wait", names.waits_bucket),
+    )
+    for kind, bucket in kinds:
+        stream, wakes = _bucket(connection, bucket), names.wake(kind, ">")
+        stream["subjects"].append(wakes)
+        streams.append({**stream, "allow_msg_schedules": True})
+        consumers.append(_consumer(settings, stream["name"], ENGINE, filtered=wakes))
+    workers = _bucket(connection, names.workers_bucket)
+    streams.append({**workers, "subject_delete_marker_ttl": _ns(_MARKER_SECONDS)})
+    return streams, consumers
+
+
+def _bucket(connection: Connection, bucket: str) -> dict[str, Any]:
+    names = connection.names
+    return {
+        **_stream(connection.settings, names.bucket_stream(bucket)),
+        "subjects": [names.key(bucket, ">")],
+        "max_msgs_per_subject": 1,
+        "max_age": 0,  # it would end schedules too
+        "allow_rollup_hdrs": True,
+        "allow_direct": True,
+        "allow_msg_ttl": True,
+        "deny_delete": True,
+    }
 
 
 async def apply(connection: Connection) -> list[str]:
@@ -147,20 +195,19 @@ def _stream(settings: BusSettings, name: str) -> dict[str, Any]:
     }
 
 
-def _consumer(connection: Connection, lane: str) -> Consumer:
-    settings, names = connection.settings, connection.names
+def _consumer(settings: BusSettings, stream: str, name: str, *, filtered: str) -> Consumer:
     config = {
-        "durable_name": names.consumer(lane),
-        "name": names.consumer(lane),
+        "durable_name": name,
+        "name": name,
         "deliver_policy": "all",
         "ack_policy": "explicit",
         "ack_wait": _ns(settings.ack_wait_seconds),
         "max_ack_pending": settings.max_ack_pending,
         "max_deliver": -1,
-        "filter_subject": names.trigger(">", lane),
+        "filter_subject": filtered,
         "replay_policy": "instant",
     }
-    return Consumer(names.triggers_stream, config)
+    return Consumer(stream, config)
 
 
 async def _apply_stream(connection: Connection, goal: Config, done: list[str]) -> None:
@@ -168,7 +215,7 @@ async def _apply_stream(connection: Connection, goal: Config, done: list[str]) -
     found = await _found(connection, f"STREAM.INFO.{name}")
     lines = [] if found is None else differences(found, goal)
     if found is not None:
-        _check_ours(connection, name, found)
+        _check_ours(connection, goal, found)
         if not lines:
             return
     verb, word = ("CREATE", "created") if found is None else ("UPDATE", "changed")
@@ -200,13 +247,15 @@ async def _takers(connection: Connection, goal: Config) -> str:
     return ", ".join(sorted(names - {goal["name"]}))
 
 
-def _check_ours(connection: Connection, name: str, found: Config) -> None:
+def _check_ours(connection: Connection, goal: Config, found: Config) -> None:
     """Refuse to change a stream whose subjects are all of another prefix (`A` and `a` collide)."""
     subjects = found.get("subjects") or []
     mine = f"{connection.settings.prefix}."
-    if subjects and not any(subject.startswith(mine) for subject in subjects):
+    if subjects and not any(
+        subject.startswith(mine) or subject in goal["subjects"] for subject in subjects
+    ):
         raise Refused(
-            f"stream {name} exists and takes {', '.join(subjects)}: it is not ours; "
+            f"stream {goal['name']} exists and takes {', '.join(subjects)}: it is not ours; "
             "choose another prefix"
         )
 

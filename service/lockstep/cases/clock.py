@@ -14,11 +14,21 @@ BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class CaseClock:
     """Engine time. It stands still until it is moved."""
 
-    def __init__(self) -> None:
-        self._now = BEGIN
+    def __init__(self, passed_seconds: float = 0.0) -> None:
+        self._now = BEGIN + timedelta(seconds=passed_seconds)
         self._due: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = count()
         self.sleeping = 0  # actions that sleep on this clock: they count as idle
+
+    @property
+    def time(self) -> datetime:
+        """What time it is, without that any passes."""
+        return self._now
+
+    @property
+    def passed_seconds(self) -> float:
+        """How many engine seconds have passed since the clock was made."""
+        return (self._now - BEGIN).total_seconds()
 
     def now(self) -> datetime:
         """See `ports.Clock`. A little passes at each look, so that an order can be told."""
@@ -66,6 +76,10 @@ class CaseClock:
             await idle()
         self._now = max(self._now, target)
         await idle()
+
+    def skip(self, seconds: float) -> None:
+        """Let engine seconds pass while nobody is there."""
+        self._now += timedelta(seconds=seconds)
 
     def drop(self) -> None:
         """End all sleeps: what slept is no longer wanted."""

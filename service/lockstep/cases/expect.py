@@ -80,7 +80,7 @@ def _steps(expect: Expect, detail: RunDetail) -> Iterator[str]:
             if path in statuses:
                 yield f"step {path}: expected none, got {statuses[path]}"
     if expect.waiting_at is not UNSET:
-        waiting = sorted(str(wait.get("action_path")) for wait in detail.waits)
+        waiting = sorted(wait.action_path for wait in detail.waits if wait.action_path)
         yield from _same("waiting_at", sorted(expect.waiting_at), waiting)
 
 

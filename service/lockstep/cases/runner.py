@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from lockstep.cases.api_calls import ApiWorld, missing
 from lockstep.cases.api_calls import differences as api_differences
-from lockstep.cases.expect import Seen, differences
+from lockstep.cases.expect import differences
 from lockstep.cases.format import (
     LATER,
     ApiCase,
@@ -31,6 +31,7 @@ from lockstep.cases.format import (
     Wait,
     entries,
 )
+from lockstep.cases.operations import OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
 from lockstep.definition import parse, validate
@@ -44,49 +45,19 @@ from lockstep_schemas.api import Issue, RunDetail
 from lockstep_schemas.base import Json
 
 
-class CaseRefused(EngineError):
-    """The engine refused an automation of a case."""
-
-    code = "case.refused"
-
-
-class World(ApiWorld, ActionWorld, Protocol):
+class World(ApiWorld, ActionWorld, OperatorWorld, Protocol):
     """A whole engine, to be used by one case after the other."""
 
     async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
         """Forget the case before; have so many workers, and these stubs."""
         ...
 
-    async def store(self, automation: StoredAutomation) -> None:
-        """Store an automation. Raise CaseRefused."""
-        ...
-
-    async def call(self, endpoint: str, **request: object) -> Json:
-        """Call the control API. Raise CaseRefused."""
-        ...
-
     async def publish(self, entry: Publish, name: str) -> None:
         """Publish an event; `name` tells it from the others of the case."""
         ...
 
-    async def redeliver(self, name: str) -> None:
-        """Deliver an event again: the very same message."""
-        ...
-
-    async def restart(self) -> None:
-        """Stop the engine, or find it dead, and start it again."""
-        ...
-
-    async def lose_state(self) -> None:
-        """Do damage: the saved state of all runs is gone."""
-        ...
-
     async def advance(self, seconds: float) -> None:
         """Let engine seconds pass, and wait until the engine is idle."""
-        ...
-
-    async def seen(self) -> Seen:
-        """Say what the engine has done since the case began."""
         ...
 
 
@@ -116,17 +87,6 @@ FEATURES = frozenset(
         "trigger.actor",
     }
 )
-OPERATIONS = {
-    "disable_automation",
-    "enable_automation",
-    "update_automation",
-    "create_automation",
-    "delete_automation",
-    "restart_engine",
-    "recover",
-    "redeliver",
-    "delete_run_state",
-}
 LIMIT_SECONDS = 30.0
 
 
@@ -353,26 +313,4 @@ async def _do(entry: Publish | Wait | Operation, world: World, name: str) -> Non
         case Wait():
             await world.advance(entry.wait_s)
         case Operation():
-            await _operate(entry, world)
-
-
-async def _operate(entry: Operation, world: World) -> None:
-    target = entry.automation or "auto-1"
-    actions: Mapping[str, Callable[[], Awaitable[object]]] = {
-        "disable_automation": lambda: world.call("automations.toggle", id=target, enabled=False),
-        "enable_automation": lambda: world.call("automations.toggle", id=target, enabled=True),
-        "delete_automation": lambda: world.call("automations.delete", id=target),
-        "update_automation": lambda: world.call(
-            "automations.update", id=target, definition=entry.definition
-        ),
-        "create_automation": lambda: world.store(
-            StoredAutomation(id=target, definition=entry.definition)
-        ),
-        "restart_engine": world.restart,
-        "recover": world.restart,
-        "delete_run_state": world.lose_state,
-        "redeliver": lambda: world.redeliver(str(entry.of or 0)),
-    }
-    await actions[entry.op]()
-    if entry.down_s:
-        await world.advance(entry.down_s)
+            await operate(entry, world)

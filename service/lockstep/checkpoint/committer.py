@@ -5,14 +5,14 @@ A lone checkpoint does not wait for company: whatever is ready when a committer 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 import structlog
 
 from lockstep.model.errors import DataRefused, Unavailable
-from lockstep.model.runs import Checkpoint, EventRow, OwnerLost
+from lockstep.model.runs import Checkpoint, OwnerLost
 
 BATCH: Final = 128
 COMMITTERS: Final = 2
@@ -20,37 +20,40 @@ RETRY_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 log = structlog.get_logger()
 
+Committed: TypeAlias = asyncio.Future[int | None]
+
 
 class Writer(Protocol):
     """The statement behind it."""
 
-    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
-        """Store all in one commit; give the ids of the runs that were still held."""
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
+        """Store all in one commit; give the runs that were still held, see `RunStore`."""
         ...
 
 
 class Committer:
     """Takes checkpoints from walks and commits them together."""
 
-    def __init__(self, writer: Writer, report: Callable[[Sequence[EventRow]], None]) -> None:
-        self._writer, self._report = writer, report
+    def __init__(self, writer: Writer, committed: Callable[[Checkpoint], None]) -> None:
+        """`committed` is told of each checkpoint, before its walk goes on."""
+        self._writer, self._told = writer, committed
         # Bounded by the number of walks: each has at most one checkpoint on its way.
-        self._waiting: deque[tuple[Checkpoint, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[Checkpoint, Committed]] = deque()
         self._arrived = asyncio.Event()
         self.committed = 0  # checkpoints, since the start
 
-    async def store(self, checkpoint: Checkpoint) -> None:
+    async def store(self, checkpoint: Checkpoint) -> int | None:
         """See `ports.Checkpoints.store`."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: Committed = asyncio.get_running_loop().create_future()
         self._waiting.append((checkpoint, done))
         self._arrived.set()
-        await done
+        return await done
 
-    async def store_alone(self, checkpoint: Checkpoint) -> None:
+    async def store_alone(self, checkpoint: Checkpoint) -> int | None:
         """Commit one checkpoint at once, without company: for a worker with a single walk."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: Committed = asyncio.get_running_loop().create_future()
         await self._commit([(checkpoint, done)])
-        await done
+        return await done
 
     async def run(self) -> None:
         """Commit until cancelled."""
@@ -66,7 +69,7 @@ class Committer:
             size = min(len(self._waiting), BATCH)
             await self._commit([self._waiting.popleft() for _ in range(size)])
 
-    async def _commit(self, batch: list[tuple[Checkpoint, asyncio.Future[None]]]) -> None:
+    async def _commit(self, batch: list[tuple[Checkpoint, Committed]]) -> None:
         batch.sort(key=lambda entry: entry[0].run.id)
         try:
             held = await self._write([checkpoint for checkpoint, _ in batch])
@@ -83,13 +86,13 @@ class Committer:
         for checkpoint, done in batch:
             run = checkpoint.run
             if run.id in held:
-                self._report(checkpoint.events)
+                self._told(checkpoint)
                 if not done.done():
-                    done.set_result(None)
+                    done.set_result(held[run.id])
             else:
                 _fail(done, OwnerLost(run_id=run.id, epoch=run.epoch))
 
-    async def _write(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+    async def _write(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
         """Write, again and again while the store is away: a walk waits, it does not lose."""
         attempt = 0
         while True:
@@ -103,6 +106,6 @@ class Committer:
                 await asyncio.sleep(delay)
 
 
-def _fail(done: asyncio.Future[None], error: Exception) -> None:
+def _fail(done: Committed, error: Exception) -> None:
     if not done.done():
         done.set_exception(error)

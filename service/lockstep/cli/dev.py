@@ -12,7 +12,7 @@ import msgspec
 from rich.text import Text
 
 import lockstep
-from lockstep import app, embedded
+from lockstep import embedded, start
 from lockstep.cli import documents, logs, output
 from lockstep.cli.apply import carry_out
 from lockstep.cli.documents import Document
@@ -57,7 +57,7 @@ async def _work(
     limit = _HELD_SECONDS if _is_held(folder) else LOCK_LIMIT_SECONDS
     async with embedded.start(folder, lock_limit_seconds=limit) as servers:
         settings = settings_for(loaded, servers.nats_url, servers.postgres_dsn)
-        await app.migrate(settings)
+        await start.migrate(settings)
         started.set()
         takes_events = asyncio.Event()
         found = await asyncio.to_thread(_samples) if samples else []

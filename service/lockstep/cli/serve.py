@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from lockstep import app
+from lockstep import start
 from lockstep.app import Engine
 from lockstep.cli import logs, output
 from lockstep.config import Settings
@@ -77,7 +77,7 @@ async def engine(
         if ready is not None:
             ready()
 
-    serving = asyncio.create_task(app.serve(settings, ready=note))
+    serving = asyncio.create_task(start.serve(settings, ready=note))
     try:
         await either(serving, stop)
         for one in running:

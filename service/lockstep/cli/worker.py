@@ -1,7 +1,7 @@
 """A worker of cases that can be killed for real: an engine in a process of its own.
 
-`python -m lockstep.cli.worker NAME`, with settings in the environment. Beside the control API it
-answers `case.NAME.crash_at` (die right after that point) and `case.NAME.advance` (let time pass).
+`python -m lockstep.cli.worker NAME SECONDS`, with settings in the environment. It answers the
+control API, `case.NAME.crash_at` (die right after that point) and `case.NAME.advance`.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ TAKEN = frozenset({"run_created", "before_ack"})
 
 
 class CrashAt(msgspec.Struct):
-    """Request of `crash_at`: a step path, `run_created` or `before_ack`."""
+    """Request of `crash_at`: a step path, `run_created`, `wait_armed` or `before_ack`."""
 
     point: str
 
@@ -67,8 +67,13 @@ class Worker:
 
     async def _settled(self) -> None:
         """Wait until what was woken has gone on to its next sleep, or its end."""
-        while self.engine.walkers.active > self._clock.sleeping:  # noqa: ASYNC110 - no event tells
+        while self._is_busy():  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0.001)
+
+    def _is_busy(self) -> bool:
+        walkers, alarms = self.engine.walkers, self.engine.alarms
+        is_behind = walkers.is_behind or alarms.is_behind(self._clock.time)
+        return is_behind or walkers.active > self._clock.sleeping
 
     async def _received(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
         verdicts = await self._receive(batch)
@@ -76,12 +81,16 @@ class Worker:
             die()
         return verdicts
 
-    async def _stored(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+    async def _stored(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
         held = await self._checkpoint(checkpoints)
         done = {step.path for one in checkpoints for step in one.steps if step.status == "success"}
-        if self._point in done:
+        if self._point in done or (self._point == "wait_armed" and _arms(checkpoints)):
             die()
         return held
+
+
+def _arms(checkpoints: Sequence[Checkpoint]) -> bool:
+    return any(wait.path for one in checkpoints for wait in one.waits)
 
 
 def die() -> None:
@@ -95,12 +104,12 @@ def follow_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def main(name: str) -> None:
-    """Run until killed."""
+async def main(name: str, passed_seconds: float) -> None:
+    """Run until killed; so many engine seconds have passed before."""
     follow_parent()
     settings = load().settings
     logs.configure(settings.log)
-    clock = CaseClock()
+    clock = CaseClock(passed_seconds)
     catalog = build_catalog(True, with_stubs=True, prefix=settings.nats.prefix)
     load_plugins(catalog)
     recorder = Recorder(Path(settings.engine.stub_record_file))
@@ -112,4 +121,4 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1]))
+    uvloop.run(main(sys.argv[1], float(sys.argv[2])))

@@ -14,7 +14,7 @@ from lockstep.cases.api_calls import Told
 from lockstep.cases.clock import CaseClock
 from lockstep.cases.expect import Seen
 from lockstep.cases.format import Publish, StoredAutomation
-from lockstep.cases.runner import CaseRefused
+from lockstep.cases.operations import CaseRefused
 from lockstep.cases.stubs import Stubs
 from lockstep.catalog import (
     MemoryCatalog,
@@ -60,6 +60,8 @@ class CaseWorld:
         self.clock.drop()
         self.stubs.clear()
         await self._database.forget_all()
+        for running in self._engines:
+            running.engine.alarms.forget()
         self._clear_records()
         self._taken.clear()
         self._told.clear()
@@ -144,12 +146,24 @@ class CaseWorld:
             raise CaseRefused(f"redeliver: entry {name} has published nothing")
         await self._engines[-1].engine.intakes[0].receive([message])
 
-    async def restart(self) -> None:
+    async def restart(self, down_seconds: float) -> None:
         """Stop the engines and start as many again."""
         count = len(self._engines)
         await self.close()
+        self.clock.skip(down_seconds)
         for _ in range(count):
             await self._start()
+        await self._quiet()
+
+    async def sweep(self, heartbeat_age_seconds: float, *, mark_running: bool) -> None:
+        """Let workers look dead, or runs look executed; one recovery pass follows."""
+        if mark_running:
+            await self._database.mark_running()
+        alive = [running.engine.id for running in self._engines]
+        await self._database.age_workers(heartbeat_age_seconds, alive)
+        for running in self._engines:
+            await running.engine.claims.tick()
+            await running.engine.alarms.sweep()
         await self._quiet()
 
     async def lose_state(self) -> None:
@@ -168,7 +182,7 @@ class CaseWorld:
                 run=run,
                 steps=await self._views.steps(UUID(run.id)),
                 artifacts=await self._views.artifacts(UUID(run.id)),
-                waits=[],
+                waits=await self._views.waits(UUID(run.id)),
             )
             for run in reversed(runs)
         ]
@@ -233,7 +247,10 @@ class CaseWorld:
                 return
 
     def _is_busy(self) -> bool:
-        behind = any(running.engine.walkers.is_behind for running in self._engines)
+        behind = any(
+            running.engine.walkers.is_behind or running.engine.alarms.is_behind(self.clock.time)
+            for running in self._engines
+        )
         return bool(self._held() or self._active() or behind)
 
     def _held(self) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from lockstep import bus, embedded, store
 from lockstep.cases.expect import Seen
 from lockstep.cases.format import Publish
-from lockstep.cases.runner import CaseRefused
+from lockstep.cases.operations import CaseRefused
 from lockstep.catalog import Recorder
 from lockstep.cli.world import RUNS, CaseWorld
 from lockstep.config import EngineSettings, PostgresSettings, Settings
@@ -50,20 +50,29 @@ class CrashWorld(CaseWorld):
                 await self.call(f"case.{worker}.crash_at", point=entry.crash_after)
         await super().publish(entry, name)
 
+    async def sweep(self, heartbeat_age_seconds: float, *, mark_running: bool) -> None:
+        """Do the damage; the workers look for themselves, several times a second."""
+        if mark_running:
+            await self._database.mark_running()
+        await self._database.age_workers(heartbeat_age_seconds, [])
+        await self._quiet()
+
     async def redeliver(self, name: str) -> None:
         """Refuse: what was taken is in another process."""
         raise CaseRefused("redeliver does not go with crash_after")
 
-    async def restart(self) -> None:
+    async def restart(self, down_seconds: float) -> None:
         """Start as many workers as there were; those that live still are killed."""
         count = len(self._workers)
         await self._kill()
+        self.clock.skip(down_seconds)
         await self._spawn(count)
         await self._quiet()
 
     async def advance(self, seconds: float) -> None:
         """Let engine seconds pass in the workers that live."""
         await self._quiet()
+        self.clock.skip(seconds)
         for worker, process in self._workers.items():
             if process.returncode is None and seconds:
                 await self.call(f"case.{worker}.advance", seconds=seconds)
@@ -103,7 +112,7 @@ class CrashWorld(CaseWorld):
         for _ in range(count):
             name = f"w{uuid7().hex}"
             self._workers[name] = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "lockstep.cli.worker", name,
+                sys.executable, "-m", "lockstep.cli.worker", name, str(self.clock.passed_seconds),
                 env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):

@@ -23,4 +23,6 @@ def endpoints(automations: AutomationEndpoints, runs: RunEndpoints) -> Mapping[s
         "automations.versions": handler(api.ById, automations.versions),
         "runs.list": handler(api.RunsList, runs.list),
         "runs.get": handler(api.ById, runs.get),
+        "runs.cancel": handler(api.RunCancel, runs.cancel),
+        "artifacts.close": handler(api.ById, runs.close_artifact),
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -10,8 +9,7 @@ from msgspec import UNSET
 
 from lockstep.control.errors import Refusal, not_found
 from lockstep.model.ids import uuid7
-from lockstep.model.run_events import run_event
-from lockstep.model.runs import EventRow, RunState
+from lockstep.model.runs import Ended, Ending, EventRow
 from lockstep.ports import Clock, Report
 from lockstep_schemas.api import (
     Automation,
@@ -48,8 +46,8 @@ class Change(Protocol):
         """Write it."""
         ...
 
-    async def delete(self, automation_id: str, reason: str, now: datetime) -> list[RunState]:
-        """Take it away, cancel its active runs, give those."""
+    async def delete(self, automation_id: str, ending: Ending) -> list[Ended]:
+        """Take it away, end its active runs, give those."""
         ...
 
     async def raise_revision(self) -> int:
@@ -99,13 +97,36 @@ class Checker(Protocol):
         ...
 
 
+class Endings(Protocol):
+    """Ends runs from outside."""
+
+    def cancelling(self, reason: str | None) -> Ending:
+        """Say how runs end that are cancelled now."""
+        ...
+
+    def event(self, ended: Ended, ending: Ending) -> EventRow:
+        """Build the last event of a run."""
+        ...
+
+    async def announce(self, ended: Sequence[Ended]) -> None:
+        """Stop what executes them, and publish their last events."""
+        ...
+
+
 class AutomationEndpoints:
     """Creates, changes and lists automations."""
 
     def __init__(
-        self, store: Automations, checker: Checker, report: Report, clock: Clock, prefix: str
+        self,
+        store: Automations,
+        checker: Checker,
+        report: Report,
+        endings: Endings,
+        clock: Clock,
+        prefix: str,
     ) -> None:
         self._store, self._checker, self._report = store, checker, report
+        self._endings = endings
         self._clock, self._prefix = clock, prefix
 
     async def list(self, request: AutomationsList, _: Actor | None) -> AutomationsPage:
@@ -174,26 +195,17 @@ class AutomationEndpoints:
 
     async def delete(self, request: ById, actor: Actor | None) -> Success:
         """Cancel its runs, then take it away with its history."""
-        reason = "the automation was deleted"
+        ending = self._endings.cancelling("the automation was deleted")
         async with self._store.change() as change:
             before = await change.hold(request.id)
             if before is None:
                 raise not_found("automation", request.id)
-            now = self._clock.now()
-            runs = await change.delete(request.id, reason, now)
-            events = [
-                run_event(
-                    self._prefix, run, run.event_seq + 1, "cancelled", "cancelled", now,
-                    reason=reason,
-                )
-                for run in runs
-            ]  # fmt: skip
-            await change.add_events(events)
+            ended = await change.delete(request.id, ending)
+            await change.add_events([self._endings.event(one, ending) for one in ended])
             gone = msgspec.structs.replace(before, updated_by=actor)
             told = await self._announce(change, gone, "deleted")
         self._report.offer([told])
-        # Their walkers may not have sent all that was before the end.
-        await self._report.take_over([event.topic for event in events])
+        await self._endings.announce(ended)
         await self._store.forget_history(request.id)
         return Success()
 

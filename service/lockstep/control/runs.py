@@ -1,5 +1,7 @@
-"""The endpoints `runs.*`."""
+"""The endpoints `runs.*` and `artifacts.*`."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -7,7 +9,20 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.control.errors import Refusal, not_found
-from lockstep_schemas.api import Artifact, ById, Run, RunDetail, RunsList, RunsPage, Step
+from lockstep.model.runs import Ended
+from lockstep.ports import Clock
+from lockstep_schemas.api import (
+    Artifact,
+    ById,
+    Run,
+    RunCancel,
+    RunDetail,
+    RunsList,
+    RunsPage,
+    Step,
+    Success,
+    Wait,
+)
 from lockstep_schemas.events import Actor
 
 
@@ -30,12 +45,28 @@ class Runs(Protocol):
         """What it produced."""
         ...
 
+    async def waits(self, run_id: UUID) -> list[Wait]:
+        """What it waits for."""
+        ...
+
+    async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
+        """Close an artifact; say whether there is one of this id."""
+        ...
+
+
+class Endings(Protocol):
+    """Ends runs from outside."""
+
+    async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
+        """Cancel those that are active."""
+        ...
+
 
 class RunEndpoints:
-    """Lists and shows runs."""
+    """Lists, shows and cancels runs; closes what they produced."""
 
-    def __init__(self, store: Runs) -> None:
-        self._store = store
+    def __init__(self, store: Runs, endings: Endings, clock: Clock) -> None:
+        self._store, self._endings, self._clock = store, endings, clock
 
     async def list(self, request: RunsList, _: Actor | None) -> RunsPage:
         """Newest first. A cursor is the position of the last run of the page before."""
@@ -55,11 +86,8 @@ class RunEndpoints:
         )
 
     async def get(self, request: ById, _: Actor | None) -> RunDetail:
-        """One run, with its steps and artifacts."""
-        try:
-            run_id = UUID(request.id)
-        except ValueError:
-            raise not_found("run", request.id) from None
+        """One run, with its steps, artifacts and waits."""
+        run_id = _id("run", request.id)
         run = await self._store.run(run_id)
         if run is None:
             raise not_found("run", request.id)
@@ -67,5 +95,27 @@ class RunEndpoints:
             run=run,
             steps=await self._store.steps(run_id),
             artifacts=await self._store.artifacts(run_id),
-            waits=[],
+            waits=await self._store.waits(run_id),
         )
+
+    async def cancel(self, request: RunCancel, _: Actor | None) -> Success:
+        """Stop a run between two steps, and ask what executes to stop; a finished run stays."""
+        run_id = _id("run", request.id)
+        ended = await self._endings.cancel([run_id], request.reason)
+        if not ended and await self._store.run(run_id) is None:
+            raise not_found("run", request.id)
+        return Success()
+
+    async def close_artifact(self, request: ById, _: Actor | None) -> Success:
+        """Close an artifact: it is not consumed any more."""
+        artifact_id = _id("artifact", request.id)
+        if not await self._store.close_artifact(artifact_id, self._clock.now()):
+            raise not_found("artifact", request.id)
+        return Success()
+
+
+def _id(what: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found(what, text) from None

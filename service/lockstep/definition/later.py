@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from lockstep.definition.tree import Path, actions
-from lockstep_schemas.actions import Delay, ProviderAction, Wait
+from lockstep.definition.tree import Path
 from lockstep_schemas.api import Issue
 from lockstep_schemas.definition import Definition
 
@@ -12,20 +11,11 @@ def refusals(definition: Definition) -> Iterator[Issue]:
     """Name everything in a definition that this version cannot run."""
     if definition.mode in {"queued", "restart"}:
         yield _issue(("mode",), f"mode `{definition.mode}`")
-    if definition.max_duration_seconds is not None:
-        yield _issue(("max_duration_seconds",), "`max_duration_seconds`")
     for index, trigger in enumerate(definition.triggers):
         if trigger.window is not None:
             yield _issue(("triggers", index, "window"), "`window`")
         if trigger.for_ is not None:
             yield _issue(("triggers", index, "for"), "`for`")
-    for path, action in actions(definition.actions, ("actions",)):
-        if isinstance(action, Delay):
-            yield _issue((*path, "delay"), "`delay`")
-        elif isinstance(action, Wait):
-            yield _issue((*path, "wait_for_trigger"), "`wait_for_trigger`")
-        elif isinstance(action, ProviderAction) and action.retry and action.retry.attempts > 1:
-            yield _issue((*path, "retry", "attempts"), "`retry` with more than one attempt")
 
 
 def _issue(path: Path, what: str) -> Issue:

@@ -23,6 +23,7 @@ def run_event(
     row: StepRow | None = None,
     error: str | None = None,
     reason: str | None = None,
+    waiting_for: str | None = None,
     duration_ms: int | None = None,
 ) -> EventRow:
     """Build the event `what` of a run, on its way to the outbox."""
@@ -45,6 +46,7 @@ def run_event(
         attempts=row.attempts if row else None,
         error=error,
         reason=reason,
+        waiting_for=waiting_for,
         duration_ms=duration_ms,
     )
     message_id = f"{run_id}:{seq}"
@@ -67,7 +69,7 @@ def iso(time: datetime) -> str:
 
 
 def trigger_scope(
-    trigger_id: str,
+    trigger_id: str | None,
     event_id: str,
     payload: object,
     actor: Actor,

@@ -1,7 +1,9 @@
 """Values of runs on their way from an event to their end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -92,6 +94,102 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+WaitKind: TypeAlias = Literal["delay", "event", "retry", "remote", "deadline"]
+Cause: TypeAlias = Literal["event", "due"]
+KEY_SECONDS: Final = 1.0  # who sleeps for less has no key on the bus: it would come too late
+
+
+class WaitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a run waits for, as it is stored. The deadline of a run has no path."""
+
+    id: UUID
+    kind: WaitKind
+    path: str
+    waiting_for: str  # for people
+    armed_at: datetime
+    due_at: datetime | None
+    event_id: str | None = None
+    context_key: str | None = None
+    filter: str | None = None
+    run_scope: bytes | None = None  # what the filter sees of the run, where it asks for it
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """How a wait ended: by an event with its payload, or by its time."""
+
+    cause: Cause
+    payload: JsonObject | None = None
+    warning: str | None = None  # why its filter could not be judged at an earlier event
+
+
+class Woken(msgspec.Struct, frozen=True):
+    """What has fired of a run and is not taken up, and how often it had been woken by then."""
+
+    wakes: int
+    fired: Mapping[UUID, Fired]
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """An armed wait that an event may satisfy, if its filter lets it."""
+
+    place: int  # of the event
+    id: UUID
+    run_id: UUID
+    filter: str | None
+    run_scope: JsonObject | None
+    path: str
+    warning: str | None
+
+
+class Due(msgspec.Struct, frozen=True):
+    """An armed wait whose time comes, or has come."""
+
+    id: UUID
+    run_id: UUID
+    kind: WaitKind
+    due_at: datetime
+
+
+class Firing(msgspec.Struct, frozen=True):
+    """A wait that was fired, and the worker that executes its run at the moment, if one does."""
+
+    id: UUID
+    run_id: UUID
+    kind: WaitKind
+    has_key: bool
+    owner: UUID | None
+
+
+class Sleeper(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bus shows of a wait: who sleeps, what for, and until when."""
+
+    wait_id: UUID
+    run_id: UUID
+    automation_id: str
+    automation_name: str
+    kind: WaitKind
+    path: str
+    waiting_for: str
+    event: str | None
+    context_key: str | None
+    armed_at: datetime
+    due_at: datetime | None
+
+
+def has_key(armed_at: datetime, due_at: datetime | None) -> bool:
+    """Say whether a wait has a key on the bus: not if it is over before an alarm could come."""
+    return due_at is None or (due_at - armed_at).total_seconds() > KEY_SECONDS
+
+
+def topic(event_id: str, context_key: str | None) -> bytes:
+    """Give what an event and the waits that it may satisfy have in common, in 16 bytes.
+
+    A digest, because a context key may be longer than an index takes.
+    """
+    text = event_id if context_key is None else f"{event_id}\0{context_key}"
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 class RunState(msgspec.Struct, kw_only=True):
     """A run that a worker owns: what it was started with, and what fences its writes."""
 
@@ -112,6 +210,8 @@ class RunState(msgspec.Struct, kw_only=True):
     event_seq: int = 0
     document: bytes | None = None  # frames, None before the first checkpoint
     has_frames: bool = True
+    wakes: int = 0  # how often a wait of it had fired when this worker looked last
+    fired: Mapping[UUID, Fired] = {}  # what has fired and was not taken up when it was claimed
 
 
 class StepRow(msgspec.Struct, kw_only=True):
@@ -157,12 +257,33 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     run: RunState
     at: datetime
     document: bytes
-    status: RunStatus  # `running` goes on, `pending` is given up, others are final
+    status: RunStatus  # `running` goes on, `pending` is given up, `waiting` sleeps, else final
     reason: str | None
     error: str | None
     steps: list[StepRow]
     events: list[EventRow]
     artifacts: list[ArtifactRow]
+    waits: list[WaitRow] = []
+    over: list[UUID] = []  # waits that were taken up
+    deadline: UUID | None = None  # of the run, where it has one
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How runs end that do not end by themselves."""
+
+    status: Literal["cancelled", "failed"]
+    reason: str | None = None
+    error: str | None = None
+    at: datetime
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A run that was ended from outside: as it was, who executed it, and the waits it left."""
+
+    run: RunState
+    owner: UUID | None
+    delays: Sequence[UUID]
+    awaited: Sequence[UUID]
 
 
 Consumed = Mapping[str, Json]

@@ -8,6 +8,7 @@ from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
 from lockstep.store.views import RunViews
+from lockstep.store.waits import WaitStore
 
 __all__ = [
     "AutomationStore",
@@ -17,6 +18,7 @@ __all__ = [
     "RunStore",
     "RunViews",
     "Store",
+    "WaitStore",
     "create_database",
     "migrate",
     "pending",

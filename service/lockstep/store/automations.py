@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import EventRow, Head, RunState
-from lockstep.store.batch import add_events
+from lockstep.model.runs import Ended, Ending, EventRow, Head
+from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns, run_state
+from lockstep.store.runs import columns
+from lockstep.store.waits import end_runs
 from lockstep_schemas.api import Automation, Version
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
@@ -76,11 +76,11 @@ class AutomationChange:
             new.updated_at,
         )
 
-    async def delete(self, automation_id: str, reason: str, now: datetime) -> list[RunState]:
-        """Take an automation away and cancel its active runs; give those as they were."""
+    async def delete(self, automation_id: str, ending: Ending) -> list[Ended]:
+        """Take an automation away and end its active runs; give those as they were."""
         await self._connection.execute(QUERIES["delete_automation"], automation_id)
-        rows = await self._connection.fetch(QUERIES["cancel_runs_of"], automation_id, reason, now)
-        return [run_state(row) for row in rows]
+        rows = await self._connection.fetch(QUERIES["active_runs_of"], automation_id)
+        return await end_runs(self._connection, [row["id"] for row in rows], ending)
 
     async def raise_revision(self) -> int:
         """Let every batch of events from now on reload. The last lock of the transaction."""

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
-from lockstep.model.runs import Birth, Event, EventRow
+from lockstep.model.runs import Awaited, Birth, Event, EventRow, Firing
+from lockstep.store import waits
+from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep.store.runs import columns
@@ -55,15 +58,23 @@ class BatchTransaction:
         rows = [_row(birth) for birth in births]
         await self._connection.execute(QUERIES["create_runs"], *columns(rows, 17), self._worker_id)
 
+    async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
+        """Find the armed waits that events may satisfy."""
+        return await waits.awaited(self._connection, events)
+
+    async def fire(
+        self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime
+    ) -> list[Firing]:
+        """Fire waits, each with the payload of its event."""
+        return await waits.fire(self._connection, satisfied, "event", now)
+
+    async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
+        """Keep why the filters of waits could not be judged."""
+        await self._connection.execute(QUERIES["warn_waits"], *columns(reasons, 2))
+
     async def add_events(self, events: Sequence[EventRow]) -> None:
         """Put events into the outbox."""
         await add_events(self._connection, events)
-
-
-async def add_events(connection: "Connection", events: Sequence[EventRow]) -> None:
-    """Put events into the outbox, in the transaction of `connection`."""
-    rows = [(e.topic, e.seq, e.subject, e.message_id, e.body) for e in events]
-    await connection.execute(QUERIES["add_events"], *columns(rows, 5))
 
 
 def _row(birth: Birth) -> tuple[object, ...]:

@@ -1,11 +1,21 @@
 """The outbox in PostgreSQL."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lockstep.model.runs import EventRow
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep.store.runs import columns
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+
+async def add_events(connection: "Connection", events: Sequence[EventRow]) -> None:
+    """Put events into the outbox, in the transaction of `connection`."""
+    rows = [(e.topic, e.seq, e.subject, e.message_id, e.body) for e in events]
+    await connection.execute(QUERIES["add_events"], *columns(rows, 5))
 
 
 class OutboxStore:

@@ -1,9 +1,10 @@
 """The connection to PostgreSQL: a pool, transactions, and what its errors mean to us."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -111,6 +112,16 @@ class Store:
         """Delete all rows: for the test cases of authors, on a database of their own."""
         async with self.connection() as connection:
             await connection.execute(QUERIES["forget_all"])
+
+    async def age_workers(self, seconds: float, but: Sequence[UUID]) -> None:
+        """Let workers look as if they had not been heard of: damage, for test cases."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["age_workers"], seconds, but)
+
+    async def mark_running(self) -> None:
+        """Let sleeping runs look executed by a worker nobody knows: damage, for test cases."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["mark_running"])
 
     async def lose_frames(self) -> None:
         """Damage the store as a lost table would: for the test cases of authors."""

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Checkpoint, RunState
+from lockstep.model.runs import Checkpoint, Fired, RunState, Woken, topic
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -24,14 +28,16 @@ class RunStore:
     def __init__(self, store: Store, worker_id: UUID) -> None:
         self._store, self._worker_id = store, worker_id
 
-    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
         """Store what walks have done, one commit for all; sorted by run id.
 
         A run that ends or is given up while the commit was in doubt (the connection broke) may
         be refused at the second try: then it is done already, or taken, and both mean stop.
 
         Returns:
-            The ids of the runs that this worker still owned; of others nothing is written.
+            The runs that this worker still owned; of others nothing is written. For those that
+            ended, rested or slept, how often they have been woken: more often than the walk knew,
+            and the run does not sleep but stays with this worker.
 
         Raises:
             Unavailable: Try again.
@@ -39,13 +45,13 @@ class RunStore:
         """
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
-        return {row["run_id"] for row in rows}
+        return {row["run_id"]: row["wakes"] for row in rows}
 
     async def claim_ready(self, limit: int, now: datetime) -> list[RunState]:
         """Take up to `limit` runs that wait for a place, in the order of the stream."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["claim_ready"], limit, self._worker_id, now)
-        return [run_state(row) for row in rows]
+            return await _with_fired(connection, [run_state(row) for row in rows])
 
     async def adopt(self, limit: int, stale_seconds: float) -> list[RunState]:
         """Take up to `limit` runs of workers whose heartbeat is older than `stale_seconds`."""
@@ -53,7 +59,7 @@ class RunStore:
             rows = await connection.fetch(
                 QUERIES["adopt_runs"], limit, self._worker_id, stale_seconds
             )
-        return [run_state(row) for row in rows]
+            return await _with_fired(connection, [run_state(row) for row in rows])
 
     async def revive(self, run: RunState) -> int:
         """Give a run whose saved state is gone a row again; give about the seq of its events."""
@@ -77,11 +83,22 @@ class RunStore:
             )
         return {row["artifact_type"]: _decode(row["data"]) for row in rows}
 
-    async def items(self, run_id: UUID) -> Mapping[int, list[Json]]:
+    async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
         """See `ports.History.items`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["step_items"], run_id)
-        return {row["seq"]: _decode(row["items"]) for row in rows}
+            rows = await connection.fetch(QUERIES["step_items"], run_id, seqs)
+        return {row["seq"]: _decode(row["items"]) for row in rows if row["items"] is not None}
+
+    async def fired(self, run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
+        """See `ports.History.fired`."""
+        async with self._store.connection() as connection:
+            return await _fired(connection, run_ids)
+
+    async def unheard(self, limit: int) -> list[UUID]:
+        """Find runs of this worker that have a fired wait which their walk may not know."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["unheard_runs"], self._worker_id, limit)
+        return [row["id"] for row in rows]
 
     async def heartbeat(self, name: str, version: str) -> datetime:
         """Renew the worker's row; give the time of the database."""
@@ -102,11 +119,34 @@ class RunStore:
             await connection.execute(QUERIES["forget_workers"])
 
 
+async def _fired(connection: "Connection", run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
+    found: dict[UUID, tuple[int, dict[UUID, Fired]]] = {}
+    for row in await connection.fetch(QUERIES["fired_of_runs"], run_ids):
+        _, fired = found.setdefault(row["run_id"], (row["wakes"], {}))
+        if row["id"] is not None:
+            payload = None if row["payload"] is None else _decode(row["payload"])
+            fired[row["id"]] = Fired(row["cause"], payload, row["warning"])
+    return {run_id: Woken(wakes, fired) for run_id, (wakes, fired) in found.items()}
+
+
+async def _with_fired(connection: "Connection", runs: list[RunState]) -> list[RunState]:
+    """Give claimed runs what has fired of them; read after the claim, so that none is missed."""
+    woken = [run.id for run in runs if run.wakes]
+    fired = await _fired(connection, woken) if woken else {}
+    for run in runs:
+        if run.id in fired:
+            run.wakes, run.fired = fired[run.id].wakes, fired[run.id].fired
+    return runs
+
+
 def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
     walks = [
-        (c.run.id, c.run.epoch, c.run.event_seq, c.document, c.status, c.reason, c.error, c.at)
+        (
+            c.run.id, c.run.epoch, c.run.wakes, c.run.event_seq, c.document, c.status, c.reason,
+            c.error, c.at,
+        )
         for c in checkpoints
-    ]
+    ]  # fmt: skip
     steps = [
         (
             c.run.id, s.seq, s.path, s.action_id, s.kind, s.provider_action_id, s.status,
@@ -125,11 +165,23 @@ def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
         for c in checkpoints
         for a in c.artifacts
     ]  # fmt: skip
+    waits = [
+        (
+            w.id, c.run.id, w.kind, w.path, w.waiting_for,
+            None if w.event_id is None else topic(w.event_id, w.context_key),
+            w.event_id, w.context_key, w.filter, w.run_scope, w.due_at, w.armed_at,
+        )
+        for c in checkpoints
+        for w in c.waits
+    ]  # fmt: skip
+    over = [(c.run.id, wait_id) for c in checkpoints for wait_id in c.over]
     return [
-        *columns(walks, 8),
+        *columns(walks, 9),
         *columns(steps, 13),
         *columns(events, 4),
         *columns(artifacts, 7),
+        *columns(waits, 12),
+        *columns(over, 2),
     ]
 
 
@@ -158,4 +210,5 @@ def run_state(row: asyncpg.Record) -> RunState:
         event_seq=row["event_seq"] or 0,
         document=row["document"],
         has_frames=row["has_frames"],
+        wakes=row["wakes"],
     )

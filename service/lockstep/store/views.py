@@ -1,5 +1,6 @@
 """Runs as the control API shows them."""
 
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -8,7 +9,7 @@ from msgspec import UNSET
 
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
-from lockstep_schemas.api import Artifact, Run, RunsList, Step
+from lockstep_schemas.api import Artifact, Run, RunsList, Step, Wait
 from lockstep_schemas.events import Actor
 
 _decode = msgspec.json.Decoder().decode
@@ -73,6 +74,33 @@ class RunViews:
             for row in rows
         ]
 
+    async def waits(self, run_id: UUID) -> list[Wait]:
+        """What it waits for."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["list_waits"], run_id)
+        return [
+            Wait(
+                id=str(row["id"]),
+                action_path=row["action_path"],
+                kind=row["kind"],
+                waiting_for=row["waiting_for"],
+                event=row["event_id"],
+                context_key=row["context_key"],
+                filter=row["filter"],
+                warning=row["warning"],
+                state=row["state"],
+                armed_at=row["armed_at"],
+                due_at=row["due_at"],
+            )
+            for row in rows
+        ]
+
+    async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
+        """Close an artifact; say whether there is one of this id."""
+        async with self._store.connection() as connection:
+            found = await connection.fetchval(QUERIES["close_artifact"], artifact_id, now)
+        return found is not None
+
 
 def _run(row: asyncpg.Record) -> Run:
     parent = row["parent_run_id"]
@@ -92,5 +120,5 @@ def _run(row: asyncpg.Record) -> Run:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         parent_run_id=None if parent is None else str(parent),
-        waiting_for=None,
+        waiting_for=row["waiting_for"],
     )

@@ -5,8 +5,10 @@ index, a choose its branch, a loop its iteration and scope, a parallel the state
 leaf its attempt. When a container ends, its frames go.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
+from uuid import UUID
 
 import msgspec
 
@@ -23,11 +25,19 @@ class FramesUnreadable(EngineError):
     code = "run.frames_unreadable"
 
 
+class Answer(msgspec.Struct, omit_defaults=True):
+    """How the last wait for an event ended: expressions see it as `wait` and `resume`."""
+
+    completed: bool
+    payload: JsonObject | None = None
+
+
 class Names(msgspec.Struct, omit_defaults=True):
     """What a scope holds of its own: variables, and artifacts by action id and local type name."""
 
     variables: dict[str, Json] = msgspec.field(name="v", default_factory=dict)
     artifacts: dict[str, JsonObject] = msgspec.field(name="a", default_factory=dict)
+    answer: Answer | None = msgspec.field(name="r", default=None)
 
 
 class ListFrame(msgspec.Struct, omit_defaults=True):
@@ -44,10 +54,23 @@ class Visit(msgspec.Struct, kw_only=True, omit_defaults=True):
     began_at: datetime = msgspec.field(name="at")
 
 
-class LeafFrame(Visit, tag_field="k", tag="leaf", kw_only=True, omit_defaults=True):
-    """A leaf; a provider action has its attempt and what it is called with."""
+class Sleep(msgspec.Struct):
+    """What a leaf waits for: the id of its row in `waits`, and the words for people."""
 
+    wait_id: UUID = msgspec.field(name="w")
+    waiting_for: str = msgspec.field(name="for")
+
+
+class LeafFrame(Visit, tag_field="k", tag="leaf", kw_only=True, omit_defaults=True):
+    """A leaf: what it waits for; of a provider action the attempt and what it is called with.
+
+    `attempt` counts calls, `failures` those that came back: one that died with its worker does
+    not use up the retries.
+    """
+
+    sleep: Sleep | None = None
     attempt: int = 0
+    failures: int = 0
     config: JsonObject | None = None
     consumed: dict[str, Json] | None = None
 
@@ -90,6 +113,8 @@ class RootFrame(msgspec.Struct, kw_only=True):
 
     format: int = msgspec.field(name="f", default=FORMAT)
     last_seq: int = msgspec.field(name="n", default=0)
+    asleep: bool = False  # `waiting` was told, `resumed` not yet
+    deadline: UUID | None = None  # the wait that ends the run when its time is over
     names: Names = msgspec.field(name="scope", default_factory=Names)
     body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
 
@@ -118,3 +143,18 @@ def decode(document: bytes) -> RootFrame:
             f"the saved state of the run has format {root.format}, this engine knows {FORMAT}"
         )
     return root
+
+
+def live(frame: "ListFrame | None") -> "Iterator[Frame]":
+    """Give all frames under a list, outermost first."""
+    inner = frame.inner if frame is not None else None
+    if inner is None:
+        return
+    yield inner
+    match inner:
+        case ListedFrame() | RepeatFrame():
+            yield from live(inner.body)
+        case ParallelFrame():
+            for branch in inner.branches:
+                if branch.done is None:
+                    yield from live(branch.body)

@@ -5,9 +5,10 @@ A walk notes here, without waiting, and `Walk.checkpoint` stores all of it in on
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import ArtifactRow, Checkpoint, EventRow, RunState, StepRow
+from lockstep.model.runs import ArtifactRow, Checkpoint, EventRow, RunState, StepRow, WaitRow
 from lockstep.ports import Clock
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus, What
@@ -28,6 +29,8 @@ class Journal:
         self.steps: dict[int, StepRow] = {}
         self.events: list[EventRow] = []
         self.artifacts: list[ArtifactRow] = []
+        self.waits: list[WaitRow] = []
+        self.over: list[UUID] = []  # waits that were taken up
         self.event_seq = run.event_seq
 
     @property
@@ -48,6 +51,7 @@ class Journal:
         row: StepRow | None = None,
         error: str | None = None,
         reason: str | None = None,
+        waiting_for: str | None = None,
         duration_ms: int | None = None,
     ) -> None:
         """Note a run event; the seq is given here, so it has no gap."""
@@ -63,6 +67,7 @@ class Journal:
                 row=row,
                 error=error,
                 reason=reason,
+                waiting_for=waiting_for,
                 duration_ms=duration_ms,
             )
         )
@@ -74,8 +79,21 @@ class Journal:
         self.step(row)
         self.event("warning", "running", self.clock.now(), row=row, reason=message)
 
+    def refused(self, taken: Checkpoint) -> None:
+        """Forget the rows that the store refused, but not the events: their seq has no gap."""
+        self.steps.clear()
+        self.artifacts.clear()
+        self.waits.clear()
+        self.events = taken.events + self.events
+        self.over = taken.over + self.over
+
     def take(
-        self, document: bytes, status: RunStatus, reason: str | None, error: str | None
+        self,
+        document: bytes,
+        status: RunStatus,
+        reason: str | None,
+        error: str | None,
+        deadline: UUID | None,
     ) -> Checkpoint:
         """Hand over all notes, to be stored with the frames; the journal is empty then."""
         self.run.event_seq = self.event_seq
@@ -89,6 +107,9 @@ class Journal:
             steps=list(self.steps.values()),
             events=self.events,
             artifacts=self.artifacts,
+            waits=self.waits,
+            over=self.over,
+            deadline=deadline,
         )
-        self.steps, self.events, self.artifacts = {}, [], []
+        self.steps, self.events, self.artifacts, self.waits, self.over = {}, [], [], [], []
         return checkpoint

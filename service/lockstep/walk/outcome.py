@@ -32,16 +32,22 @@ class Stopped(msgspec.Struct, frozen=True):
     gate: bool = False
 
 
+class Suspended(msgspec.Struct, frozen=True):
+    """It waits, and so do the lists around it; the walk comes here again when it is woken."""
+
+
 class Completed(msgspec.Struct, frozen=True):
     """A list has come to its end."""
 
 
-Outcome: TypeAlias = Ok | Skipped | Failed | Stopped
-ListEnd: TypeAlias = Completed | Stopped
+Outcome: TypeAlias = Ok | Skipped | Failed | Stopped | Suspended
+ListEnd: TypeAlias = Completed | Stopped | Suspended
 
 
 def of_list(end: ListEnd) -> Outcome:
     """Turn the end of its list into the outcome of a container."""
     if isinstance(end, Completed):
         return Ok()
+    if isinstance(end, Suspended):
+        return end
     return Failed(end.reason or "stopped") if end.error else end

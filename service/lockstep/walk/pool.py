@@ -1,7 +1,7 @@
 """The walks of a worker: a bounded number of tasks, each walking one run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -41,6 +41,8 @@ class Walkers:
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self._giving_up = False
+        self._woken: set[UUID] = set()  # runs of ours of which something has fired
+        self._heard = asyncio.Event()
         self._asked = self._answered = 0
         self.wanted = asyncio.Event()  # set when a place is free and runs may be ready for it
 
@@ -95,12 +97,44 @@ class Walkers:
         """
         self._answered = max(self._answered, asked)
 
+    def wake(self, run_ids: Iterable[UUID]) -> None:
+        """Say that something has fired of runs; those that are not walked here are passed over."""
+        self._woken.update(run_id for run_id in run_ids if run_id in self._tasks)
+        if self._woken:
+            self._heard.set()
+
+    def stop(self, run_ids: Iterable[UUID]) -> None:
+        """Stop the walks of runs that were ended from outside; what executes is cancelled."""
+        for run_id in run_ids:
+            task = self._tasks.get(run_id)
+            if task is not None:
+                log.info("run.stopped", run_id=str(run_id))
+                task.cancel()
+
     async def run(self) -> None:
-        """Hold the walks until cancelled."""
+        """Hold the walks until cancelled, and tell them what has fired meanwhile."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._started.set()
-            await asyncio.get_running_loop().create_future()
+            while True:
+                await self._heard.wait()
+                self._heard.clear()
+                await self._tell_walks()
+
+    async def _tell_walks(self) -> None:
+        """Read what has fired of the runs that were woken, all at once."""
+        woken = [run_id for run_id in self._woken if run_id in self._walks]
+        self._woken -= set(woken) | (self._woken - self._tasks.keys())
+        if not woken:
+            return
+        try:
+            found = await self._parts.history.fired(woken)
+        except Unavailable:
+            return  # the sweep says it again
+        for run_id, fired in found.items():
+            walk = self._walks.get(run_id)
+            if walk is not None:
+                walk.hear(fired)
 
     async def started(self) -> None:
         """Return when runs can be offered."""
@@ -125,6 +159,8 @@ class Walkers:
             walk = await self._open(run)
             walk.giving_up = self._giving_up
             self._walks[run.id] = walk
+            if run.id in self._woken:
+                self._heard.set()  # it was woken while it was taken up
             await walk_run(walk)
         except EngineError as error:
             await _fail(walk, str(error))
@@ -132,8 +168,9 @@ class Walkers:
             log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
             await _fail(walk, f"{type(error).__name__}: {error}")
         finally:
-            self._walks.pop(run.id, None)
-            self._tasks.pop(run.id, None)
+            if self._tasks.get(run.id) is asyncio.current_task():  # not taken up again already
+                self._walks.pop(run.id, None)
+                del self._tasks[run.id]
             self._free += 1
             self._want()
 
@@ -156,6 +193,7 @@ async def _fail(walk: Walk, text: str) -> None:
         now = walk.parts.clock.now()
         walk.journal.steps.clear()
         walk.journal.artifacts.clear()
+        walk.journal.waits.clear()
         walk.journal.event("failed", "failed", now, error=text)
         await walk.end("failed", None, text)
     except OwnerLost as error:

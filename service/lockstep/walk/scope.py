@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from lockstep.model.errors import EngineError
-from lockstep.walk.frames import Names
+from lockstep.walk.frames import Answer, Names
 from lockstep_schemas.base import Json, JsonObject
 
 SCOPE_BYTES: Final = 1 << 20
@@ -34,7 +34,8 @@ class Scope:
         self, names: Names, parent: "Scope | None", kind: Literal["run", "loop", "branch"]
     ) -> None:
         self.names, self.parent, self.kind = names, parent, kind
-        self._bytes = len(_encode(names)) if names.variables or names.artifacts else 0
+        has_names = names.variables or names.artifacts or names.answer
+        self._bytes = len(_encode(names)) if has_names else 0
 
     def variables(self) -> Mapping[str, Json]:
         """All variables as they are seen from here."""
@@ -81,6 +82,24 @@ class Scope:
         own = self.names.artifacts
         self._grow(action_id, data, own.get(action_id))
         own[action_id] = {local_name: data}
+
+    def answer(self) -> Answer | None:
+        """How the last wait for an event ended, as it is seen from here."""
+        if self.names.answer is not None or self.parent is None:
+            return self.names.answer
+        return self.parent.answer()
+
+    def keep_answer(self, answer: Answer) -> None:
+        """Keep how a wait ended: for the run, or within a branch.
+
+        Raises:
+            ScopeTooLarge: The scope would be larger than 1 MiB.
+        """
+        if self.kind == "loop" and self.parent:
+            self.parent.keep_answer(answer)
+            return
+        self._grow("resume", answer, self.names.answer)
+        self.names.answer = answer
 
     def merge(self, changes: Names) -> None:
         """Take over what a branch has changed.

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar, cast
 
+from lockstep.model.ids import uuid7
 from lockstep.model.program import Node, Provide
-from lockstep.model.runs import StepRow
-from lockstep.walk.frames import Frame, ListFrame
+from lockstep.model.runs import Fired, StepRow, WaitKind, WaitRow
+from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep
 from lockstep.walk.journal import storable
-from lockstep.walk.outcome import Failed, ListEnd, Ok, Outcome, Skipped, Stopped
+from lockstep.walk.outcome import Failed, ListEnd, Ok, Outcome, Skipped, Stopped, Suspended
 from lockstep.walk.scope import Scope
 from lockstep.walk.walk import Walk
 from lockstep_schemas.base import Json
@@ -30,6 +31,16 @@ class Place:
     path: str
     scope: Scope
     repeat: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The event that ends a sleep."""
+
+    event_id: str
+    context_key: str | None
+    filter: str | None
+    run_scope: bytes | None
 
 
 WalkList = Callable[[Walk, Sequence[Node], ListFrame, Place], Awaitable[ListEnd]]
@@ -71,6 +82,10 @@ class Step:
         }
         if self.place.repeat is not None and "repeat" not in more:
             context["repeat"] = self.place.repeat
+        answer = scope.answer()
+        if answer is not None:
+            context["wait"] = {"completed": answer.completed, "payload": answer.payload}
+            context["resume"] = {"payload": answer.payload}
         return context
 
     async def inside(
@@ -88,6 +103,57 @@ class Step:
             self.place.repeat if repeat is None else repeat,
         )
         return await self.walk_list(self.walk, nodes, frame, place)
+
+    def sleep(
+        self,
+        kind: WaitKind,
+        waiting_for: str,
+        due_at: datetime | None,
+        awaited: Awaited | None = None,
+        error: str | None = None,
+    ) -> Suspended:
+        """Arm a wait of this leaf: it is stored with the next checkpoint, and wakes the run."""
+        frame = self.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
+        wait = WaitRow(
+            id=uuid7(),
+            kind=kind,
+            path=self.path,
+            waiting_for=storable(waiting_for),
+            armed_at=self.now,
+            due_at=due_at,
+            event_id=awaited.event_id if awaited else None,
+            context_key=awaited.context_key if awaited else None,
+            filter=awaited.filter if awaited else None,
+            run_scope=awaited.run_scope if awaited else None,
+        )
+        frame.sleep = Sleep(wait.id, wait.waiting_for)
+        self.row.status = "waiting"
+        self.row.error = storable(error) if error is not None else None
+        journal = self.walk.journal
+        journal.step(self.row)
+        journal.waits.append(wait)
+        if journal.step_events:
+            journal.event(
+                "step_waiting",
+                "running",
+                wait.armed_at,
+                row=self.row,
+                error=self.row.error,
+                waiting_for=wait.waiting_for,
+            )
+        return Suspended()
+
+    def woken(self, frame: LeafFrame) -> Fired | None:
+        """Take up what has ended the sleep of this leaf; None if it sleeps still."""
+        if frame.sleep is None:
+            return None
+        fired = self.walk.fired.pop(frame.sleep.wait_id, None)
+        if fired is not None:
+            self.walk.journal.over.append(frame.sleep.wait_id)
+            frame.sleep = None
+            if fired.warning is not None:
+                self.warn(fired.warning)
+        return fired
 
     def finish(self, outcome: Outcome) -> None:
         """Write the outcome into the row and tell ops."""
@@ -142,7 +208,7 @@ class Step:
             kind=node.kind,
             provider_action_id=node.action if isinstance(node, Provide) else None,
             status="running",
-            attempts=1,
+            attempts=max(1, frame.attempt) if isinstance(frame, LeafFrame) else 1,
             error=None,
             result=None,
             items=None,

@@ -7,14 +7,16 @@ from lockstep.model.program import Node
 from lockstep.walk.kinds import (
     assign,
     choose,
+    delay,
     guard,
     parallel,
     provide,
     repeat,
     sequence,
     stop,
+    wait,
 )
-from lockstep.walk.outcome import Failed, Outcome
+from lockstep.walk.outcome import Outcome
 from lockstep.walk.step import Step
 
 Known = (
@@ -51,8 +53,9 @@ async def perform(node: Node, step: Step) -> Outcome:
             return guard.perform(known, step)
         case program.Stop():
             return stop.perform(known, step)
-        case program.Delay() | program.Wait():
-            # Refused when it is stored; a definition of a newer engine may still hold one.
-            return Failed(f"{known.kind} is not supported by this version of the engine")
+        case program.Delay():
+            return delay.perform(known, step)
+        case program.Wait():
+            return wait.perform(known, step)
         case _:
             assert_never(known)

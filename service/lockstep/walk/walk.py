@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
 
 from lockstep.model.catalog import Catalog, Services
+from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.ids import uuid7
 from lockstep.model.program import Program
 from lockstep.model.run_events import iso, trigger_scope
-from lockstep.model.runs import RunState
+from lockstep.model.runs import Fired, OwnerLost, RunState, WaitRow, Woken
 from lockstep.ports import Checkpoints, Clock, History
 from lockstep.walk import frames
-from lockstep.walk.frames import RootFrame
+from lockstep.walk.frames import LeafFrame, RepeatFrame, RootFrame
 from lockstep.walk.journal import Journal
 from lockstep.walk.logger import LazyLogger
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus
+
+RETRY_SECONDS: Final = 1.0
+SHOWN: Final = 5  # of what a run waits for; of more, their number
 
 
 class GivenUp(Exception):
@@ -44,6 +52,9 @@ class Walk:
     root: RootFrame
     journal: Journal
     items: dict[int, list[Json]] = field(default_factory=dict)  # lists of live for_each loops
+    fired: dict[UUID, Fired] = field(default_factory=dict)  # what no leaf has taken up yet
+    bells: set[asyncio.Event] = field(default_factory=set)  # branches that sleep beside live ones
+    heard: int = 0  # how often something has fired under way
     giving_up: bool = False
     base: Mapping[str, object] = field(default_factory=dict)
     log: LazyLogger = field(default_factory=LazyLogger)
@@ -74,11 +85,48 @@ class Walk:
         """
         root = frames.decode(run.document) if run.document else RootFrame()
         walk = cls.make(run, program, parts, root)
-        if run.document:
-            walk.items = dict(await parts.history.items(run.id))
-        elif not run.event_seq:
-            walk.journal.event("started", "running", run.started_at)
+        walk.fired = dict(run.fired)
+        if not run.document:
+            walk.begin()
+            return walk
+        loops = [f.seq for f in frames.live(root.body) if isinstance(f, RepeatFrame)]
+        if loops:
+            walk.items = dict(await parts.history.items(run.id, loops))
+        walk.resume()
         return walk
+
+    def begin(self) -> None:
+        """Note the start of a run, and when its time is over."""
+        run, seconds = self.run, self.program.max_duration_seconds
+        if not run.event_seq:
+            self.journal.event("started", "running", run.started_at)
+        if seconds is not None and self.root.deadline is None:
+            self.root.deadline = uuid7()
+            deadline = WaitRow(
+                id=self.root.deadline,
+                kind="deadline",
+                path="",
+                waiting_for=f"run exceeded {seconds} s",
+                armed_at=self.parts.clock.now(),
+                due_at=run.started_at + timedelta(seconds=seconds),
+            )
+            self.journal.waits.append(deadline)
+
+    def resume(self) -> None:
+        """Tell that a run which slept goes on."""
+        if self.root.asleep:
+            self.root.asleep = False
+            self.journal.event("resumed", "running", self.parts.clock.now())
+
+    def hear(self, woken: Woken) -> None:
+        """Take what has fired while the run was executed, and ring those who wait for it."""
+        self.run.wakes = max(self.run.wakes, woken.wakes)
+        fresh = {one: fired for one, fired in woken.fired.items() if one not in self.fired}
+        if fresh:
+            self.fired.update(fresh)
+            self.heard += 1
+            for bell in self.bells:
+                bell.set()
 
     def next_seq(self) -> int:
         """Give the number of a new step row."""
@@ -109,11 +157,50 @@ class Walk:
         async with self._lock:
             await self._store(status, reason, error)
 
-    async def _store(self, status: RunStatus, reason: str | None, error: str | None) -> None:
+    async def suspend(self) -> bool:
+        """Let the run sleep: it has no owner then. False if it was woken meanwhile and goes on."""
+        self.root.asleep = True
+        now = self.parts.clock.now()
+        self.journal.event("waiting", "waiting", now, waiting_for=self._waiting_for())
+        known = self.run.wakes
+        async with self._lock:
+            wakes = await self._store("waiting", None, None)
+        if wakes is None or wakes == known:
+            return True
+        self.hear(await self._fired())
+        self.resume()
+        return False
+
+    async def _fired(self) -> Woken:
+        while True:
+            try:
+                found = await self.parts.history.fired([self.run.id])
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if self.run.id not in found:
+                raise OwnerLost(run_id=self.run.id, epoch=self.run.epoch)
+            return found[self.run.id]
+
+    def _waiting_for(self) -> str:
+        """Say what the run waits for, in the order of its actions."""
+        leaves = (f for f in frames.live(self.root.body) if isinstance(f, LeafFrame))
+        sleeps = [leaf.sleep.waiting_for for leaf in leaves if leaf.sleep is not None]
+        more = [f"{len(sleeps) - SHOWN} more"] if len(sleeps) > SHOWN else []
+        return "; ".join(sleeps[:SHOWN] + more)
+
+    async def _store(self, status: RunStatus, reason: str | None, error: str | None) -> int | None:
         covered = self._version
         document = frames.encode(self.root)
-        await self.parts.checkpoints.store(self.journal.take(document, status, reason, error))
+        deadline = self.root.deadline
+        taken = self.journal.take(document, status, reason, error, deadline)
+        try:
+            wakes = await self.parts.checkpoints.store(taken)
+        except DataRefused:
+            self.journal.refused(taken)
+            raise
         self._stored = covered
+        return wakes
 
     async def breathe(self) -> None:
         """Let others go first, now and then: a loop of pure steps must not hold the engine."""

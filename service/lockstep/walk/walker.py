@@ -11,7 +11,16 @@ from lockstep.model.program import Node
 from lockstep.model.runs import OwnerLost
 from lockstep.walk import table
 from lockstep.walk.frames import ListFrame
-from lockstep.walk.outcome import Completed, Failed, ListEnd, Ok, Outcome, Skipped, Stopped
+from lockstep.walk.outcome import (
+    Completed,
+    Failed,
+    ListEnd,
+    Ok,
+    Outcome,
+    Skipped,
+    Stopped,
+    Suspended,
+)
 from lockstep.walk.scope import Scope
 from lockstep.walk.step import Place, Step
 from lockstep.walk.walk import GivenUp, Walk
@@ -19,20 +28,28 @@ from lockstep.walk.walk import GivenUp, Walk
 
 async def walk_run(walk: Walk) -> None:
     """Walk a run to its end, or until the engine shuts down, or until it has another owner."""
-    root = walk.root
-    place = Place("actions", Scope(root.names, None, "run"))
     try:
         try:
-            end = await walk_list(walk, walk.program.actions, root.body, place)
+            end = await _walk_awake(walk)
         except GivenUp:
             await walk.end("pending", None, None)
             return
         except DataRefused as error:
             end = Stopped(str(error), error=True)
-            _drop_unstorable(walk)
-        await _end(walk, end)
+        if not isinstance(end, Suspended):
+            await _end(walk, end)
     except OwnerLost as error:
         walk.log.info("run.lost", epoch=error.epoch)
+
+
+async def _walk_awake(walk: Walk) -> ListEnd:
+    """Walk from the root, again and again, until the run ends or is stored asleep."""
+    root = walk.root
+    place = Place("actions", Scope(root.names, None, "run"))
+    while True:
+        end = await walk_list(walk, walk.program.actions, root.body, place)
+        if not isinstance(end, Suspended) or await walk.suspend():
+            return end
 
 
 async def walk_list(walk: Walk, nodes: Sequence[Node], frame: ListFrame, place: Place) -> ListEnd:
@@ -43,6 +60,8 @@ async def walk_list(walk: Walk, nodes: Sequence[Node], frame: ListFrame, place: 
         await walk.breathe()
         node = nodes[frame.index]
         outcome = await _visit(walk, node, frame, place)
+        if isinstance(outcome, Suspended):
+            return outcome
         # No await between the row that is finished and the frame that moves on: a checkpoint sees
         # both or none.
         frame.index, frame.inner = frame.index + 1, None
@@ -71,7 +90,8 @@ async def _visit(walk: Walk, node: Node, frame: ListFrame, place: Place) -> Outc
             outcome = Failed(f"{type(error).__name__}: {error}")
     else:
         outcome = Skipped("disabled")
-    step.finish(outcome)
+    if not isinstance(outcome, Suspended):
+        step.finish(outcome)
     return outcome
 
 
@@ -85,9 +105,3 @@ async def _end(walk: Walk, end: ListEnd) -> None:
     else:
         walk.journal.event("succeeded", "success", now, reason=reason, duration_ms=duration_ms)
         await walk.end("success", reason, None)
-
-
-def _drop_unstorable(walk: Walk) -> None:
-    """Forget the notes that the store refused; the seq of the events goes on without a gap."""
-    walk.journal.steps.clear()
-    walk.journal.artifacts.clear()

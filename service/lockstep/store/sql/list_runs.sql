@@ -1,7 +1,10 @@
 -- Newest first.
 -- $1 automation id   $2 status   $3 any context key   $4 context key   $5 since
 -- $6 before position, all null where they do not matter   $7 limit   $8 offset
-select r.*
+select r.*,
+       (select string_agg(w.waiting_for, '; ' order by w.id)
+          from waits w
+         where w.run_id = r.id and w.state = 'armed' and w.kind <> 'deadline') as waiting_for
   from runs r
  where ($1::text is null or r.automation_id = $1)
    and ($2::text is null or r.status = $2)

@@ -5,51 +5,102 @@ import asyncio
 from lockstep.model.program import Node, Parallel
 from lockstep.model.runs import OwnerLost
 from lockstep.walk.frames import BranchEnd, BranchFrame, ParallelFrame
-from lockstep.walk.outcome import Completed, Failed, ListEnd, Ok, Outcome, Stopped
+from lockstep.walk.outcome import Completed, Failed, Ok, Outcome, Stopped, Suspended
 from lockstep.walk.scope import Scope, ScopeTooLarge
 from lockstep.walk.step import Step
-from lockstep.walk.walk import GivenUp
+from lockstep.walk.walk import GivenUp, Walk
 
 
 async def perform(action: Parallel, step: Step) -> Outcome:
-    """Walk the branches that have not ended yet, await all, and join in order of position."""
+    """Walk the branches that have not ended yet, await all, and join in order of position.
+
+    It is suspended when all that has not ended sleeps; until then a branch that is woken goes on
+    beside its siblings.
+    """
     frame = step.open(
         lambda seq, at: ParallelFrame(
             seq=seq, began_at=at, branches=[BranchFrame() for _ in action.branches]
         )
     )
-    given_up = False
+    live = [index for index, branch in enumerate(frame.branches) if branch.done is None]
+    team = Team(step.walk, len(live))
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_branch(node, frame.branches[index], step, index))
-                for index, node in enumerate(action.branches)
-                if frame.branches[index].done is None
-            ]
-        given_up = any(not task.result() for task in tasks)
+            for index in live:
+                branch = frame.branches[index]
+                group.create_task(_branch(action.branches[index], branch, step, index, team))
     except BaseExceptionGroup as errors:
         # One of them is enough to say why: the run is lost to another owner, or not storable.
         lost, _ = errors.split(OwnerLost)
         raise (lost or errors).exceptions[0] from None
-    if given_up:
+    if team.given_up:
         raise GivenUp
+    if any(branch.done is None for branch in frame.branches):
+        return Suspended()
     return _join(frame, step)
 
 
-async def _branch(node: Node, frame: BranchFrame, step: Step, index: int) -> bool:
-    """Walk one branch, as a list of one; say whether it has ended, or was given up."""
+class Team:
+    """The branches that are walked now: how many are at work, and who sleeps beside them."""
+
+    def __init__(self, walk: Walk, at_work: int) -> None:
+        self._walk, self._at_work = walk, at_work
+        self._asleep: set[asyncio.Event] = set()
+        self.given_up = False
+
+    def leave(self) -> None:
+        """Note that a branch is at work no more; the last one lets all that sleep go."""
+        self._at_work -= 1
+        if not self._at_work:
+            for bell in self._asleep:
+                bell.set()
+
+    async def woken(self, heard: int) -> bool:
+        """Sleep beside the others; say whether something has fired since `heard`.
+
+        If not, nobody is at work any more: the whole parallel is suspended.
+        """
+        bell = asyncio.Event()
+        self.leave()
+        if self._at_work and self._walk.journal.waits:
+            await self._walk.checkpoint()  # it can be woken while the others are at work
+        self._asleep.add(bell)
+        self._walk.bells.add(bell)
+        try:
+            while self._at_work and self._walk.heard == heard:
+                bell.clear()
+                await bell.wait()
+        finally:
+            self._asleep.discard(bell)
+            self._walk.bells.discard(bell)
+        if self._walk.heard == heard:
+            return False
+        self._at_work += 1
+        return True
+
+
+async def _branch(node: Node, frame: BranchFrame, step: Step, index: int, team: Team) -> None:
+    """Walk one branch, as a list of one, until it has ended or the whole parallel sleeps."""
     scope = Scope(frame.changes, step.place.scope, "branch")
-    try:
-        end = await step.inside((node,), frame.body, f".parallel[{index}]", scope)
-    except GivenUp:
-        return False
+    while True:
+        heard = step.walk.heard
+        try:
+            end = await step.inside((node,), frame.body, f".parallel[{index}]", scope)
+        except GivenUp:
+            team.given_up = True
+            team.leave()
+            return
+        if not isinstance(end, Suspended):
+            break
+        if not await team.woken(heard):
+            return
     frame.done, frame.reason = _done(end)
     frame.body.inner = None
     step.walk.touch()
-    return True
+    team.leave()
 
 
-def _done(end: ListEnd) -> tuple[BranchEnd, str | None]:
+def _done(end: Completed | Stopped) -> tuple[BranchEnd, str | None]:
     if isinstance(end, Completed) or end.gate:
         return "ok", None
     return ("failed" if end.error else "stopped"), end.reason

@@ -1,6 +1,9 @@
 """A provider action: render its config, call it, keep what it produced."""
 
+import random
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 import msgspec
 
@@ -8,14 +11,18 @@ from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep.model.errors import RenderError
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
+from lockstep.model.run_events import iso
 from lockstep.model.runs import ArtifactRow
 from lockstep.ports import Clock
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
-from lockstep.walk.outcome import Failed, Ok, Outcome
+from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
 from lockstep.walk.scope import ScopeTooLarge
 from lockstep.walk.step import Step
+from lockstep_schemas.actions import Retry
 from lockstep_schemas.base import Json, JsonObject
+
+LONGEST_RETRY_SECONDS: Final = 30 * 86_400.0
 
 
 async def perform(action: Provide, step: Step) -> Outcome:
@@ -28,7 +35,10 @@ async def perform(action: Provide, step: Step) -> Outcome:
     if kind is None:
         return Failed(f"unknown action '{action.action}'")
     frame = step.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
-    if frame.attempt and not kind.retry_safe:
+    if frame.sleep is not None:
+        if step.woken(frame) is None:
+            return Suspended()
+    elif frame.attempt and not kind.retry_safe:
         return Failed("interrupted: the worker died during the call, and calling twice is not safe")
     try:
         if not frame.attempt:
@@ -43,9 +53,35 @@ async def perform(action: Provide, step: Step) -> Outcome:
     step.walk.journal.step(step.row)
     await step.walk.checkpoint()
     result = await _call(action, kind, _context(kind, config, frame, step), step.walk.parts.clock)
-    if not result.success:
-        return Failed(result.error or "the action failed and gave no reason")
-    return _keep(kind, result, step)
+    if result.success:
+        return _keep(kind, result, step)
+    return _failed(action, result, frame, step)
+
+
+def _failed(action: Provide, result: ActionResult, frame: LeafFrame, step: Step) -> Outcome:
+    """Try again later, as data, while the policy allows it."""
+    error = result.error or "the action failed and gave no reason"
+    frame.failures += 1
+    retry = action.retry
+    if frame.failures >= retry.attempts:
+        return Failed(error)
+    seconds = _backoff_seconds(retry, frame.failures)
+    if result.retry_after_ms is not None:
+        seconds = min(max(0.0, result.retry_after_ms / 1000), LONGEST_RETRY_SECONDS)
+    due_at = step.now + timedelta(seconds=seconds)
+    text = f"retry {frame.failures + 1} of {retry.attempts} at {iso(due_at)}"
+    return step.sleep("retry", text, due_at, error=error)
+
+
+def _backoff_seconds(retry: Retry, failures: int) -> float:
+    """Give a time at random below the backoff: retries of many runs must not come together.
+
+    Source: "full jitter" of the AWS Architecture Blog, Exponential Backoff And Jitter.
+    """
+    backoff: float = retry.delay_seconds
+    if retry.backoff == "exponential":
+        backoff *= 2.0 ** min(failures - 1, 64)
+    return random.uniform(0, min(backoff, retry.max_delay_seconds))  # noqa: S311 - spreads
 
 
 def _converted(kind: ActionType, config: JsonObject) -> object:

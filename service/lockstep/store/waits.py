@@ -1,0 +1,160 @@
+"""Waits in PostgreSQL: fired, found when due, shown; and runs that are ended from outside."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from lockstep.model.runs import (
+    KEY_SECONDS,
+    Awaited,
+    Cause,
+    Due,
+    Ended,
+    Ending,
+    Event,
+    EventRow,
+    Firing,
+    Sleeper,
+    has_key,
+    topic,
+)
+from lockstep.store.outbox import add_events
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep.store.runs import columns, run_state
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+PAGE: Final = 2000
+FIRST: Final = UUID(int=0)
+
+_decode = msgspec.json.Decoder().decode
+
+
+async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awaited]:
+    """Find the armed waits that events may satisfy; `place` is that of the event."""
+    rows = await connection.fetch(
+        QUERIES["awaited"],
+        *columns([(topic(e.id, e.context_key), e.id, e.context_key) for e in events], 3),
+    )
+    return [
+        Awaited(
+            place=row["place"] - 1,
+            id=row["id"],
+            run_id=row["run_id"],
+            filter=row["filter"],
+            run_scope=None if row["run_scope"] is None else _decode(row["run_scope"]),
+            path=row["action_path"],
+            warning=row["warning"],
+        )
+        for row in rows
+    ]
+
+
+async def fire(
+    connection: "Connection",
+    waits: Sequence[tuple[UUID, bytes | None]],
+    cause: Cause,
+    now: datetime,
+) -> list[Firing]:
+    """Fire waits, each with the payload of its event; give those that were armed until now."""
+    rows = await connection.fetch(QUERIES["fire_waits"], *columns(waits, 2), cause, now)
+    return [
+        Firing(
+            id=row["id"],
+            run_id=row["run_id"],
+            kind=row["kind"],
+            has_key=has_key(row["armed_at"], row["due_at"]),
+            owner=row["owner"],
+        )
+        for row in rows
+    ]
+
+
+class WaitStore:
+    """What wakes need of the store."""
+
+    def __init__(self, store: Store, worker_id: UUID, stale_seconds: float) -> None:
+        self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
+
+    async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> list[Firing]:
+        """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
+        async with self._store.connection() as connection:
+            return await fire(connection, [(one, None) for one in wait_ids], "due", now)
+
+    async def near(self, since: datetime, until: datetime, limit: int) -> list[Due]:
+        """Find this worker's share of what is due in a time, earliest first."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                QUERIES["near_waits"], self._worker_id, since, until, limit, self._stale_seconds
+            )
+        return [_due(row) for row in rows]
+
+    async def next_due(self, after: datetime) -> datetime | None:
+        """Give when the next wait is due after a time."""
+        async with self._store.connection() as connection:
+            due: datetime | None = await connection.fetchval(QUERIES["next_due"], after)
+        return due
+
+    async def overdue(self, until: datetime, limit: int) -> list[Due]:
+        """Find what should have been woken before a time, earliest first."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["overdue_waits"], until, limit)
+        return [_due(row) for row in rows]
+
+    async def exceeded(self, wait_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
+        """Find the runs whose deadline is among these and is over, each with what to say."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["due_deadlines"], wait_ids, now)
+        return {row["run_id"]: row["waiting_for"] for row in rows}
+
+    async def sleepers(self, after: UUID = FIRST) -> list[Sleeper]:
+        """Give a page of all that sleeps and has a key on the bus, by wait id."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["armed_waits"], after, PAGE, KEY_SECONDS)
+        return [
+            Sleeper(
+                wait_id=row["id"],
+                run_id=row["run_id"],
+                automation_id=row["automation_id"],
+                automation_name=row["automation_name"],
+                kind=row["kind"],
+                path=row["action_path"],
+                waiting_for=row["waiting_for"],
+                event=row["event_id"],
+                context_key=row["context_key"],
+                armed_at=row["armed_at"],
+                due_at=row["due_at"],
+            )
+            for row in rows
+        ]
+
+    async def end(
+        self,
+        run_ids: Sequence[UUID],
+        ending: Ending,
+        tell: Callable[[Ended], EventRow],
+    ) -> list[Ended]:
+        """End active runs in one transaction, with the events that `tell` makes of them."""
+        async with self._store.transaction() as connection:
+            ended = await end_runs(connection, run_ids, ending)
+            await add_events(connection, [tell(one) for one in ended])
+        return ended
+
+
+async def end_runs(
+    connection: "Connection", run_ids: Sequence[UUID], ending: Ending
+) -> list[Ended]:
+    """End active runs; those that have ended are left as they are, and are not given."""
+    how = (ending.status, ending.reason, ending.error, ending.at)
+    rows = await connection.fetch(QUERIES["cancel_runs"], sorted(run_ids), *how)
+    return [Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"]) for row in rows]
+
+
+def _due(row: asyncpg.Record) -> Due:
+    return Due(row["id"], row["run_id"], row["kind"], row["due_at"])

@@ -1,0 +1,80 @@
+"""Endings: runs that do not end by themselves: cancelled, or longer than they may be."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from lockstep.model.run_events import run_event
+from lockstep.model.runs import Ended, Ending, EventRow
+from lockstep.ports import Clock
+
+
+class Waits(Protocol):
+    """The waits and runs in the store."""
+
+    async def end(
+        self, run_ids: Sequence[UUID], ending: Ending, tell: Callable[[Ended], EventRow]
+    ) -> Sequence[Ended]:
+        """End active runs in one transaction, with the events that `tell` makes of them."""
+        ...
+
+    async def exceeded(self, wait_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
+        """Find the runs whose deadline is among these and is over, with what to say."""
+        ...
+
+
+class Endings:
+    """Ends runs from outside: one transaction, then their owners are told."""
+
+    def __init__(
+        self,
+        waits: Waits,
+        clock: Clock,
+        prefix: str,
+        take_over: Callable[[Sequence[str]], Awaitable[None]],
+        stop: Callable[[Sequence[Ended]], None],
+    ) -> None:
+        self._waits, self._clock, self._prefix = waits, clock, prefix
+        self._take_over, self._stop = take_over, stop
+
+    async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
+        """Cancel runs; those that have ended already are left as they are. Raise Unavailable."""
+        return await self._end(run_ids, self.cancelling(reason))
+
+    def cancelling(self, reason: str | None) -> Ending:
+        """Say how runs end that are cancelled now."""
+        return Ending(status="cancelled", reason=reason, at=self._clock.now())
+
+    async def exceed(self, wait_ids: Sequence[UUID]) -> None:
+        """Fail the runs whose deadline is over. Raise Unavailable."""
+        now = self._clock.now()
+        texts = await self._waits.exceeded(wait_ids, now)
+        for text in sorted(set(texts.values())):
+            run_ids = [run_id for run_id, said in texts.items() if said == text]
+            await self._end(run_ids, Ending(status="failed", error=text, at=now))
+
+    def event(self, ended: Ended, ending: Ending) -> EventRow:
+        """Build the last event of a run that was ended."""
+        run = ended.run
+        return run_event(
+            self._prefix,
+            run,
+            run.event_seq + 1,
+            ending.status,
+            ending.status,
+            ending.at,
+            reason=ending.reason,
+            error=ending.error,
+        )
+
+    async def announce(self, ended: Sequence[Ended]) -> None:
+        """Stop what executes them, and publish what their owners may not have sent."""
+        self._stop(ended)
+        if ended:
+            await self._take_over([str(one.run.id) for one in ended])
+
+    async def _end(self, run_ids: Sequence[UUID], ending: Ending) -> Sequence[Ended]:
+        ended = await self._waits.end(run_ids, ending, lambda one: self.event(one, ending))
+        await self.announce(ended)
+        return ended
