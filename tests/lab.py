@@ -4,13 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from lockstep import definition, launch, store, walk
+from lockstep import definition, launch, store, wake, walk
+from lockstep.cases.clock import CaseClock
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.checkpoint import Committer
 from lockstep.model.ids import uuid7
@@ -21,6 +22,7 @@ from lockstep.render import Renderer
 from lockstep_schemas.events import Actor
 
 Json = dict[str, Any]
+TOGETHER = timedelta(seconds=0.5)
 
 
 class Killed(BaseException):
@@ -49,14 +51,15 @@ class KilledAt:
     after: bool
     writes: int = 0
 
-    async def store(self, checkpoint: Checkpoint) -> None:
+    async def store(self, checkpoint: Checkpoint) -> int | None:
         """Count, store, and die where it is time."""
         self.writes += 1
         if self.writes > self.at or (self.writes == self.at and not self.after):
             raise Killed
-        await self.inner.store(checkpoint)
+        wakes = await self.inner.store(checkpoint)
         if self.writes == self.at:
             raise Killed
+        return wakes
 
 
 @dataclass
@@ -67,7 +70,7 @@ class Lab:
     catalog: MemoryCatalog
     recorder: Recorder
     services: ServiceBag
-    clock: store.DatabaseClock = field(default_factory=store.DatabaseClock)
+    clock: CaseClock = field(default_factory=CaseClock)
     renderer: Renderer = field(default_factory=Renderer)
     sequence: int = 0
 
@@ -81,9 +84,21 @@ class Lab:
 
     async def launch(self, program: Program, payload: Json, key: str | None = None) -> RunState:
         """Insert a run that a worker owns which is never seen again."""
+        event = self.event("e", payload, key)
+        trigger = TriggerRule(id="e", event="e", filter=None, config={})
+        automation = Automation(id="lab", name="lab", version=1, position=1, program=program)
+        batches = store.Batches(self.database, uuid7())
+        async with batches.transaction() as tx:
+            (birth,) = await launch.create(
+                [Admission(Hit(event, automation, trigger))], 1, self.clock.now(), tx
+            )
+        return launch.state(birth)
+
+    def event(self, event_id: str, payload: Json, key: str | None = None) -> Event:
+        """Make an event as intake hands it on."""
         self.sequence += 1
-        event = Event(
-            id="e",
+        return Event(
+            id=event_id,
             payload=payload,
             body=json.dumps(payload).encode(),
             delivery=f"S:{self.sequence}:0",
@@ -95,14 +110,34 @@ class Lab:
             sequence=self.sequence,
             message=Letter(sequence=self.sequence),
         )
-        trigger = TriggerRule(id="e", event="e", filter=None, config={})
-        automation = Automation(id="lab", name="lab", version=1, position=1, program=program)
-        batches = store.Batches(self.database, uuid7())
-        async with batches.transaction() as tx:
-            (birth,) = await launch.create(
-                [Admission(Hit(event, automation, trigger))], 1, self.clock.now(), tx
-            )
-        return launch.state(birth)
+
+    async def deliver(self, *events: Event) -> None:
+        """Let events satisfy what waits for them, as the pipeline does."""
+        now = self.clock.now()
+        async with store.Batches(self.database, uuid7()).transaction() as tx:
+            found = await wake.satisfied(events, self.renderer.expression, now, tx)
+            await tx.fire(found, now)
+
+    async def pass_time(self, run_id: UUID) -> bool:
+        """Let time pass until something of a sleeping run is due; False if nothing ever is."""
+        rows = await self.rows(
+            "select id, due_at from waits where run_id = $1 and state = 'armed'", run_id
+        )
+        due = sorted((row["due_at"], row["id"]) for row in rows if row["due_at"] is not None)
+        if not due:
+            return False
+        # What is due at about the same moment is woken together, whatever the microseconds.
+        until = due[0][0] + TOGETHER
+        self.clock.skip(max(0.0, (until - self.clock.time).total_seconds()))
+        waits = store.WaitStore(self.database, uuid7(), 4.0)
+        await waits.fire_due([one for _, one in due], self.clock.now())
+        return True
+
+    async def claim(self, run_id: UUID) -> RunState | None:
+        """Take a run up that is ready, as claims do."""
+        ready = await self.worker().claim_ready(10, self.clock.now())
+        found = [run for run in ready if run.id == run_id]
+        return found[0] if found else None
 
     async def adopt(self, worker: store.RunStore, run_id: UUID) -> RunState:
         """Take the run over, as recovery does."""
@@ -141,9 +176,9 @@ class Alone:
     def __init__(self, worker: store.RunStore) -> None:
         self._committer = Committer(worker, lambda _: None)
 
-    async def store(self, checkpoint: Checkpoint) -> None:
+    async def store(self, checkpoint: Checkpoint) -> int | None:
         """Commit one."""
-        await self._committer.store_alone(checkpoint)
+        return await self._committer.store_alone(checkpoint)
 
 
 @asynccontextmanager

@@ -1,12 +1,15 @@
 """The composition root: one engine, put together from its parts, from start to shutdown."""
 
 import asyncio
+import math
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from lockstep import (
@@ -129,6 +132,7 @@ class Engine:
     def _make_wakes(self) -> None:
         """Put together what wakes runs, and what ends them from outside."""
         engine, connection = self.settings.engine, self.connection
+        self.worker_keys = bus.WorkerKeys(connection)
         self.waits = store.WaitStore(self.database, self.id, engine.stale_seconds)
         self.mirror = wake.Mirror(
             bus.Bucket(connection, "delay"),
@@ -241,6 +245,8 @@ class Engine:
             for task in background:
                 task.cancel()
         await self.runs.retire()
+        with suppress(Unavailable):  # it is a hint only
+            await self.worker_keys.drop(self.id)
         log.info("engine.stopped", worker=str(self.id))
         if lost is not None:
             raise Unavailable(f"the connection to NATS is lost for good: {lost}")
@@ -252,6 +258,8 @@ class Engine:
             self.reporter.run(),
             self.heart.run(),
             self.mirror.run(),
+            self._every(self.settings.engine.heartbeat_seconds, self._renew_key),
+            self._watch_workers(),
             self._every(SWEEP_SECONDS, self.alarms.sweep),
             self._every(SWEEP_SECONDS, self._hear_what_was_missed),
             self._every(RECONCILE_SECONDS, self._reconcile),
@@ -289,6 +297,23 @@ class Engine:
 
     async def _beat(self) -> datetime:
         return await self.runs.heartbeat(socket.gethostname(), __version__)
+
+    async def _renew_key(self) -> None:
+        """Show on the bus that this worker lives; the row in the store is the proof."""
+        body = msgspec.json.encode({"host": socket.gethostname(), "version": __version__})
+        seconds = max(1, math.ceil(self.settings.engine.stale_seconds))
+        await self.worker_keys.renew(self.id, body, seconds)
+
+    async def _watch_workers(self) -> None:
+        """Look for runs to adopt at once when the key of a worker is gone."""
+        while True:
+            try:
+                async with self.worker_keys.expiries() as gone:
+                    async for _ in gone:
+                        self.claims.hint()
+            except (Unavailable, ServerUnfit) as error:
+                log.warning("bus.unreachable", reason=str(error), next="without it a second later")
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _hear_what_was_missed(self) -> None:
         """Look for waits of our runs that were fired without a word that reached us."""

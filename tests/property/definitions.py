@@ -32,7 +32,39 @@ def _common(action: Json, enabled: bool, tolerant: bool) -> Json:
     return {**action, **more}
 
 
+sleeps = st.one_of(
+    st.sampled_from([0, 1, 7, 60]).map(lambda s: {"delay": {"seconds": s}}),
+    st.sampled_from(["0.5", "variables.n", "trigger.payload.zero"]).map(
+        lambda t: {"delay": {"template": t}}
+    ),
+    st.builds(
+        lambda event, condition, timeout, goes_on: {
+            "wait_for_trigger": {
+                "event": event,
+                "timeout_seconds": timeout,
+                "continue_on_timeout": goes_on,
+                **({"filter": condition} if condition else {}),
+            }
+        },
+        st.sampled_from(["go", "go2"]),
+        st.sampled_from([None, "trigger.payload.n > 1", "run_scope.repeat.index == 1", "1 / 0"]),
+        st.sampled_from([1, 30]),
+        st.booleans(),
+    ),
+    st.just({"wait_for_trigger": {"event": "go"}}),
+)
+
 leaves = st.one_of(
+    sleeps,
+    sleeps,
+    st.just(
+        {
+            "action": "test.fail",
+            "config": {"reason": "x"},
+            "retry": {"attempts": 3, "delay_seconds": 0.001, "backoff": "constant"},
+        }
+    ),
+    st.just({"action": "test.record", "config": {"value": "{{ wait.completed }}{{ resume }}"}}),
     st.sampled_from(TEXTS).map(lambda t: {"action": "test.record", "config": {"value": t}}),
     st.sampled_from(TEXTS).map(lambda t: {"action": "test.record", "config": {"value": t}}),
     st.just({"action": "test.fail", "config": {"reason": "x"}}),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -13,11 +14,14 @@ from databases import TEMPLATE, database, on_server
 from lab import Alone, Killed, KilledAt, Lab, lab
 from lockstep.embedded import Servers
 from lockstep.model.program import Program
+from lockstep.model.runs import RunState
+from lockstep.ports import Checkpoints
 from property.definitions import definitions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Json = dict[str, Any]
+MOST_STEPS = 500
 PAYLOAD: Json = {"text": "t", "flag": True, "list": ["a", "b"], "zero": 0}
 
 
@@ -45,35 +49,71 @@ async def trace(lab: Lab, run_id: Any) -> Traced:
     return Traced(dict(row), await lab.steps(run_id), calls)
 
 
-async def undisturbed(lab: Lab, program: Program) -> tuple[Traced, int]:
+async def live(
+    lab: Lab, run: RunState, program: Program, checkpoints: Checkpoints, schedule: list[str]
+) -> None:
+    """Walk a run to its end, whatever kills it; while it sleeps, let happen what is next."""
+    happenings = iter(schedule)
+    state: RunState | None = run
+    for _ in range(MOST_STEPS):
+        if state is not None:
+            try:
+                await lab.walk(state, program, checkpoints)
+            except Killed:
+                checkpoints = Alone(lab.worker())
+        state = None
+        (row,) = await lab.rows("select status from runs where id = $1", run.id)
+        if row["status"] == "running":
+            state = await lab.adopt(lab.worker(), run.id)
+        elif row["status"] == "waiting":
+            await happen(lab, run.id, next(happenings, "due"))
+            state = await lab.claim(run.id)
+        else:
+            return
+    raise AssertionError("the run does not end")
+
+
+async def happen(lab: Lab, run_id: UUID, what: str) -> None:
+    """Let an event come, or time pass; what waits without a limit gets its event in the end."""
+    if what == "due":
+        if not await lab.pass_time(run_id):
+            await lab.deliver(lab.event("go", {"n": 9}), lab.event("go2", {"n": 9}))
+    else:
+        name, _, number = what.partition(" ")
+        await lab.deliver(lab.event(name, {"n": int(number)}))
+
+
+async def undisturbed(lab: Lab, program: Program, schedule: list[str]) -> tuple[Traced, int]:
     """Walk once without a kill; give the trace and how many writes it took."""
     run = await lab.launch(program, PAYLOAD)
     counted = KilledAt(Alone(lab.worker()), 10**9, after=True)
-    await lab.walk(run, program, counted)
+    await live(lab, run, program, counted, schedule)
     return await trace(lab, run.id), counted.writes
 
 
-async def killed_at(lab: Lab, program: Program, write: int, *, after: bool) -> Traced:
-    """Walk, die at a write, be adopted, go on to the end."""
+async def killed_at(
+    lab: Lab, program: Program, write: int, *, after: bool, schedule: list[str]
+) -> Traced:
+    """Walk, die at a write, be taken up by another worker, go on to the end."""
     run = await lab.launch(program, PAYLOAD)
-    with pytest.raises(Killed):
-        await lab.walk(run, program, KilledAt(Alone(lab.worker()), write, after=after))
-    if (await lab.rows("select status from runs where id = $1", run.id))[0]["status"] == "running":
-        worker = lab.worker()
-        await lab.walk(await lab.adopt(worker, run.id), program, Alone(worker))
+    killer = KilledAt(Alone(lab.worker()), write, after=after)
+    await live(lab, run, program, killer, schedule)
+    assert killer.writes >= write, "it did not die there"
     return await trace(lab, run.id)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-@given(raw=definitions, data=st.data())
+schedules = st.lists(st.sampled_from(["due", "due", "go 1", "go 2", "go2 1", "go2 2"]), max_size=8)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@given(raw=definitions, schedule=schedules, place=st.integers(0, 999), after=st.booleans())
 async def test_a_killed_walk_ends_as_one_that_never_was(
-    laboratory: Lab, raw: Json, data: st.DataObject
+    laboratory: Lab, raw: Json, schedule: list[str], place: int, after: bool
 ) -> None:
     program = laboratory.program(raw)
-    expected, writes = await undisturbed(laboratory, program)
-    write = data.draw(st.integers(1, writes), label="write")
-    after = data.draw(st.booleans(), label="after the commit")
-    seen = await killed_at(laboratory, program, write, after=after)
+    expected, writes = await undisturbed(laboratory, program, schedule)
+    write = 1 + place * writes // 1000
+    seen = await killed_at(laboratory, program, write, after=after, schedule=schedule)
     assert seen.run == expected.run
     assert seen.steps == expected.steps
     assert set(seen.recorded) == set(expected.recorded)
@@ -103,6 +143,12 @@ async def test_every_write_of_a_nested_run_can_be_the_last(laboratory: Lab, afte
                             ]
                         },
                         {"variables": {"n": "{{ repeat.index }}"}},
+                        {
+                            "parallel": [
+                                {"delay": {"seconds": 1}},
+                                {"wait_for_trigger": {"event": "go"}},
+                            ]
+                        },
                         {**record, "id": "d"},
                     ],
                 }
@@ -111,10 +157,10 @@ async def test_every_write_of_a_nested_run_can_be_the_last(laboratory: Lab, afte
         ],
     }
     program = laboratory.program(raw)
-    expected, writes = await undisturbed(laboratory, program)
+    expected, writes = await undisturbed(laboratory, program, [])
     assert writes >= 8
     for write in range(1, writes + 1):
-        seen = await killed_at(laboratory, program, write, after=after)
+        seen = await killed_at(laboratory, program, write, after=after, schedule=[])
         assert (seen.run, seen.steps) == (expected.run, expected.steps)
         assert set(seen.recorded) == set(expected.recorded)
 
@@ -126,6 +172,6 @@ async def test_a_crash_right_after_a_success_is_stored_calls_nothing_twice(
     actions = [{**record, "id": f"r{i}"} for i in range(3)]
     program = laboratory.program({"name": "n", "triggers": [{"event": "e"}], "actions": actions})
     for write in (1, 2, 3):
-        seen = await killed_at(laboratory, program, write, after=True)
+        seen = await killed_at(laboratory, program, write, after=True, schedule=[])
         assert set(seen.calls.values()) == {1}
         assert seen.run["status"] == "success"

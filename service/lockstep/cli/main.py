@@ -164,6 +164,19 @@ def publish(
 
 
 @app.command()
+def cancel(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Ids of runs.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel runs; one that has ended stays as it is."""
+    from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
+
+    finish(work.cancel(load(context).settings, runs, reason, as_json=as_json))
+
+
+@app.command()
 def config(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the settings in force, and where each comes from."""
     from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help

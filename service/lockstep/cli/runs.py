@@ -115,6 +115,13 @@ def draw(detail: api.RunDetail, limit: int | None = FOLDED) -> None:
         ),
     }
     output.show(tree(detail.steps, run_text(run), limit=limit), "")
+    for wait in detail.waits:
+        since = output.moment(wait.armed_at)
+        warned = f", {wait.warning}" if wait.warning else ""
+        key = f" (context key {wait.context_key})" if wait.context_key is not None else ""
+        place = wait.action_path or "run"
+        text = f"{place}: {wait.waiting_for}{key}, since {since}{warned}"
+        output.show(Text.assemble((f"{'waits for':<12}", "yellow"), output.line(text)))
     for name, value in about.items():
         if value:
             output.show(Text.assemble((f"{name:<12}", "dim"), output.line(value)))

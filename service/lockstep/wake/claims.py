@@ -108,6 +108,10 @@ class Claims:
             except TimeoutError:
                 continue
 
+    def hint(self) -> None:
+        """Look at once: a worker may be gone."""
+        self._places.wanted.set()
+
     async def tick(self) -> None:
         """Take what there is, as far as there are places."""
         self._places.wanted.clear()

@@ -99,7 +99,10 @@ class Mirror:
         """Take away keys of what does not sleep any more, write those that are missing."""
         try:
             found = {self._delays: await self._delays.keys(), self._waits: await self._waits.keys()}
-        except (Unavailable, ServerUnfit):
+        except ServerUnfit as error:
+            log.warning("mirror.delayed", error=str(error))
+            return
+        except Unavailable:
             await self._wait_for_the_bus()
             found = {self._delays: set(), self._waits: set()}
         after, missing = FIRST, 0

@@ -1,0 +1,357 @@
+"""Runs sleep as data, wake once, and can be ended by others: through a whole engine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from engine.room import Room, Seen, Stored, room, rows, settings_of
+from engine.test_language import record
+from lockstep import bus
+from lockstep.catalog import compile_schema
+from lockstep.embedded import Servers
+from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep_schemas import api
+from lockstep_schemas.run_events import RunEvent
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Json = dict[str, Any]
+Execute = Callable[[ActionContext], Awaitable[ActionResult]]
+
+
+def lend(room: Room, execute: Execute, *, retry_safe: bool = True) -> str:
+    """Give the engine an action of this test; give its name."""
+    name = f"own.a{uuid4().hex[:12]}"
+    kind = ActionType(
+        qualified_id=name, plugin="own", display_name=name, execute=execute,
+        config_schema=compile_schema({"type": "object"}), source="test", retry_safe=retry_safe,
+    )  # fmt: skip
+    room.engine.catalog.override_action(kind)
+    return name
+
+
+async def asleep(automation: Stored, payload: Json | None = None, **how: Any) -> api.RunDetail:
+    """Start a run and wait until it sleeps; give it as the API shows it."""
+    before = len(automation.room.events.get(automation.id, []))
+    await automation.room.publish(automation.event, payload or {}, **how)
+    event = await heard(automation.room, automation.id, "waiting", before)
+    return await detail(automation.room, event.data.run_id)
+
+
+async def heard(room: Room, automation_id: str, what: str, after: int = 0) -> RunEvent:
+    """Wait for an event of a kind, behind so many others."""
+
+    def found() -> list[RunEvent]:
+        events = room.events.get(automation_id, [])[after:]
+        return [event for event in events if event.type == f"lockstep.run.{what}"]
+
+    async with asyncio.timeout(20), room._changed:
+        await room._changed.wait_for(found)
+    return found()[0]
+
+
+async def detail(room: Room, run_id: str) -> api.RunDetail:
+    """Look at a run."""
+    return msgspec.convert(await room.call("runs.get", id=run_id), api.RunDetail)
+
+
+async def finished(automation: Stored) -> Seen:
+    """Wait for the end of the next run."""
+    automation.ended += 1
+    ids = await automation.room.ended(automation.id, automation.ended)
+    return await automation.seen(ids[-1])
+
+
+def whats(seen: Seen) -> list[str]:
+    """The kinds of the events of a run, those of its steps left out."""
+    names = [event.type.rpartition(".")[2] for event in seen.events]
+    return [name for name in names if not name.startswith("step_")]
+
+
+async def entries(room: Room, bucket: str) -> dict[str, Json]:
+    """Read a bucket as its operators do: key to value."""
+    kind = bus.Bucket(room.connection, bucket)  # type: ignore[arg-type] # one of the two
+    await room.engine.mirror.settled()
+    found = {}
+    for key in await kind.keys():
+        message = await bus.api.call(
+            room.connection,
+            f"STREAM.MSG.GET.{kind.stream}",
+            {"last_by_subj": room.connection.names.key(kind.name, str(key))},
+        )
+        found[str(key)] = message
+    return found
+
+
+async def test_a_sleeping_run_says_what_it_waits_for_since_when_and_until_when(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([{"delay": {"seconds": 3600}}])
+    seen = await asleep(automation, key="k1")
+    (wait,) = seen.waits
+    assert (seen.run.status, wait.kind, wait.action_path) == ("waiting", "delay", "actions[0]")
+    assert wait.due_at is not None
+    assert round((wait.due_at - seen.steps[0].started_at).total_seconds()) == 3600
+    assert seen.run.waiting_for == wait.waiting_for
+    assert wait.waiting_for.startswith("delay until 20")
+    assert seen.steps[0].status == "waiting"
+    event = await heard(shared, automation.id, "waiting")
+    assert event.data.waiting_for == wait.waiting_for
+    step = await heard(shared, automation.id, "step_waiting")
+    assert (step.data.path, step.data.waiting_for) == ("actions[0]", wait.waiting_for)
+    assert wait.id in await entries(shared, "delay")
+
+
+async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: Room) -> None:
+    awaited = f"e.go{uuid4().hex[:8]}"
+    waiting = {"wait_for_trigger": {"event": awaited, "filter": "trigger.payload.n > 1"}}
+    texts = "{{ wait.completed }} {{ resume.payload.n }} {{ wait.payload.n }}"
+    automation = await shared.automation([waiting, record(texts)])
+    seen = await asleep(automation, key="k")
+    (wait,) = seen.waits
+    assert (wait.event, wait.context_key, wait.due_at) == (awaited, "k", None)
+    assert wait.id in await entries(shared, "wait")
+    await shared.publish(awaited, {"n": 5}, key="other")
+    await shared.publish(awaited, {"n": 1}, key="k")
+    await shared.publish(awaited, {"n": 2}, key="k")
+    done = await finished(automation)
+    assert (done.status, done.recorded) == ("success", ["true 2 2"])
+    assert whats(done) == ["started", "waiting", "resumed", "succeeded"]
+    assert [event.data.seq for event in done.events] == list(range(1, len(done.events) + 1))
+    assert wait.id not in await entries(shared, "wait")
+    assert done.detail.waits == []
+
+
+async def test_a_filter_sees_the_scope_of_the_run_and_no_change_of_it(shared: Room) -> None:
+    awaited = f"e.go{uuid4().hex[:8]}"
+    wanted = "trigger.payload.n == run_scope.variables.n and run_scope.repeat.index == 1"
+    body = [{"choose": [{"when": "repeat.index == 1", "sequence": [
+        {"wait_for_trigger": {"event": awaited, "filter": wanted}}]}]}]  # fmt: skip
+    loop = {"repeat": {"count": 2, "sequence": body}}
+    automation = await shared.automation([{"variables": {"n": 7}}, loop, record("x")])
+    await asleep(automation)
+    await shared.publish(awaited, {"n": 6})
+    await shared.publish(awaited, {"n": 7})
+    done = await finished(automation)
+    assert done.recorded == ["x"]
+
+
+async def test_a_filter_that_cannot_be_judged_keeps_waiting_and_warns(shared: Room) -> None:
+    awaited = f"e.go{uuid4().hex[:8]}"
+    waiting = {"wait_for_trigger": {"event": awaited, "filter": "1 / trigger.payload.n > 0"}}
+    automation = await shared.automation([waiting])
+    seen = await asleep(automation)
+    await shared.publish(awaited, {"n": 0})
+    await shared.publish(awaited, {"n": 1})
+    done = await finished(automation)
+    assert done.status == "success"
+    warning = await heard(shared, automation.id, "warning")
+    assert "division by zero" in (warning.data.reason or "")
+    assert warning.data.run_id == seen.run.id
+    assert "division by zero" in str(done.step("actions[0]").result)
+
+
+async def test_a_branch_goes_on_when_it_is_woken_while_its_sibling_executes(shared: Room) -> None:
+    awaited, release = f"e.go{uuid4().hex[:8]}", asyncio.Event()
+
+    async def hold(_: ActionContext) -> ActionResult:
+        await release.wait()
+        return ActionResult()
+
+    branches = [
+        {"action": lend(shared, hold)},
+        {"sequence": [{"wait_for_trigger": {"event": awaited}}, record("woken")]},
+        {"sequence": [{"delay": {"seconds": 1}}, record("due")]},
+    ]
+    automation = await shared.automation([{"parallel": branches}, record("joined")])
+    await shared.publish(automation.event, {})
+    step = await heard(shared, automation.id, "step_waiting")
+    await shared.publish(awaited, {})
+
+    async def recorded(texts: set[str]) -> None:
+        def found() -> set[str]:
+            return {r.value for r in shared.recorder.records if r.run_id == step.data.run_id}
+
+        async with asyncio.timeout(10), shared._changed:
+            await shared._changed.wait_for(lambda: found() == texts)
+
+    await recorded({"woken", "due"})
+    assert (await detail(shared, step.data.run_id)).run.status == "running"
+    release.set()
+    done = await finished(automation)
+    assert done.recorded[-1] == "joined"
+    assert whats(done) == ["started", "succeeded"], "it never slept as a whole"
+
+
+async def test_a_run_that_is_cancelled_while_an_action_executes_stops_there(shared: Room) -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: ActionContext) -> ActionResult:
+        begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            stopped.set()
+
+    automation = await shared.automation([{"action": lend(shared, hold)}, record("after")])
+    await shared.publish(automation.event, {})
+    async with asyncio.timeout(10):
+        await begun.wait()
+        run_id = (await heard(shared, automation.id, "started")).data.run_id
+        await shared.call("runs.cancel", id=run_id, reason="enough")
+        await stopped.wait()
+    done = await finished(automation)
+    assert (done.status, done.detail.run.reason, done.recorded) == ("cancelled", "enough", [])
+    assert done.step("actions[0]").status == "failed"
+    assert done.step("actions[0]").error_message == "cancelled"
+    assert whats(done) == ["started", "cancelled"]
+    await shared.call("runs.cancel", id=run_id)
+    again = await automation.seen(run_id)
+    assert (again.status, again.detail.run.reason, len(again.events)) == (
+        "cancelled", "enough", len(done.events),
+    )  # fmt: skip
+
+
+async def test_a_cancelled_sleeper_is_woken_by_nothing(shared: Room) -> None:
+    awaited = f"e.go{uuid4().hex[:8]}"
+    waiting = {"wait_for_trigger": {"event": awaited, "timeout_seconds": 3600}}
+    automation = await shared.automation([waiting, record("after")])
+    seen = await asleep(automation)
+    await shared.call("runs.cancel", id=seen.run.id)
+    await shared.publish(awaited, {})
+    done = await finished(automation)
+    assert (done.status, done.recorded, done.detail.waits) == ("cancelled", [], [])
+    assert seen.waits[0].id not in await entries(shared, "wait")
+
+
+@pytest.mark.parametrize("where", ["asleep", "executing"])
+async def test_a_run_past_its_time_fails_asleep_or_not(shared: Room, where: str) -> None:
+    async def hold(_: ActionContext) -> ActionResult:
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return] # never
+
+    sleeping = {"delay": {"seconds": 3600}}
+    action = sleeping if where == "asleep" else {"action": lend(shared, hold)}
+    automation = await shared.automation([action, record("x")], max_duration_seconds=1)
+    done = await automation.run()
+    assert (done.status, done.error, done.recorded) == ("failed", "run exceeded 1 s", [])
+    assert whats(done)[-1] == "failed"
+    assert done.detail.waits == []
+
+
+async def test_a_run_that_ends_in_time_leaves_no_deadline(shared: Room) -> None:
+    automation = await shared.automation([record("x")], max_duration_seconds=3600)
+    done = await automation.run()
+    assert (done.status, done.detail.waits) == ("success", [])
+    keys = await entries(shared, "delay")
+    found = await shared.call("runs.get", id=done.detail.run.id)
+    assert not [key for key in keys if key in str(found)]
+
+
+async def test_a_retry_calls_with_the_same_config_and_key_until_the_policy_ends(
+    shared: Room,
+) -> None:
+    calls: list[tuple[int, str, Any]] = []
+
+    async def flaky(context: ActionContext) -> ActionResult:
+        calls.append((context.attempt, context.idempotency_key, context.config))
+        if len(calls) < 3:
+            return ActionResult(success=False, error=f"no {len(calls)}", retry_after_ms=20)
+        return ActionResult()
+
+    retry = {"attempts": 5, "delay_seconds": 3600, "max_delay_seconds": 3600}
+    action = {"action": lend(shared, flaky), "config": {"at": "{{ now }}"}, "retry": retry}
+    automation = await shared.automation([action])
+    done = await automation.run()
+    assert (done.status, done.step("actions[0]").attempts) == ("success", 3)
+    assert [attempt for attempt, _, _ in calls] == [1, 2, 3]
+    assert len({key for _, key, _ in calls}) == 1
+    assert len({str(config) for _, _, config in calls}) == 1
+    waiting = [e.data for e in done.events if e.type.endswith("step_waiting")]
+    assert [event.error for event in waiting] == ["no 1", "no 2"]
+    assert (waiting[0].waiting_for or "").startswith("retry 2 of 5 at ")
+
+
+async def test_an_action_that_always_fails_fails_after_its_attempts(shared: Room) -> None:
+    retry = {"attempts": 3, "delay_seconds": 0.01, "backoff": "constant"}
+    action = {"action": "test.fail", "config": {"reason": "never"}, "retry": retry}
+    automation = await shared.automation([action])
+    done = await automation.run()
+    assert (done.status, done.error) == ("failed", "never")
+    assert done.step("actions[0]").attempts == 3
+
+
+async def test_a_closed_artifact_is_not_consumed_and_an_unknown_one_is_not_found(
+    shared: Room,
+) -> None:
+    automation = await shared.automation([{**record("a"), "id": "p"}, {"action": "test.consumer"}])
+    done = await automation.run(key="one")
+    (artifact,) = done.detail.artifacts
+    await shared.call("artifacts.close", id=artifact.id)
+    again = (await automation.seen(done.detail.run.id)).detail.artifacts[0]
+    assert again.closed_at is not None
+    reply = await shared.ask("artifacts.close", id=str(uuid4()))
+    assert reply.error_code == "404"
+    assert (await shared.ask("runs.cancel", id="nonsense")).error_code == "404"
+    assert (await shared.ask("runs.cancel", id=str(uuid4()))).error_code == "404"
+
+
+async def test_after_an_outage_the_overdue_are_let_through_at_the_rate_of_the_setting(
+    servers: Servers, dsn: str
+) -> None:
+    prefix = f"o{uuid4().hex[:10]}"
+    settings = settings_of(servers.nats_url, dsn, prefix, late_wakes_per_second=500.0)
+    async with room(settings) as first:
+        automation = await first.automation([{"delay": {"seconds": 3600}}])
+        for _ in range(600):
+            await first.publish(automation.event, {})
+        async with asyncio.timeout(30):
+            while len(await rows(dsn, "select from runs where status = 'waiting'")) < 600:
+                await asyncio.sleep(0.05)
+    await rows(dsn, "update waits set due_at = now() - interval '1 hour'")
+    async with room(settings) as second:
+        async with asyncio.timeout(30):
+            while await rows(dsn, "select from runs where status <> 'success'"):
+                await asyncio.sleep(0.05)
+        assert second.engine.walkers.active == 0
+    times = await rows(dsn, "select finished_at from runs order by finished_at")
+    moments = [row["finished_at"] for row in times]
+    # Three batches of at most 250, with half a second at 500 a second after each full one.
+    assert (moments[-1] - moments[0]).total_seconds() >= 0.9
+
+
+async def test_the_buckets_are_put_right_from_the_rows(shared: Room) -> None:
+    automation = await shared.automation([{"delay": {"seconds": 3600}}])
+    wait = (await asleep(automation)).waits[0]
+    mirror, bucket = shared.engine.mirror, bus.Bucket(shared.connection, "delay")
+    await mirror.settled()
+    await bucket.purge(wait.id)
+    orphan = str(UUID("01000000-0000-7000-8000-000000000000"))
+    await bucket.put(orphan, b"{}", datetime(2100, 1, 1, tzinfo=UTC))
+    await mirror.reconcile(datetime(2100, 1, 1, tzinfo=UTC))
+    keys = await entries(shared, "delay")
+    assert wait.id in keys
+    assert orphan not in keys
+
+
+async def test_a_worker_shows_itself_on_the_bus_while_it_lives(servers: Servers, dsn: str) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"w{uuid4().hex[:10]}")
+    async with room(settings) as only:
+        names = only.connection.names
+        subject = names.key(names.workers_bucket, str(only.engine.id))
+        stream = names.bucket_stream(names.workers_bucket)
+        what = f"STREAM.MSG.GET.{stream}"
+
+        async def shown() -> Json:
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        return await bus.api.call(only.connection, what, {"last_by_subj": subject})
+                    except bus.api.ApiError:
+                        await asyncio.sleep(0.05)
+
+        assert (await shown())["message"]["data"]
