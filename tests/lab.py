@@ -15,8 +15,9 @@ from lockstep.cases.clock import CaseClock
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.checkpoint import Committer
 from lockstep.model.ids import uuid7
+from lockstep.model.matches import Admission, Hit
 from lockstep.model.program import Program, TriggerRule
-from lockstep.model.runs import Admission, Automation, Checkpoint, Event, Hit, RunState
+from lockstep.model.runs import Automation, Checkpoint, Event, RunState
 from lockstep.ports import Checkpoints
 from lockstep.render import Renderer
 from lockstep_schemas.events import Actor
@@ -116,7 +117,7 @@ class Lab:
         now = self.clock.now()
         async with store.Batches(self.database, uuid7()).transaction() as tx:
             found = await wake.satisfied(events, self.renderer.expression, now, tx)
-            await tx.fire(found, now)
+            await tx.fire([(one.wait.id, one.event.body) for one in found], now)
 
     async def pass_time(self, run_id: UUID) -> bool:
         """Let time pass until something of a sleeping run is due; False if nothing ever is."""

@@ -1,13 +1,13 @@
 """The composition root: one engine, put together from its parts, from start to shutdown."""
 
 import asyncio
+import functools
 import math
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -26,24 +26,24 @@ from lockstep import (
     wake,
     walk,
 )
-from lockstep.bus.names import ENGINE
 from lockstep.catalog import MemoryCatalog, ServiceBag
 from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
 from lockstep.model.program import Program
-from lockstep.model.runs import Checkpoint, Due, EventRow, Poison, has_key
+from lockstep.model.runs import Checkpoint, EventRow, Poison
 from lockstep.model.verdicts import Verdict
 from lockstep.ports import Clock, Publisher
 from lockstep.render import Renderer
+from lockstep.waking import Waking
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import ACTIVE
 
 SWEEP_SECONDS: Final = 5.0
 RECONCILE_SECONDS: Final = 300.0
-MISSED_AT_ONCE: Final = 1000
+OUT_OF_WINDOW: Final = timedelta(hours=1)
 HOUSEKEEPING_SECONDS: Final = 60.0
 HOUSEKEEPING_ROWS: Final = 5000
 DRAIN_SECONDS: Final = 5.0
@@ -85,7 +85,12 @@ class Engine:
         self.committer = checkpoint.Committer(self.runs, self._committed)
         self.walkers = self._make_walkers()
         self.heart, self.claims = self._make_recovery()
-        self._make_wakes()
+        self.waking = Waking(
+            self.id, settings, database, connection, self.clock, self.walkers, self.reporter
+        )
+        self.trail = report.Trail(
+            self.waking.timers, self.clock, is_kept=settings.engine.judgements > 0
+        )
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
         self.endpoints = control.endpoints(
@@ -93,11 +98,11 @@ class Engine:
                 self._automations,
                 _Checker(self),
                 self.reporter,
-                self.endings,
+                self.waking.endings,
                 self.clock,
                 settings.nats.prefix,
             ),
-            control.RunEndpoints(store.RunViews(database), self.endings, self.clock),
+            control.RunEndpoints(store.RunViews(database), self.waking.endings, self.clock),
         )
 
     def _make_walkers(self) -> walk.Walkers:
@@ -129,59 +134,12 @@ class Engine:
         )
         return heart, claims
 
-    def _make_wakes(self) -> None:
-        """Put together what wakes runs, and what ends them from outside."""
-        engine, connection = self.settings.engine, self.connection
-        self.worker_keys = bus.WorkerKeys(connection)
-        self.waits = store.WaitStore(self.database, self.id, engine.stale_seconds)
-        self.mirror = wake.Mirror(
-            bus.Bucket(connection, "delay"),
-            bus.Bucket(connection, "wait"),
-            self.waits.sleepers,
-            self._repair_bus,
-        )
-        self.calls = wake.Calls(self.id, self.walkers, self.mirror, self._post)
-        self.endings = wake.Endings(
-            self.waits,
-            self.clock,
-            self.settings.nats.prefix,
-            self.reporter.take_over,
-            self.calls.ended,
-        )
-        rate = engine.late_wakes_per_second
-        self.alarms = wake.Alarms(
-            self.waits, self.clock, self.calls.woken, self.endings.exceed, rate
-        )
-        names = connection.names
-        self.bell_pullers = [
-            bus.Puller(connection, stream=names.bucket_stream(bucket), consumer=ENGINE)
-            for bucket in (names.delays_bucket, names.waits_bucket)
-        ]
-        self.bells = [wake.Bells(puller, self.alarms.ring, rate) for puller in self.bell_pullers]
-
     def _committed(self, done: Checkpoint) -> None:
-        """Let all hear of a checkpoint that is stored: ops, timers, the bus."""
+        """Let all hear of a checkpoint that is stored: ops, timers, the bus, the next in line."""
         self.reporter.offer(done.events)
-        run = done.run
-        if done.waits:
-            self.alarms.arm(
-                Due(wait.id, run.id, wait.kind, wait.due_at)
-                for wait in done.waits
-                if wait.due_at is not None
-            )
-            self.mirror.show(
-                wake.sleeper(run, wait)
-                for wait in done.waits
-                if has_key(wait.armed_at, wait.due_at)
-            )
-        if done.deadline is not None and done.status not in ACTIVE:
-            self.mirror.hide([done.deadline], [])
-
-    def _post(self, worker_id: UUID, body: bytes) -> None:
-        self.connection.post(self.connection.names.worker(str(worker_id)), body)
-
-    async def _repair_bus(self) -> None:
-        await prepare_bus(self.connection, self.settings)
+        self.waking.committed(done)
+        if done.run.gate is not None and done.status not in ACTIVE:
+            self.walkers.expect_ready()
 
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
@@ -194,12 +152,16 @@ class Engine:
             transaction=store.Batches(self.database, self.id).transaction,
             index=self.index,
             walkers=self.walkers,
+            endings=self.waking.endings,
             compile_filter=self.renderer.expression,
-            woken=self.calls.woken,
+            woken=self.waking.calls.woken,
+            armed=self.waking.armed,
             report=self.reporter.offer,
+            note=self.trail.note,
             clock=self.clock,
             prefix=prefix,
         )
+        self.waking.expire = functools.partial(pipeline.expire, parts=parts)
         letters = bus.DeadLetters(self.connection, self._publisher)
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
@@ -209,6 +171,10 @@ class Engine:
             intake.Intake(puller, receive, letters, self.database.ping, engine.batch_size)
             for puller in self.pullers
         ]
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether something is due at this worker that has not been fired."""
+        return self.waking.is_behind(now)
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""
@@ -227,14 +193,10 @@ class Engine:
             await self.walkers.started()
             service = bus.Service(self.connection, version=__version__, endpoints=self.endpoints)
             await service.start()
-            await self.connection.listen(
-                self.connection.names.worker(str(self.id)),
-                lambda _subject, _reply, _head, body: self.calls.hear(body),
-            )
-            for puller in (*self.pullers, *self.bell_pullers):
+            await self.waking.listen()
+            for puller in (*self.pullers, *self.waking.pullers):
                 await puller.start()
-            loops = [taker.run for taker in self.intakes] + [bell.run for bell in self.bells]
-            loops += [self.claims.run, self.alarms.run]
+            loops = [*(taker.run for taker in self.intakes), *self.waking.loops, self.claims.run]
             taking = [group.create_task(run()) for run in loops]
             log.info("engine.started", worker=str(self.id), version=__version__)
             if ready:
@@ -246,7 +208,7 @@ class Engine:
                 task.cancel()
         await self.runs.retire()
         with suppress(Unavailable):  # it is a hint only
-            await self.worker_keys.drop(self.id)
+            await self.waking.worker_keys.drop(self.id)
         log.info("engine.stopped", worker=str(self.id))
         if lost is not None:
             raise Unavailable(f"the connection to NATS is lost for good: {lost}")
@@ -257,12 +219,12 @@ class Engine:
             self.committer.run(),
             self.reporter.run(),
             self.heart.run(),
-            self.mirror.run(),
+            self.trail.run(),
+            self.waking.mirror.run(),
             self._every(self.settings.engine.heartbeat_seconds, self._renew_key),
             self._watch_workers(),
-            self._every(SWEEP_SECONDS, self.alarms.sweep),
-            self._every(SWEEP_SECONDS, self._hear_what_was_missed),
-            self._every(RECONCILE_SECONDS, self._reconcile),
+            *(self._every(SWEEP_SECONDS, sweep) for sweep in self.waking.sweeps),
+            self._every(RECONCILE_SECONDS, self.waking.reconcile),
             self._every(SWEEP_SECONDS, self.reporter.sweep),
             self._every(HOUSEKEEPING_SECONDS, self._keep_house),
         ]
@@ -284,7 +246,7 @@ class Engine:
             task.cancel()
         await asyncio.wait(taking)
         if self.connection.healthy:
-            for puller in (*self.pullers, *self.bell_pullers):
+            for puller in (*self.pullers, *self.waking.pullers):
                 await puller.stop()
         left = await self.walkers.give_up(self.settings.engine.grace_seconds)
         if left:
@@ -302,30 +264,24 @@ class Engine:
         """Show on the bus that this worker lives; the row in the store is the proof."""
         body = msgspec.json.encode({"host": socket.gethostname(), "version": __version__})
         seconds = max(1, math.ceil(self.settings.engine.stale_seconds))
-        await self.worker_keys.renew(self.id, body, seconds)
+        await self.waking.worker_keys.renew(self.id, body, seconds)
 
     async def _watch_workers(self) -> None:
         """Look for runs to adopt at once when the key of a worker is gone."""
         while True:
             try:
-                async with self.worker_keys.expiries() as gone:
+                async with self.waking.worker_keys.expiries() as gone:
                     async for _ in gone:
                         self.claims.hint()
             except (Unavailable, ServerUnfit) as error:
                 log.warning("bus.unreachable", reason=str(error), next="without it a second later")
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def _hear_what_was_missed(self) -> None:
-        """Look for waits of our runs that were fired without a word that reached us."""
-        if self.walkers.active:
-            self.walkers.wake(await self.runs.unheard(MISSED_AT_ONCE))
-
-    async def _reconcile(self) -> None:
-        await self.mirror.reconcile(self.clock.now())
-
     async def _keep_house(self) -> None:
         await self.database.forget_receipts(self.settings.engine.receipts_hours, HOUSEKEEPING_ROWS)
         await self.runs.forget_workers()
+        before = self.clock.now() - OUT_OF_WINDOW
+        await self.waking.timers.forget(self.settings.engine.judgements, before, HOUSEKEEPING_ROWS)
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -363,19 +319,3 @@ class _RunStream:
     async def holds(self, row: EventRow, since: datetime) -> bool:
         stream = self._connection.names.runs_stream
         return await bus.find(self._connection, stream, row.subject, row.message_id, since)
-
-
-async def prepare_bus(connection: bus.Connection, settings: Settings) -> None:
-    """Make streams and consumers as they must be, or refuse where that is not ours to do.
-
-    Raises:
-        ServerUnfit: `manage_bus` is off, and something is missing or different.
-    """
-    if settings.nats.manage_bus:
-        await bus.apply(connection)
-        return
-    missing = await bus.missing(connection)
-    if missing:
-        raise ServerUnfit(
-            "nats.manage_bus is off, and the bus is not as it must be: " + "; ".join(missing)
-        )

@@ -81,6 +81,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     receipts_hours: Annotated[
         int, Meta(ge=1, le=8760, description="For which a message id is remembered.")
     ] = 24
+    judgements: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Kept for `lockstep why`; 0: none.")
+    ] = 100_000
     stub_actions: Annotated[bool, Meta(description="The plug-in `test`: for tests only.")] = False
     stub_record_file: Annotated[str, Meta(description="Where stub actions note calls.")] = ""
 

@@ -1,19 +1,22 @@
 """The way of an event, on one screen: from bytes to runs, and what the bus shall do with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
 from lockstep import gate, launch, matching, wake
-from lockstep.matching import Index, Miss
+from lockstep.matching import Index
 from lockstep.model.errors import DataRefused
+from lockstep.model.matches import Birth, Hit, Hold, Judgement
 from lockstep.model.messages import Message
 from lockstep.model.program import Expression
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import Birth, Event, EventRow, Firing, Poison, RunState
+from lockstep.model.runs import Ended, Event, EventRow, Firing, Poison, RunState, Satisfied
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.ports import Clock, Transaction
 
@@ -36,6 +39,18 @@ class Walkers(Protocol):
         ...
 
 
+class Endings(Protocol):
+    """Ends runs from outside."""
+
+    async def replace(self, run_ids: Sequence[UUID], tx: Transaction) -> Sequence[Ended]:
+        """Cancel runs that newer ones replace."""
+        ...
+
+    async def announce(self, ended: Sequence[Ended]) -> None:
+        """Stop what executes them, and publish their last events."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the way of an event passes through."""
@@ -44,11 +59,25 @@ class Parts:
     transaction: Callable[[], AbstractAsyncContextManager[Transaction]]
     index: Index
     walkers: Walkers
+    endings: Endings
     compile_filter: Callable[[str], Expression]
     woken: Callable[[Sequence[Firing]], None]
+    armed: Callable[[Sequence[Hold], Sequence[UUID]], None]
     report: Callable[[Sequence[EventRow]], None]
+    note: Callable[[Sequence[Judgement]], None]
     clock: Clock
     prefix: str
+
+
+@dataclass(slots=True)
+class Decided:
+    """What comes out of the gates before the mode, in one transaction."""
+
+    hits: Sequence[Hit] = ()
+    satisfied: Sequence[Satisfied] = ()
+    judged: list[Judgement] = field(default_factory=list)
+    armed: Sequence[Hold] = ()
+    disarmed: Sequence[UUID] = ()
 
 
 async def receive(batch: Sequence[Message], parts: Parts) -> list[tuple[Message, Verdict | Poison]]:
@@ -57,50 +86,128 @@ async def receive(batch: Sequence[Message], parts: Parts) -> list[tuple[Message,
     Raises:
         Unavailable: The store is away: nothing is acknowledged, all of it comes again.
     """
-    decoded = [parts.decode(message) for message in batch]
-    events = [event for event in decoded if isinstance(event, Event)]
-    poison = [found for found in decoded if isinstance(found, Poison)]
-    poison += await _store(events, parts)
-    refused = {id(found.message) for found in poison}
-    accepted = [(event.message, Accept()) for event in events if id(event.message) not in refused]
+    decoded = [(message, parts.decode(message)) for message in batch]
+    events = {id(found): message for message, found in decoded if isinstance(found, Event)}
+    refused = await _store([e for _, e in decoded if isinstance(e, Event)], parts)
+    poison = [found for _, found in decoded if isinstance(found, Poison)]
+    poison += [Poison(events[id(event)], reason) for event, reason in refused]
+    poisoned = {id(found.message) for found in poison}
+    accepted = [(message, Accept()) for message in batch if id(message) not in poisoned]
     return [*accepted, *((found.message, found) for found in poison)]
 
 
-async def _store(events: Sequence[Event], parts: Parts) -> list[Poison]:
+async def expire(timer_ids: Sequence[UUID], parts: Parts) -> None:
+    """Start the runs of holds whose time has come; what is not due, or gone, stays as it is."""
+    if timer_ids:
+        await _commit(partial(_expired, timer_ids, parts), parts)
+
+
+async def start(hit: Hit, parts: Parts) -> list[Birth]:
+    """Start a run without an event: filter, window, hold and conditions are passed over."""
+
+    async def decide(tx: Transaction) -> Decided:
+        await tx.lock_gates([gate.gate_of(hit)])
+        return Decided([hit])
+
+    return await _commit(decide, parts)
+
+
+async def _store(events: Sequence[Event], parts: Parts) -> list[tuple[Event, str]]:
     """Store a batch; split it where it holds an event that cannot be stored, and name that one."""
     if not events:
         return []
     try:
-        await _transact(events, parts)
+        await _commit(partial(_taken, events, parts), parts)
     except DataRefused as error:
         if len(events) == 1:
-            return [Poison(events[0].message, str(error))]
+            return [(events[0], str(error))]
         log.warning("batch.refused", events=len(events), error=str(error))
         middle = len(events) // 2
         return [*await _store(events[:middle], parts), *await _store(events[middle:], parts)]
     return []
 
 
-async def _transact(events: Sequence[Event], parts: Parts) -> None:
+async def _taken(events: Sequence[Event], parts: Parts, tx: Transaction) -> Decided:
+    """Take events that are new through waits, filters, windows and holds."""
+    new = await tx.take_receipts(events)
+    await parts.index.at_least(await tx.revision())
+    now = parts.clock.now()
+    fresh = [event for event in events if event.delivery in new]
+    # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
+    satisfied = await wake.satisfied(fresh, parts.compile_filter, now, tx)
+    matches, refused = matching.matches(fresh, parts.index, now)
+    if not matches:
+        return Decided((), satisfied, refused)
+    names = {gate.gate_of(match.hit) for match in matches}
+    names |= {matching.windows.lock_name(m) for m in matches if m.hit.trigger.window is not None}
+    names |= {matching.holds.lock_name(m.hit) for m in matches if m.hit.trigger.hold is not None}
+    await tx.lock_gates(sorted(names))
+    counted, uncounted = await matching.windows.counted(matches, tx)
+    hits, held, armed, disarmed = await matching.holds.held(counted, now, tx)
+    judged = [*refused, *uncounted, *held]
+    through = []
+    for hit in hits:
+        # Without a window in between they were judged with the filter.
+        failed = matching.meets_conditions(hit, now) if hit.trigger.window is not None else None
+        if failed is None:
+            through.append(hit)
+        else:
+            judged.append(failed)
+    return Decided(through, satisfied, judged, armed, disarmed)
+
+
+async def _expired(timer_ids: Sequence[UUID], parts: Parts, tx: Transaction) -> Decided:
+    """Take holds that are due; conditions are judged now, by the automation as it is now."""
+    await parts.index.at_least(await tx.revision())
+    now = parts.clock.now()
+    hits: dict[UUID, Hit] = {}
+    stale: list[UUID] = []
+    for timer in await tx.timers(timer_ids):
+        if timer.event is None:
+            continue
+        automation = parts.index.automation(timer.automation_id)
+        triggers = automation.program.triggers if automation is not None else ()
+        rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
+        if automation is None or rule is None:
+            stale.append(timer.id)
+        else:
+            hits[timer.id] = Hit(timer.event, automation, rule)
+    names = {gate.gate_of(hit) for hit in hits.values()}
+    names |= {matching.holds.lock_name(hit) for hit in hits.values()}
+    await tx.lock_gates(sorted(names))
+    taken = await tx.take_holds([*hits, *stale], now)
+    through, judged = [], []
+    for timer_id, hit in hits.items():
+        if timer_id in taken:
+            failed = matching.meets_conditions(hit, now)
+            if failed is None:
+                through.append(hit)
+            else:
+                judged.append(failed)
+    return Decided(through, (), judged, (), sorted(taken))
+
+
+async def _commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Parts) -> list[Birth]:
+    """Decide and launch in one transaction, then let all hear of it.
+
+    Locks: receipts, gates (windows and holds among them), automations, runs, waits; always in
+    this order.
+    """
     places = 0
-    births: list[Birth] = []
-    firings: Sequence[Firing] = ()
     try:
-        # Locks: receipts, gates, automations, runs, waits; always in this order.
         async with parts.transaction() as tx:
-            new = await tx.take_receipts(events)
-            await parts.index.at_least(await tx.revision())
-            now = parts.clock.now()
-            fresh = [event for event in events if event.delivery in new]
-            # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
-            satisfied = await wake.satisfied(fresh, parts.compile_filter, now, tx)
-            hits, misses = matching.hits(fresh, parts.index, now)
-            admissions = await gate.admit(hits, tx)
-            places = parts.walkers.reserve(sum(1 for a in admissions if a.refusal is None))
-            births = await launch.create(admissions, places, now, tx)
-            if satisfied:
-                firings = await tx.fire(satisfied, now)
-            told = [*_refusals(births, parts), *_warnings(misses, parts)]
+            decided = await decide(tx)
+            admissions, replaced = await gate.admit(decided.hits, tx, parts.clock)
+            places = parts.walkers.reserve(sum(1 for a in admissions if a.outcome == "start"))
+            births = await launch.create(admissions, places, parts.clock.now(), tx)
+            if replaced and decided.satisfied:
+                await tx.lock_runs(replaced, [one.wait.id for one in decided.satisfied])
+            ended = await parts.endings.replace(replaced, tx) if replaced else ()
+            firings: Sequence[Firing] = ()
+            if decided.satisfied:
+                satisfied = [(one.wait.id, one.event.body) for one in decided.satisfied]
+                firings = await tx.fire(satisfied, parts.clock.now())
+            told = [*_unstarted(births, parts), *_warnings(decided.judged, parts)]
             if told:
                 await tx.add_events(told)
     except BaseException:
@@ -108,30 +215,54 @@ async def _transact(events: Sequence[Event], parts: Parts) -> None:
         raise
     # Only now: every row is committed, and a redelivery finds its receipt.
     parts.walkers.offer([launch.state(b) for b in births if b.status == "running"], places)
-    if any(birth.status == "pending" for birth in births):
+    if any(birth.status == "pending" and not birth.queued for birth in births):
         parts.walkers.expect_ready()
     parts.woken(firings)
+    parts.armed(decided.armed, decided.disarmed)
     parts.report(told)
+    parts.note([*decided.judged, *_wakes(decided.satisfied, firings)])
+    await parts.endings.announce(ended)
+    return births
 
 
-def _refusals(births: Sequence[Birth], parts: Parts) -> list[EventRow]:
+def _unstarted(births: Sequence[Birth], parts: Parts) -> list[EventRow]:
+    """Tell ops of runs that are over before they began: refused, or replaced by a newer event."""
     return [
-        run_event(parts.prefix, launch.state(b), 1, "skipped", "skipped", b.at, reason=b.reason)
+        run_event(parts.prefix, launch.state(b), 1, b.status, b.status, b.at, reason=b.reason)
         for b in births
-        if b.status == "skipped"
+        if b.status in {"skipped", "cancelled"}
     ]
 
 
-def _warnings(misses: Sequence[Miss], parts: Parts) -> list[EventRow]:
+def _warnings(judged: Sequence[Judgement], parts: Parts) -> list[EventRow]:
     """Tell ops of triggers that could not be judged: there is no run that could say it."""
     rows = []
-    for miss in misses:
+    for one in judged:
+        if one.hit is None:
+            continue
         log.warning(
             "trigger.failed",
-            automation_id=miss.automation.id,
-            trigger_id=miss.trigger.id,
-            event_id=miss.event.id,
-            error=miss.error,
+            automation_id=one.automation_id,
+            trigger_id=one.trigger_id,
+            event_id=one.event.id,
+            gate=one.gate,
+            error=one.detail,
         )
-        rows.append(matching.warning(miss, parts.prefix, parts.clock.now()))
+        rows.append(matching.warning(one, one.hit, parts.prefix, parts.clock.now()))
     return rows
+
+
+def _wakes(satisfied: Sequence[Satisfied], firings: Sequence[Firing]) -> list[Judgement]:
+    """Say which runs an event has woken."""
+    fired = {firing.id for firing in firings}
+    return [
+        Judgement(
+            one.event,
+            one.wait.automation_id,
+            "",
+            "wait",
+            f"woke run {one.wait.run_id} at {one.wait.path}",
+        )
+        for one in satisfied
+        if one.wait.id in fired
+    ]

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
 from lockstep.model.messages import Message
 from lockstep.model.runs import (
     Awaited,
-    Birth,
     Checkpoint,
     Consumed,
+    Ended,
+    Ending,
     Event,
     EventRow,
     Firing,
@@ -96,6 +98,42 @@ class Transaction(Protocol):
 
     async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
         """Active runs by (automation, context key)."""
+        ...
+
+    async def active_runs(self, ids: Sequence[str]) -> Sequence[Active]:
+        """The active runs of automations, with their rank."""
+        ...
+
+    async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
+        """Hold runs, and the runs of waits, in their one order."""
+        ...
+
+    async def end_runs(self, run_ids: Sequence[UUID], ending: Ending) -> Sequence[Ended]:
+        """End active runs; those that have ended are not given."""
+        ...
+
+    async def moments(self, counters: Sequence[Counter]) -> Mapping[Counter, Sequence[datetime]]:
+        """The last occurrences of counters, which are locked."""
+        ...
+
+    async def keep_moments(self, changed: Sequence[Moments]) -> None:
+        """Keep the last occurrences of counters."""
+        ...
+
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+        """Which holds are armed; they are locked."""
+        ...
+
+    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+        """Disarm holds, and arm others."""
+        ...
+
+    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+        """Timers, to be judged."""
+        ...
+
+    async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        """Take holds that are due, each once; they are locked."""
         ...
 
     async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from lockstep import bus, store
-from lockstep.app import Engine, prepare_bus
+from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog, load_plugins
 from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
@@ -59,7 +59,7 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
     try:
         connection = await bus.connect(settings.nats)
         try:
-            await prepare_bus(connection, settings)
+            await bus.prepare(connection)
             catalog, services = make_catalog(settings)
             engine = Engine(settings, database, connection, catalog, services)
             await engine.run((lambda: ready(engine)) if ready else None)

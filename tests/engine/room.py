@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from lockstep import bus
-from lockstep.app import Engine, prepare_bus
+from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
 from lockstep.config import EngineSettings, PostgresSettings, Settings
 from lockstep.start import open_store
@@ -178,7 +178,7 @@ async def room(settings: Settings) -> AsyncIterator[Room]:
     database = await open_store(settings)
     connection = await bus.connect(settings.nats)
     try:
-        await prepare_bus(connection, settings)
+        await bus.prepare(connection)
         catalog: MemoryCatalog = build_catalog(open=True, with_stubs=True)
         recorder, services = Recorder(), ServiceBag()
         services.add(Recorder, recorder)

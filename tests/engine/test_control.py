@@ -109,22 +109,6 @@ async def test_a_definition_with_faults_is_refused_with_all_of_them_and_nothing_
     assert (await shared.call("automations.list"))["total"] == total
 
 
-@pytest.mark.parametrize(
-    ("more", "place"),
-    [
-        ({"mode": "queued"}, "mode"),
-        ({"mode": "restart"}, "mode"),
-    ],
-)
-async def test_what_this_version_does_not_run_yet_is_refused_when_it_is_stored(
-    shared: Room, more: Json, place: str
-) -> None:
-    body = await refused(shared, "automations.create", name="A", definition={**SAMPLE, **more})
-    (issue,) = body["issues"]
-    assert ".".join(str(part) for part in issue["path"]) == place
-    assert "not supported by this version" in issue["message"]
-
-
 @pytest.mark.parametrize("body", [b"[]", b"{", b"5", b"null", b'{"limit": 0}', b'{"limt": 1}'])
 async def test_a_request_of_the_wrong_shape_is_a_bad_request(shared: Room, body: bytes) -> None:
     reply = await bus.Client(shared.connection).request("automations.list", body, 5)

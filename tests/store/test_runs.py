@@ -121,50 +121,73 @@ async def test_a_run_is_running_if_and_only_if_it_has_an_owner(laboratory: Lab) 
                 await connection.execute(f"update runs set {wrong} where id = $1", run.id)
 
 
+ROWS = (
+    f"""
+    insert into runs (id, automation_id, automation_name, version, trigger_id,
+        trigger_event_id, trigger_payload, trigger_time, actor, context_key, status, owner,
+        epoch, rank_time, rank_sequence, finished_at)
+    select gen_random_uuid(), 'a' || n % 500, 'n', 1, 't', 'e', '{{}}', now(), '{{}}',
+           'k' || n % 97, case when n % 50 = 0 then 'pending' else 'success' end, null, 1,
+           now(), n, case when n % 50 = 0 then null else now() end
+      from generate_series(1, {MANY}) as n
+    """,
+    "insert into run_frames (run_id, epoch, document) select id, 1, '{}' from runs",
+    """
+    insert into run_steps (run_id, seq, action_path, action_kind, status, attempts, started_at)
+    select id, 1, 'actions[0]', 'stop', 'success', 1, now() from runs
+    """,
+    """
+    insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data,
+        context_key, created_at)
+    select gen_random_uuid(), id, automation_id, 'p', 'x.y', '{}', context_key, now() from runs
+    """,
+    "insert into outbox select id::text, 1, 's', id::text, '{}' from runs",
+    """
+    insert into receipts select 'S:' || n, 'e', 'm' || n from generate_series(1, 50000) as n
+    """,
+    """
+    insert into automations (id, name, status, version, created_at, updated_at)
+    select 'a' || n, 'n', 'enabled', 1, now(), now() from generate_series(1, 5000) as n
+    """,
+    """
+    insert into waits (id, run_id, kind, action_path, waiting_for, topic, event_id, due_at,
+        state, cause, armed_at)
+    select gen_random_uuid(), id, 'event', 'actions[0]', 'event e',
+           decode(md5(id::text), 'hex'), 'e', now() + n * interval '1 second',
+           case when n % 100 = 0 then 'fired' else 'armed' end,
+           case when n % 100 = 0 then 'due' end, now()
+      from (select id, row_number() over () as n from runs) as numbered
+    """,
+    """
+    insert into timers (id, kind, automation_id, trigger_id, topic, armed_at, due_at)
+    select gen_random_uuid(), 'hold', 'a' || n % 500, 't' || n, 'x', now(),
+           now() + n * interval '1 second'
+      from generate_series(1, 50000) as n
+    """,
+    """
+    insert into occurrences select 'a' || n % 500, 't' || n, 'x', array[now()],
+           now() + n * interval '1 second'
+      from generate_series(1, 50000) as n
+    """,
+    """
+    insert into judgements (delivery, event_id, message_id, automation_id, trigger_id, gate,
+        detail, judged_at)
+    select 'S:' || n, 'e', 'm' || n, 'a', 't', 'filter', 'false', now()
+      from generate_series(1, 50000) as n
+    """,
+    """
+    update runs set gate = automation_id, queued = true
+     where status = 'pending' and automation_id = 'a50'
+    """,
+    "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
+    "analyze",
+)
+
+
 async def fill(lab: Lab) -> None:
-    """Put many rows in: finished runs, sleeping frames, unsent events, artifacts."""
-    statements = (
-        f"""
-        insert into runs (id, automation_id, automation_name, version, trigger_id,
-            trigger_event_id, trigger_payload, trigger_time, actor, context_key, status, owner,
-            epoch, rank_time, rank_sequence, finished_at)
-        select gen_random_uuid(), 'a' || n % 500, 'n', 1, 't', 'e', '{{}}', now(), '{{}}',
-               'k' || n % 97, case when n % 50 = 0 then 'pending' else 'success' end, null, 1,
-               now(), n, case when n % 50 = 0 then null else now() end
-          from generate_series(1, {MANY}) as n
-        """,
-        "insert into run_frames (run_id, epoch, document) select id, 1, '{}' from runs",
-        """
-        insert into run_steps (run_id, seq, action_path, action_kind, status, attempts, started_at)
-        select id, 1, 'actions[0]', 'stop', 'success', 1, now() from runs
-        """,
-        """
-        insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data,
-            context_key, created_at)
-        select gen_random_uuid(), id, automation_id, 'p', 'x.y', '{}', context_key, now() from runs
-        """,
-        "insert into outbox select id::text, 1, 's', id::text, '{}' from runs",
-        """
-        insert into receipts select 'S:' || n, 'e', 'm' || n from generate_series(1, 50000) as n
-        """,
-        """
-        insert into automations (id, name, status, version, created_at, updated_at)
-        select 'a' || n, 'n', 'enabled', 1, now(), now() from generate_series(1, 5000) as n
-        """,
-        """
-        insert into waits (id, run_id, kind, action_path, waiting_for, topic, event_id, due_at,
-            state, cause, armed_at)
-        select gen_random_uuid(), id, 'event', 'actions[0]', 'event e',
-               decode(md5(id::text), 'hex'), 'e', now() + n * interval '1 second',
-               case when n % 100 = 0 then 'fired' else 'armed' end,
-               case when n % 100 = 0 then 'due' end, now()
-          from (select id, row_number() over () as n from runs) as numbered
-        """,
-        "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
-        "analyze",
-    )
+    """Put many rows in: finished runs, sleeping ones, unsent events, artifacts, timers."""
     async with lab.database.pool.acquire() as connection:
-        for statement in statements:
+        for statement in ROWS:
             await connection.execute(statement)
 
 
@@ -197,6 +220,20 @@ HOT: dict[str, list[Any]] = {
     "list_waits": [uuid4()],
     "cancel_runs": [[uuid4()], "cancelled", None, None, NOW],
     "active_runs_of": ["a1"],
+    "active_runs": [["a1"]],
+    "moments": [["a1"], ["t1"], [b"x"]],
+    "armed_holds": [["a1"], ["t1"], [b"x"]],
+    "timers_by_id": [[uuid4()]],
+    "near_timers": [uuid4(), NOW, NOW, 100, 4.0],
+    "next_timer": [NOW],
+    "overdue_timers": [NOW, 100],
+    "forget_occurrences": [NOW, 100],
+    "forget_judgements": [100],
+    "gates_of_runs": [[uuid4()]],
+    "queued_gates": [10],
+    "promote": [["a1"]],
+    "lock_runs": [[uuid4()], [uuid4()]],
+    "count_ready": [10],
     "list_runs": ["a1", None, True, None, None, None, 50, 0],
     "get_run": [uuid4()],
     "list_steps": [uuid4()],

@@ -18,15 +18,14 @@ import uvloop
 from lockstep import bus, store
 from lockstep.config import load
 from lockstep.model.ids import uuid7
+from lockstep.model.matches import Birth, Hit
 from lockstep.model.messages import Message
 from lockstep.model.program import Program, TriggerRule
 from lockstep.model.runs import (
     Automation,
-    Birth,
     Checkpoint,
     Event,
     EventRow,
-    Hit,
     RunState,
     StepRow,
 )

@@ -14,7 +14,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.service import Service
 from lockstep.bus.settings import BusSettings
-from lockstep.bus.topology import apply, missing
+from lockstep.bus.topology import apply, missing, prepare
 from lockstep.bus.worker_keys import WorkerKeys
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "find",
     "follow",
     "missing",
+    "prepare",
 ]

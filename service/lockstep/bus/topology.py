@@ -16,7 +16,7 @@ from lockstep.bus.connection import Connection
 from lockstep.bus.errors import Refused
 from lockstep.bus.names import ENGINE, Kind
 from lockstep.bus.settings import BusSettings
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import EngineError, ServerUnfit, Unavailable
 
 log = structlog.get_logger()
 
@@ -141,6 +141,21 @@ async def apply(connection: Connection) -> list[str]:
         await _patiently(partial(_apply_consumer, connection, consumer, done))
     await _patiently(partial(_warn_of_left_lanes, connection, goal))
     return done
+
+
+async def prepare(connection: Connection) -> None:
+    """Make streams and consumers as they must be, or refuse where that is not ours to do.
+
+    Raises:
+        ServerUnfit: `manage_bus` is off, and something is missing or different; or as `apply`.
+        Unavailable: JetStream did not settle within 30 s.
+    """
+    if connection.settings.manage_bus:
+        await apply(connection)
+    elif lacking := await missing(connection):
+        raise ServerUnfit(
+            "nats.manage_bus is off, and the bus is not as it must be: " + "; ".join(lacking)
+        )
 
 
 async def missing(connection: Connection) -> list[str]:

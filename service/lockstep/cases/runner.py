@@ -34,14 +34,13 @@ from lockstep.cases.format import (
 from lockstep.cases.operations import OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
-from lockstep.definition import parse, validate
+from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
-from lockstep.definition.later import refusals
 from lockstep.definition.shape import Shaper
 from lockstep.model.catalog import Catalog
-from lockstep.model.errors import EngineError, RenderError
+from lockstep.model.errors import RenderError
 from lockstep.render import Renderer
-from lockstep_schemas.api import Issue, RunDetail
+from lockstep_schemas.api import RunDetail
 from lockstep_schemas.base import Json
 
 
@@ -150,9 +149,6 @@ def _cannot(case: EventCase) -> str | None:
     reason = _unknown_feature(case.requires)
     if reason:
         return reason
-    later = [issue for raw in _definitions(case) for issue in _refusals(raw)]
-    if later:
-        return later[0].message
     for entry in _flat(entries(case)):
         if isinstance(entry, Operation) and entry.op not in OPERATIONS:
             return f"the entry `op: {entry.op}` is not supported by this version"
@@ -165,19 +161,6 @@ def kills(case: Case) -> bool:
         isinstance(entry, Publish) and entry.crash_after is not None
         for entry in _flat(entries(case))
     )
-
-
-def _definitions(case: EventCase) -> list[Json]:
-    some = [one.definition for one in case.automations]
-    some += [] if case.automation is UNSET else [case.automation]
-    return some + [e.definition for e in _flat(entries(case)) if isinstance(e, Operation)]
-
-
-def _refusals(raw: Json) -> list[Issue]:
-    try:
-        return list(refusals(parse(raw)))
-    except EngineError:
-        return []  # the case says what must become of it
 
 
 def _flat(some: Sequence[Entry]) -> Iterator[Publish | Wait | Operation]:
@@ -222,7 +205,7 @@ def _condition(case: ValueCase, scope: Mapping[str, Json], renderer: Renderer) -
 
 
 def _validation(case: ValidationCase, catalog: Catalog, renderer: Renderer) -> Iterator[str]:
-    checked = validate(case.definition, catalog, renderer, refuse_later=False)
+    checked = validate(case.definition, catalog, renderer)
     found = [(".".join(str(part) for part in i.path), i.message) for i in checked.errors]
     if bool(found) == case.expect.valid:
         yield f"expected valid to be {case.expect.valid}, got {found}"

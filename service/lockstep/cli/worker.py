@@ -20,6 +20,7 @@ from lockstep import app, bus, store
 from lockstep.cases.clock import CaseClock
 from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog, load_plugins
 from lockstep.cli import logs
+from lockstep.cli.world import stamp
 from lockstep.config import load
 from lockstep.control import Answer
 from lockstep.model.messages import Message
@@ -71,11 +72,13 @@ class Worker:
             await asyncio.sleep(0.001)
 
     def _is_busy(self) -> bool:
-        walkers, alarms = self.engine.walkers, self.engine.alarms
-        is_behind = walkers.is_behind or alarms.is_behind(self._clock.time)
+        walkers = self.engine.walkers
+        is_behind = walkers.is_behind or self.engine.is_due(self._clock.time)
         return is_behind or walkers.active > self._clock.sleeping
 
     async def _received(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
+        for message in batch:
+            stamp(message, self._clock)
         verdicts = await self._receive(batch)
         if self._point in TAKEN:
             die()

@@ -61,7 +61,7 @@ class CaseWorld:
         self.stubs.clear()
         await self._database.forget_all()
         for running in self._engines:
-            running.engine.alarms.forget()
+            running.engine.waking.forget()
         self._clear_records()
         self._taken.clear()
         self._told.clear()
@@ -163,7 +163,8 @@ class CaseWorld:
         await self._database.age_workers(heartbeat_age_seconds, alive)
         for running in self._engines:
             await running.engine.claims.tick()
-            await running.engine.alarms.sweep()
+            for sweep in running.engine.waking.sweeps:
+                await sweep()
         await self._quiet()
 
     async def lose_state(self) -> None:
@@ -222,7 +223,10 @@ class CaseWorld:
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
             for message in batch:
-                self._taken[message.headers.get(HEADER_MESSAGE_ID, "")] = message
+                key = message.headers.get(HEADER_MESSAGE_ID, "")
+                if key not in self._taken:
+                    stamp(message, self.clock)
+                self._taken[key] = message
             return await inner(batch)
 
         engine.intakes[0].receive = receive
@@ -248,7 +252,7 @@ class CaseWorld:
 
     def _is_busy(self) -> bool:
         behind = any(
-            running.engine.walkers.is_behind or running.engine.alarms.is_behind(self.clock.time)
+            running.engine.walkers.is_behind or running.engine.is_due(self.clock.time)
             for running in self._engines
         )
         return bool(self._held() or self._active() or behind)
@@ -271,6 +275,11 @@ class CaseWorld:
         """
         info = await api.call(self._client, f"STREAM.INFO.{self._client.names.triggers_stream}")
         return int(info["state"]["messages"])
+
+
+def stamp(message: Message, clock: CaseClock) -> None:
+    """Let a message have been stored now, as the clock of the case has it."""
+    message.stored_at_ns = round(clock.now().timestamp() * 1e9)  # type: ignore[misc] # a Delivery
 
 
 class _Running:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
 from lockstep.control.errors import Refusal, not_found
+from lockstep.definition import derived_ids, parse
 from lockstep.model.ids import uuid7
 from lockstep.model.runs import Ended, Ending, EventRow
 from lockstep.ports import Clock, Report
@@ -48,6 +50,10 @@ class Change(Protocol):
 
     async def delete(self, automation_id: str, ending: Ending) -> list[Ended]:
         """Take it away, end its active runs, give those."""
+        ...
+
+    async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
+        """Disarm the holds of all other triggers; give them."""
         ...
 
     async def raise_revision(self) -> int:
@@ -110,6 +116,10 @@ class Endings(Protocol):
 
     async def announce(self, ended: Sequence[Ended]) -> None:
         """Stop what executes them, and publish their last events."""
+        ...
+
+    def forget(self, timers: Sequence[UUID]) -> None:
+        """Timers were disarmed."""
         ...
 
 
@@ -184,8 +194,10 @@ class AutomationEndpoints:
                 )
             after = self._changed(before, request, actor)
             await change.update(after, new_version=after.version != before.version)
+            disarmed = await change.keep_holds(after.id, _holding(after))
             event = await self._announce(change, after, "updated")
         self._report.offer([event])
+        self._endings.forget(disarmed)
         return after
 
     async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
@@ -268,6 +280,15 @@ class AutomationEndpoints:
         row = EventRow(topic, revision, subject, event.id, msgspec.json.encode(event))
         await change.add_events([row])
         return row
+
+
+def _holding(automation: Automation) -> list[str]:
+    """Give the triggers whose holds stay armed: none of an automation that is disabled."""
+    if automation.status == "disabled":
+        return []
+    triggers = parse(automation.definition).triggers
+    ids = derived_ids(triggers)
+    return [name for name, trigger in zip(ids, triggers, strict=True) if trigger.for_ is not None]
 
 
 def _told(issues: Sequence[Issue]) -> str:

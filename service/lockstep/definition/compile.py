@@ -36,6 +36,9 @@ def compile_program(definition: Definition, renderer: Renderer) -> Program:
                 event=trigger.event,
                 filter=compiler.optional(trigger.filter),
                 config=trigger.config or {},
+                window=compiler.window(trigger),
+                hold=compiler.hold(trigger),
+                cancel_filter=compiler.optional(trigger.cancel_filter),
             )
             for trigger_id, trigger in zip(ids, definition.triggers, strict=True)
         ),
@@ -81,6 +84,28 @@ class _Compiler:
 
     def optional(self, text: str | None) -> Expression | None:
         return self._renderer.expression(text) if text and text.strip() else None
+
+    def window(self, trigger: Trigger) -> program.WindowRule | None:
+        """Compile the window of a trigger."""
+        window = trigger.window
+        if window is None:
+            return None
+        return program.WindowRule(
+            count=window.count,
+            minutes=window.minutes,
+            every=window.refire == "every",
+            partition_by=self.optional(window.partition_by),
+        )
+
+    def hold(self, trigger: Trigger) -> program.HoldRule | None:
+        """Compile the `for` of a trigger; its times become seconds."""
+        hold = trigger.for_
+        if hold is None:
+            return None
+        if hold.template is not None:
+            return program.HoldRule(seconds=None, template=self.optional(hold.template))
+        seconds = (hold.seconds or 0) + 60 * (hold.minutes or 0) + 3600 * (hold.hours or 0)
+        return program.HoldRule(seconds=seconds, template=None)
 
     def slot(self, value: Json) -> Slot:
         """Compile the templates in a JSON value; other texts stay as they are."""

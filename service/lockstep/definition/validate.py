@@ -6,7 +6,6 @@ from difflib import get_close_matches
 import msgspec
 
 from lockstep.definition import references, warnings
-from lockstep.definition.later import refusals
 from lockstep.definition.shape import Shaper, no_json
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, actions, texts
@@ -64,12 +63,11 @@ def validate(
     *,
     positions: Source | None = None,
     under: Path = (),
-    refuse_later: bool = True,
 ) -> Checked:
     """Judge a definition by shape, catalog and language; all faults, not the first.
 
     With `positions`, the source that it was read from, and `under`, its path in there, issues have
-    line and column. `refuse_later` refuses what this version of the engine does not run yet.
+    line and column.
     """
     shaper = Shaper()
     definition = shaper.definition(raw)
@@ -79,8 +77,6 @@ def validate(
         errors += _loose(raw, catalog, renderer)
     else:
         errors += _faults(definition, catalog, renderer)
-        if refuse_later:
-            errors += refusals(definition)
         found = list(warnings.of(definition, catalog, renderer))
     return Checked(
         errors=_located(errors, positions, under),

@@ -1,59 +1,115 @@
-"""The gate: under one lock per (automation, scope key), count what is active and decide."""
+"""The gate: under one lock per (automation, scope key), look at what is active and decide."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
-from lockstep.model.runs import Admission, Hit
-from lockstep.ports import Transaction
+from lockstep.model.matches import Active, Admission, Hit
+from lockstep.ports import Clock, Transaction
+
+SUPERSEDED: Final = "superseded"
+REPLACED: Final = "a newer event restarted the automation"
 
 
-async def admit(hits: Sequence[Hit], tx: Transaction) -> list[Admission]:
-    """Decide for each hit, in order: a run, or a refusal that says why.
+async def admit(
+    hits: Sequence[Hit], tx: Transaction, clock: Clock
+) -> tuple[list[Admission], list[UUID]]:
+    """Decide for each hit, in order; its gate is locked.
 
-    An automation that was deleted or disabled meanwhile gives neither.
+    An automation that was deleted or disabled meanwhile gives neither a run nor a refusal.
+
+    Returns:
+        What becomes of each hit, and the active runs that newer ones replace.
     """
     if not hits:
-        return []
-    await tx.lock_gates(sorted({_gate(hit) for hit in hits}))
+        return [], []
     ids = sorted({hit.automation.id for hit in hits})
     enabled = await tx.hold_automations(ids)
-    # Counted after the locks are held, in a statement of its own: it sees all that was committed
-    # by those who held them before.
-    active = _by_gate(hits, await tx.count_active(ids))
-    admissions = []
+    # Looked at after the locks are held, in statements of their own: they see all that was
+    # committed by those who held them before.
+    gates = _Gates(hits, await tx.count_active(ids))
+    restarting = sorted({h.automation.id for h in hits if h.automation.program.mode == "restart"})
+    if restarting:
+        gates.take(await tx.active_runs(restarting))
+    now = clock.now()
     for hit in hits:
-        if not enabled.get(hit.automation.id, False):
-            continue
-        gate = _gate(hit)
-        refusal = _refusal(hit, active.get(gate, 0))
-        if refusal is None:
-            active[gate] = active.get(gate, 0) + 1
-        admissions.append(Admission(hit, refusal))
-    return admissions
+        if enabled.get(hit.automation.id, False):
+            gates.decide(hit, now)
+    return gates.admissions, gates.replaced
 
 
-def _gate(hit: Hit) -> str:
+def gate_of(hit: Hit) -> str:
     """Name what the mode counts: all runs of the automation, or those of one context key."""
-    if not hit.automation.program.by_context_key:
-        return hit.automation.id
-    key = hit.event.context_key
-    return f"{hit.automation.id}/" if key is None else f"{hit.automation.id}/={key}"
+    return _name(hit.automation.id, hit.event.context_key, hit.automation.program.by_context_key)
 
 
-def _by_gate(hits: Sequence[Hit], counts: Mapping[tuple[str, str | None], int]) -> dict[str, int]:
-    scoped = {hit.automation.id for hit in hits if hit.automation.program.by_context_key}
-    active: dict[str, int] = {}
-    for (automation_id, key), count in counts.items():
-        gate = automation_id
-        if automation_id in scoped:
-            gate = f"{automation_id}/" if key is None else f"{automation_id}/={key}"
-        active[gate] = active.get(gate, 0) + count
-    return active
+def _name(automation_id: str, key: str | None, by_context_key: bool) -> str:
+    if not by_context_key:
+        return automation_id
+    return f"{automation_id}/" if key is None else f"{automation_id}/={key}"
 
 
-def _refusal(hit: Hit, active: int) -> str | None:
-    program = hit.automation.program
-    if program.mode == "single" and active:
+class _Gates:
+    """What is active behind each gate, those that were admitted a moment ago included."""
+
+    def __init__(self, hits: Sequence[Hit], counts: Mapping[tuple[str, str | None], int]) -> None:
+        self.admissions: list[Admission] = []
+        self.replaced: list[UUID] = []
+        self._scoped = {h.automation.id for h in hits if h.automation.program.by_context_key}
+        self._active: dict[str, int] = {}
+        self._ranked: dict[str, list[tuple[tuple[datetime, int], UUID | Admission]]] = {}
+        for (automation_id, key), count in counts.items():
+            gate = _name(automation_id, key, automation_id in self._scoped)
+            self._active[gate] = self._active.get(gate, 0) + count
+
+    def take(self, runs: Sequence[Active]) -> None:
+        """Know active runs by their rank: of automations that restart."""
+        for run in runs:
+            gate = _name(run.automation_id, run.context_key, run.automation_id in self._scoped)
+            self._ranked.setdefault(gate, []).append((run.rank, run.id))
+
+    def decide(self, hit: Hit, now: datetime) -> None:
+        """Decide what becomes of a hit."""
+        gate, program = gate_of(hit), hit.automation.program
+        active = self._active.get(gate, 0)
+        admission = Admission(hit)
+        self.admissions.append(admission)
+        if program.mode == "restart":
+            self._restart(gate, admission, now)
+            return
+        if program.mode == "queued":
+            admission.gate = gate
+            if active >= program.max_runs:
+                admission.outcome = "refuse"
+                limit = f"max_runs is {program.max_runs}"
+                admission.reason = f"mode queued: {active} runs are active or queued, {limit}"
+            elif active:
+                admission.outcome = "queue"
+        elif (refusal := _refusal(program.mode, program.max_runs, active)) is not None:
+            admission.outcome, admission.reason = "refuse", refusal
+        if admission.outcome != "refuse":
+            self._active[gate] = active + 1
+
+    def _restart(self, gate: str, admission: Admission, now: datetime) -> None:
+        """Replace what is older; an older event never replaces the run of a newer one."""
+        event = admission.hit.event
+        rank = (event.time, event.sequence) if event.sequence else (now, 0)
+        ranked = self._ranked.setdefault(gate, [])
+        if any(other > rank for other, _ in ranked):
+            admission.outcome, admission.reason = "supersede", SUPERSEDED
+            return
+        for _, older in ranked:
+            if isinstance(older, Admission):
+                older.outcome, older.reason = "replace", REPLACED
+            else:
+                self.replaced.append(older)
+        ranked[:] = [(rank, admission)]
+
+
+def _refusal(mode: str, max_runs: int, active: int) -> str | None:
+    if mode == "single" and active:
         return "mode single: a run is active"
-    if program.mode == "parallel" and active >= program.max_runs:
-        return f"mode parallel: {active} runs are active, max_runs is {program.max_runs}"
+    if mode == "parallel" and active >= max_runs:
+        return f"mode parallel: {active} runs are active, max_runs is {max_runs}"
     return None

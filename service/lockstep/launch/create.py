@@ -1,11 +1,20 @@
 """Launch: a run row for each admission. A refusal is a row too: it says why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from lockstep.model.ids import uuid7
-from lockstep.model.runs import Admission, Birth, RunState
+from lockstep.model.matches import Admission, Birth, Outcome
+from lockstep.model.runs import RunState
 from lockstep.ports import Transaction
+from lockstep_schemas.run_events import RunStatus
+
+REFUSED: Final[Mapping[Outcome, RunStatus]] = {
+    "refuse": "skipped",
+    "replace": "cancelled",
+    "supersede": "cancelled",
+}
 
 
 async def create(
@@ -18,19 +27,18 @@ async def create(
     """
     births = []
     for admission in admissions:
-        if admission.refusal is not None:
-            status = "skipped"
-        elif places > 0:
+        status: RunStatus = REFUSED.get(admission.outcome, "pending")
+        if admission.outcome == "start" and places > 0:
             status, places = "running", places - 1
-        else:
-            status = "pending"
         births.append(
             Birth(
                 id=uuid7(),
                 hit=admission.hit,
-                status=status,  # type: ignore[arg-type] # of RunStatus, by the lines above
-                reason=admission.refusal,
+                status=status,
+                reason=admission.reason,
                 at=now,
+                gate=admission.gate if status in {"running", "pending"} else None,
+                queued=admission.outcome == "queue",
             )
         )
     if births:
@@ -56,4 +64,6 @@ def state(birth: Birth) -> RunState:
         context_key=event.context_key,
         started_at=birth.at,
         epoch=1,
+        gate=birth.gate,
+        traceparent=event.traceparent,
     )

@@ -1,6 +1,15 @@
 """Matching: which automations ask for an event."""
 
-from lockstep.matching.hits import Miss, hits, warning
+from lockstep.matching import holds, windows
+from lockstep.matching.hits import matches, meets_conditions, warning
 from lockstep.matching.index import DefinitionLost, Index
 
-__all__ = ["DefinitionLost", "Index", "Miss", "hits", "warning"]
+__all__ = [
+    "DefinitionLost",
+    "Index",
+    "holds",
+    "matches",
+    "meets_conditions",
+    "warning",
+    "windows",
+]

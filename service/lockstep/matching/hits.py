@@ -1,68 +1,153 @@
-"""Judge events by the triggers that ask for them: filter, then the automation's conditions."""
+"""Judge events by the triggers that ask for them: filter, and the automation's conditions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from lockstep.matching.index import Index
 from lockstep.model.errors import RenderError
-from lockstep.model.program import TriggerRule
+from lockstep.model.matches import Gate, Hit, Judgement, Match, digest
+from lockstep.model.program import HoldRule, TriggerRule
 from lockstep.model.run_events import iso, trigger_scope
-from lockstep.model.runs import Automation, Event, EventRow, Hit
+from lockstep.model.runs import Event, EventRow
 from lockstep_schemas.run_events import RunEvent, RunEventData
 
+LONGEST_HOLD_SECONDS: Final = 30 * 86_400.0
 
-class Miss(msgspec.Struct, frozen=True):
-    """A trigger whose filter or conditions could not be judged: no run, and ops hear of it."""
-
-    event: Event
-    automation: Automation
-    trigger: TriggerRule
-    error: str
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def hits(events: Sequence[Event], index: Index, now: datetime) -> tuple[list[Hit], list[Miss]]:
-    """Find the runs that events ask for: in order of events, then automations, then triggers."""
-    found: list[Hit] = []
-    missed: list[Miss] = []
+class Unjudged(Exception):
+    """A gate could not be judged."""
+
+    def __init__(self, gate: Gate, error: object) -> None:
+        super().__init__(str(error))
+        self.gate = gate
+
+
+def matches(
+    events: Sequence[Event], index: Index, now: datetime
+) -> tuple[list[Match], list[Judgement]]:
+    """Find what passes filters: in order of events, then automations, then triggers.
+
+    Where neither a window nor a hold comes between, the conditions are judged at once.
+    """
+    found: list[Match] = []
+    refused: list[Judgement] = []
     for event in events:
         for automation, trigger in index.entries(event.id):
+            hit = Hit(event, automation, trigger)
             try:
-                if _passes(event, automation, trigger, now):
-                    found.append(Hit(event, automation, trigger))
-            except RenderError as error:
-                missed.append(Miss(event, automation, trigger, str(error)))
-    return found, missed
+                judged = _judged(hit, now)
+            except Unjudged as error:
+                judged = judgement(hit, error.gate, str(error), is_error=True)
+            if isinstance(judged, Match):
+                found.append(judged)
+            else:
+                refused.append(judged)
+    return found, refused
 
 
-def _passes(event: Event, automation: Automation, trigger: TriggerRule, now: datetime) -> bool:
-    conditions = automation.program.conditions
-    if trigger.filter is None and not conditions:
-        return True
-    scope = _scope(event, automation, trigger, now)
+def _judged(hit: Hit, now: datetime) -> Match | Judgement:
+    trigger, conditions = hit.trigger, hit.automation.program.conditions
+    is_plain = trigger.window is None and trigger.hold is None
+    if is_plain and trigger.filter is None and not conditions:
+        return Match(hit)
+    scope = _scope(hit, now)
+    if trigger.hold is not None and trigger.cancel_filter is not None:
+        try:
+            if trigger.cancel_filter.holds(scope):
+                return Match(hit, cancels=True)
+        except RenderError as error:
+            raise Unjudged("cancel_filter", error) from error
     if trigger.filter is not None:
         try:
             if not trigger.filter.holds(scope):
-                return False
+                return judgement(hit, "filter", f"false: {trigger.filter.text}")
         except RenderError as error:
-            raise RenderError(f"filter of trigger '{trigger.id}': {error}") from error
+            raise Unjudged("filter", error) from error
+    if is_plain:
+        return fails_condition(hit, now, scope) or Match(hit)
+    seconds = 0.0 if trigger.hold is None else _hold_seconds(trigger.hold, scope)
+    return Match(hit, _partition(trigger, hit.event, scope), hold_seconds=seconds)
+
+
+def fails_condition(
+    hit: Hit, now: datetime, scope: Mapping[str, object] | None = None
+) -> Judgement | None:
+    """Say which of the automation's conditions an event fails, if one.
+
+    Raises:
+        Unjudged: One of them could not be judged.
+    """
+    conditions = hit.automation.program.conditions
+    if not conditions:
+        return None
+    scope = _scope(hit, now) if scope is None else scope
     for index, condition in enumerate(conditions):
         try:
             if not condition.holds(scope, now):
-                return False
+                return judgement(hit, "conditions", f"conditions[{index}] is false")
         except RenderError as error:
-            raise RenderError(f"conditions[{index}]: {error}") from error
-    return True
+            raise Unjudged("conditions", f"conditions[{index}]: {error}") from error
+    return None
 
 
-def _scope(
-    event: Event, automation: Automation, trigger: TriggerRule, now: datetime
-) -> Mapping[str, object]:
+def meets_conditions(hit: Hit, now: datetime) -> Judgement | None:
+    """Say why the conditions do not hold, or could not be judged; None if they hold."""
+    try:
+        return fails_condition(hit, now)
+    except Unjudged as error:
+        return judgement(hit, error.gate, str(error), is_error=True)
+
+
+def judgement(hit: Hit, gate: Gate, detail: str, *, is_error: bool = False) -> Judgement:
+    """Build the record of an event that goes no further."""
+    event = hit.event
+    return Judgement(
+        event, hit.automation.id, hit.trigger.id, gate, detail, hit if is_error else None
+    )
+
+
+def _hold_seconds(hold: HoldRule, scope: Mapping[str, object]) -> float:
+    if hold.template is None:
+        return float(hold.seconds or 0)
+    try:
+        value = hold.template.evaluate(scope)
+    except RenderError as error:
+        raise Unjudged("for", f"for.template: {error}") from error
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        seconds = math.nan
+    if isinstance(value, bool) or not 1 <= seconds <= LONGEST_HOLD_SECONDS:
+        raise Unjudged("for", f"for.template: expected 1 to 2592000 seconds, got {value!r}")
+    return seconds
+
+
+def _partition(trigger: TriggerRule, event: Event, scope: Mapping[str, object]) -> bytes:
+    """Give what a window counts: a value of the event, else its context key."""
+    if trigger.window is None:
+        return b""
+    if trigger.window.partition_by is not None:
+        try:
+            value = trigger.window.partition_by.evaluate(scope)
+        except RenderError:
+            value = None  # never all events together: the context key, as the language has it
+        if value not in (None, "", [], {}):
+            return digest(f"value:{_encode(value).decode()}")
+    return digest(event.context_key)
+
+
+def _scope(hit: Hit, now: datetime) -> Mapping[str, object]:
     """Build what a filter sees: the event as `trigger`, and the automation; no run exists yet."""
+    event, automation = hit.event, hit.automation
     return {
         "trigger": trigger_scope(
-            trigger.id,
+            hit.trigger.id,
             event.id,
             event.payload,
             event.actor,
@@ -76,22 +161,22 @@ def _scope(
     }
 
 
-def warning(miss: Miss, prefix: str, at: datetime) -> EventRow:
+def warning(judged: Judgement, hit: Hit, prefix: str, at: datetime) -> EventRow:
     """Build the warning event of a trigger that could not be judged; there is no run to name."""
-    automation = miss.automation
-    topic = f"{miss.event.delivery}/{automation.id}/{miss.trigger.id}"
+    automation = hit.automation
+    topic = f"{judged.event.delivery}/{automation.id}/{judged.trigger_id}"
     data = RunEventData(
         run_id="",
         automation_id=automation.id,
         automation_name=automation.name,
         version=automation.version,
         seq=1,
-        trigger_id=miss.trigger.id,
-        trigger_event_id=miss.event.id,
-        context_key=miss.event.context_key,
+        trigger_id=judged.trigger_id,
+        trigger_event_id=judged.event.id,
+        context_key=judged.event.context_key,
         status="skipped",
         at=at,
-        reason=miss.error,
+        reason=f"{judged.gate} of trigger '{judged.trigger_id}': {judged.detail}",
     )
     event = RunEvent(
         id=topic,

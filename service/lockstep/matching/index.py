@@ -47,6 +47,10 @@ class Index:
         """Triggers on an event: automations by creation, triggers as defined."""
         return self._by_event.get(event_id, ())
 
+    def automation(self, automation_id: str) -> Automation | None:
+        """Give an automation as it is in force now; None if it is disabled or gone."""
+        return self._automations.get(automation_id)
+
     async def at_least(self, revision: int) -> None:
         """Load what has changed where the index is older than `revision`.
 

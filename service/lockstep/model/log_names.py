@@ -63,6 +63,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "stream.rewound": "the sequence of a stream went back: the server has lost messages",
     "stream.updated": "a stream was changed to the settings",
     "subscription.lost": "a subscription could not be made again",
+    "trail.refused": "why an event started nothing cannot be stored",
     "trigger.failed": "a filter or a condition could not be judged; no run",
     "verdict.lost": "an acknowledgement could not be sent; the message comes again",
     "wait.failed": "the filter of a wait could not be judged; it keeps waiting",

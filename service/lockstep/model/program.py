@@ -168,13 +168,34 @@ class Wait(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRule:
+    """How many occurrences within which time let a trigger go on."""
+
+    count: int
+    minutes: int
+    every: bool  # at each occurrence at or above the count, not only at the crossing
+    partition_by: Expression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRule:
+    """How long a trigger must not be cancelled; exactly one of the two."""
+
+    seconds: int | None
+    template: Expression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRule:
-    """An event that starts runs, if the filter lets it."""
+    """An event that starts runs, if filter, window and hold let it."""
 
     id: str  # given or derived
     event: str
     filter: Expression | None
     config: JsonObject
+    window: WindowRule | None = None
+    hold: HoldRule | None = None
+    cancel_filter: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import msgspec
 
 from lockstep.model.errors import EngineError
 from lockstep.model.messages import Message
-from lockstep.model.program import Program, TriggerRule
+from lockstep.model.program import Program
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus, StepStatus
@@ -38,8 +38,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     hop: int
     time: datetime  # when the stream stored it
-    sequence: int
-    message: Message
+    sequence: int  # 0: not from a stream; it ranks by the time at which it reaches the gate
+    message: Message | None = None
+    traceparent: str | None = None
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -57,31 +58,6 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     position: int
     program: Program
-
-
-class Hit(msgspec.Struct, frozen=True):
-    """An event that a trigger asks for."""
-
-    event: Event
-    automation: Automation
-    trigger: TriggerRule
-
-
-class Admission(msgspec.Struct, frozen=True):
-    """What the gate decided: a run, or a refusal with its reason."""
-
-    hit: Hit
-    refusal: str | None = None
-
-
-class Birth(msgspec.Struct, frozen=True, kw_only=True):
-    """A run row that is about to be inserted."""
-
-    id: UUID
-    hit: Hit
-    status: RunStatus  # running with this worker as its owner, pending, or skipped
-    reason: str | None
-    at: datetime
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,14 +115,21 @@ class Awaited(msgspec.Struct, frozen=True):
     run_scope: JsonObject | None
     path: str
     warning: str | None
+    automation_id: str
+
+
+class Satisfied(msgspec.Struct, frozen=True):
+    """A wait, and the event that ends it."""
+
+    wait: Awaited
+    event: Event
 
 
 class Due(msgspec.Struct, frozen=True):
-    """An armed wait whose time comes, or has come."""
+    """A wait or a timer whose time comes, or has come."""
 
     id: UUID
-    run_id: UUID
-    kind: WaitKind
+    kind: WaitKind | Literal["hold", "schedule"]
     due_at: datetime
 
 
@@ -161,13 +144,13 @@ class Firing(msgspec.Struct, frozen=True):
 
 
 class Sleeper(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bus shows of a wait: who sleeps, what for, and until when."""
+    """What the bus shows of a wait, or of a hold: who sleeps, what for, and until when."""
 
     wait_id: UUID
-    run_id: UUID
+    run_id: UUID | None
     automation_id: str
-    automation_name: str
-    kind: WaitKind
+    automation_name: str | None
+    kind: WaitKind | Literal["hold"]
     path: str
     waiting_for: str
     event: str | None
@@ -207,6 +190,8 @@ class RunState(msgspec.Struct, kw_only=True):
     context_key: str | None
     started_at: datetime
     epoch: int
+    gate: str | None = None  # what its queue counts, if it was started in mode `queued`
+    traceparent: str | None = None
     event_seq: int = 0
     document: bytes | None = None  # frames, None before the first checkpoint
     has_frames: bool = True
@@ -281,7 +266,7 @@ class Ended(msgspec.Struct, frozen=True):
     """A run that was ended from outside: as it was, who executed it, and the waits it left."""
 
     run: RunState
-    owner: UUID | None
+    owner: UUID | None  # who executed it
     delays: Sequence[UUID]
     awaited: Sequence[UUID]
 

@@ -7,6 +7,7 @@ from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
+from lockstep.store.triggers import TimerStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
 
@@ -18,6 +19,7 @@ __all__ = [
     "RunStore",
     "RunViews",
     "Store",
+    "TimerStore",
     "WaitStore",
     "create_database",
     "migrate",

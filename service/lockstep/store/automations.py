@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -79,8 +80,14 @@ class AutomationChange:
     async def delete(self, automation_id: str, ending: Ending) -> list[Ended]:
         """Take an automation away and end its active runs; give those as they were."""
         await self._connection.execute(QUERIES["delete_automation"], automation_id)
+        await self._connection.execute(QUERIES["drop_timers_of"], automation_id)
         rows = await self._connection.fetch(QUERIES["active_runs_of"], automation_id)
         return await end_runs(self._connection, [row["id"] for row in rows], ending)
+
+    async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
+        """Disarm the holds of all other triggers; give them."""
+        rows = await self._connection.fetch(QUERIES["drop_holds_of"], automation_id, trigger_ids)
+        return [row["id"] for row in rows]
 
     async def raise_revision(self) -> int:
         """Let every batch of events from now on reload. The last lock of the transaction."""

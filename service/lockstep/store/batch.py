@@ -8,8 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.runs import Awaited, Birth, Event, EventRow, Firing
-from lockstep.store import waits
+from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
+from lockstep.model.runs import Awaited, Ended, Ending, Event, EventRow, Firing
+from lockstep.store import triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
@@ -56,7 +57,53 @@ class BatchTransaction:
     async def create_runs(self, births: Sequence[Birth]) -> None:
         """Insert run rows."""
         rows = [_row(birth) for birth in births]
-        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 17), self._worker_id)
+        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 20), self._worker_id)
+
+    async def active_runs(self, ids: Sequence[str]) -> list[Active]:
+        """Give the active runs of automations, with their rank."""
+        rows = await self._connection.fetch(QUERIES["active_runs"], ids)
+        return [
+            Active(
+                row["id"],
+                row["automation_id"],
+                row["context_key"],
+                (row["rank_time"], row["rank_sequence"]),
+            )
+            for row in rows
+        ]
+
+    async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
+        """Hold runs, and the runs of waits, in their one order."""
+        await self._connection.execute(QUERIES["lock_runs"], run_ids, wait_ids)
+
+    async def end_runs(self, run_ids: Sequence[UUID], ending: Ending) -> list[Ended]:
+        """End active runs; those that have ended are not given."""
+        return await waits.end_runs(self._connection, run_ids, ending)
+
+    async def moments(self, counters: Sequence[Counter]) -> Mapping[Counter, Sequence[datetime]]:
+        """Read the last occurrences of counters."""
+        return await triggers.moments(self._connection, counters)
+
+    async def keep_moments(self, changed: Sequence[Moments]) -> None:
+        """Keep the last occurrences of counters, which are locked."""
+        await triggers.keep_moments(self._connection, changed)
+
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+        """Find the holds that are armed."""
+        return await triggers.armed_holds(self._connection, holders)
+
+    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+        """Disarm holds, and arm others; all of them are locked."""
+        await triggers.change_holds(self._connection, armed, gone)
+
+    async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
+        """Read timers, to be judged."""
+        return await triggers.timers(self._connection, ids)
+
+    async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        """Take holds that are due, each once; their locks are held."""
+        rows = await self._connection.fetch(QUERIES["take_holds"], ids, now)
+        return {row["id"] for row in rows}
 
     async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
         """Find the armed waits that events may satisfy."""
@@ -95,9 +142,12 @@ def _row(birth: Birth) -> tuple[object, ...]:
         event.context_key,
         birth.status,
         birth.reason,
-        event.time,
+        event.time if event.sequence else birth.at,
         event.sequence,
         birth.at,
+        birth.gate,
+        birth.queued,
+        event.traceparent,
     )
 
 

@@ -13,6 +13,7 @@ from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
+from lockstep_schemas.run_events import ACTIVE
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -43,8 +44,24 @@ class RunStore:
             Unavailable: Try again.
             DataRefused: A value cannot be stored.
         """
+        gates = sorted({c.run.gate for c in checkpoints if c.run.gate and c.status not in ACTIVE})
+        if gates:
+            return await self._checkpoint_queued(checkpoints, gates)
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
+        return {row["run_id"]: row["wakes"] for row in rows}
+
+    async def _checkpoint_queued(
+        self, checkpoints: Sequence[Checkpoint], gates: Sequence[str]
+    ) -> Mapping[UUID, int | None]:
+        """Store a batch in which runs end that hold up queues: the next ones go with the commit.
+
+        Locks: gates, then runs, as everywhere.
+        """
+        async with self._store.transaction() as connection:
+            await connection.execute(QUERIES["lock_gates"], gates)
+            rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
+            await connection.execute(QUERIES["promote"], gates)
         return {row["run_id"]: row["wakes"] for row in rows}
 
     async def claim_ready(self, limit: int, now: datetime) -> list[RunState]:
@@ -93,12 +110,6 @@ class RunStore:
         """See `ports.History.fired`."""
         async with self._store.connection() as connection:
             return await _fired(connection, run_ids)
-
-    async def unheard(self, limit: int) -> list[UUID]:
-        """Find runs of this worker that have a fired wait which their walk may not know."""
-        async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["unheard_runs"], self._worker_id, limit)
-        return [row["id"] for row in rows]
 
     async def heartbeat(self, name: str, version: str) -> datetime:
         """Renew the worker's row; give the time of the database."""
@@ -211,4 +222,6 @@ def run_state(row: asyncpg.Record) -> RunState:
         document=row["document"],
         has_frames=row["has_frames"],
         wakes=row["wakes"],
+        gate=row["gate"],
+        traceparent=row["traceparent"],
     )

@@ -51,6 +51,7 @@ async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awa
             run_scope=None if row["run_scope"] is None else _decode(row["run_scope"]),
             path=row["action_path"],
             warning=row["warning"],
+            automation_id=row["automation_id"],
         )
         for row in rows
     ]
@@ -113,6 +114,12 @@ class WaitStore:
             rows = await connection.fetch(QUERIES["due_deadlines"], wait_ids, now)
         return {row["run_id"]: row["waiting_for"] for row in rows}
 
+    async def unheard(self, limit: int) -> list[UUID]:
+        """Find runs of this worker that have a fired wait which their walk may not know."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["unheard_runs"], self._worker_id, limit)
+        return [row["id"] for row in rows]
+
     async def sleepers(self, after: UUID = FIRST) -> list[Sleeper]:
         """Give a page of all that sleeps and has a key on the bus, by wait id."""
         async with self._store.connection() as connection:
@@ -140,11 +147,28 @@ class WaitStore:
         ending: Ending,
         tell: Callable[[Ended], EventRow],
     ) -> list[Ended]:
-        """End active runs in one transaction, with the events that `tell` makes of them."""
+        """End active runs in one transaction, with the events that `tell` makes of them.
+
+        Queues that they held up go on in the same transaction. Locks: gates, then runs.
+        """
         async with self._store.transaction() as connection:
+            rows = await connection.fetch(QUERIES["gates_of_runs"], run_ids)
+            gates = [row["gate"] for row in rows]
+            await connection.execute(QUERIES["lock_gates"], gates)
             ended = await end_runs(connection, run_ids, ending)
+            await connection.execute(QUERIES["promote"], gates)
             await add_events(connection, [tell(one) for one in ended])
         return ended
+
+    async def promote(self, limit: int) -> int:
+        """Let queues go on that nothing holds up any more: after a change of mode, for one."""
+        async with self._store.transaction() as connection:
+            rows = await connection.fetch(QUERIES["queued_gates"], limit)
+            gates = [row["gate"] for row in rows]
+            if not gates:
+                return 0
+            await connection.execute(QUERIES["lock_gates"], gates)
+            return len(await connection.fetch(QUERIES["promote"], gates))
 
 
 async def end_runs(
@@ -157,4 +181,4 @@ async def end_runs(
 
 
 def _due(row: asyncpg.Record) -> Due:
-    return Due(row["id"], row["run_id"], row["kind"], row["due_at"])
+    return Due(row["id"], row["kind"], row["due_at"])

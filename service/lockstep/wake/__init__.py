@@ -4,9 +4,10 @@ from lockstep.wake.alarms import Alarms
 from lockstep.wake.bells import Bells
 from lockstep.wake.calls import Calls
 from lockstep.wake.claims import Claims
+from lockstep.wake.due import DueWaits
 from lockstep.wake.endings import Endings
 from lockstep.wake.heart import Heart
-from lockstep.wake.mirror import Mirror, sleeper
+from lockstep.wake.mirror import Mirror, holding, sleeper
 from lockstep.wake.satisfy import satisfied
 
 __all__ = [
@@ -14,9 +15,11 @@ __all__ = [
     "Bells",
     "Calls",
     "Claims",
+    "DueWaits",
     "Endings",
     "Heart",
     "Mirror",
+    "holding",
     "satisfied",
     "sleeper",
 ]

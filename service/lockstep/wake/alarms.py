@@ -2,7 +2,7 @@
 
 Three tell that a wait is due: the timers here for what is near, the schedules of the bus for what
 its worker did not wake, and a sweep of the rows as the last resort. All of them meet in the one
-statement that fires a wait at most once.
+statement that fires a wait at most once. Timers of triggers wake in the same way.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from lockstep.model.errors import Unavailable
-from lockstep.model.runs import Due, Firing
+from lockstep.model.runs import Due
 from lockstep.ports import Clock
 
 NEAR: Final = timedelta(seconds=30)  # what is due later has no timer yet
@@ -29,12 +29,8 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 log = structlog.get_logger()
 
 
-class Waits(Protocol):
-    """The waits in the store."""
-
-    async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Firing]:
-        """Fire those that are armed and due."""
-        ...
+class Rows(Protocol):
+    """What is due, in the store: waits, or the timers of triggers."""
 
     async def near(self, since: datetime, until: datetime, limit: int) -> Sequence[Due]:
         """Find this worker's share of what is due in a time, earliest first."""
@@ -50,17 +46,16 @@ class Waits(Protocol):
 
 
 class Alarms:
-    """Fires waits whose time has come."""
+    """Fires what is due, at its time; `fire` does so at most once, and only what is due."""
 
     def __init__(
         self,
-        waits: Waits,
+        rows: Rows,
         clock: Clock,
-        woken: Callable[[Sequence[Firing]], None],
-        exceed: Callable[[Sequence[UUID]], Awaitable[None]],
+        fire: Callable[[Sequence[Due]], Awaitable[None]],
         late_per_second: float,
     ) -> None:
-        self._waits, self._clock, self._woken, self._exceed = waits, clock, woken, exceed
+        self._rows, self._clock, self._fire_rows = rows, clock, fire
         self._late_per_second = late_per_second
         self._near: list[tuple[datetime, UUID, Due]] = []
         self._known: set[UUID] = set()
@@ -111,7 +106,7 @@ class Alarms:
         After an outage this is much; it is let through in batches, at a bounded rate.
         """
         while True:
-            late = await self._waits.overdue(self._clock.now() - OVERDUE, BATCH)
+            late = await self._rows.overdue(self._clock.now() - OVERDUE, BATCH)
             if late:
                 log.info("waits.overdue", waits=len(late))
                 await self._fire(late)
@@ -119,11 +114,6 @@ class Alarms:
                 self._swept = True
                 return
             await asyncio.sleep(len(late) / self._late_per_second)
-
-    async def ring(self, wait_ids: Sequence[UUID]) -> None:
-        """Fire what an alarm of the bus names."""
-        self._woken(await self._waits.fire_due(wait_ids, self._clock.now()))
-        await self._exceed(wait_ids)
 
     def _add(self, wait: Due) -> None:
         if wait.id not in self._known and len(self._near) < MOST:
@@ -136,10 +126,10 @@ class Alarms:
     async def _look(self) -> None:
         """Load what comes near, and learn when to look again."""
         now = self._clock.now()
-        found = await self._waits.near(now - OVERDUE, now + NEAR, MOST)
+        found = await self._rows.near(now - OVERDUE, now + NEAR, MOST)
         for wait in found:
             self._add(wait)
-        following = await self._waits.next_due(now + NEAR)
+        following = await self._rows.next_due(now + NEAR)
         self._look_at = NEVER if following is None else max(following - NEAR, now + LOOK)
 
     async def _fire_near(self) -> None:
@@ -158,14 +148,10 @@ class Alarms:
                 raise
 
     async def _fire(self, due: Sequence[Due]) -> None:
-        waits = [one.id for one in due if one.kind != "deadline"]
-        deadlines = [one.id for one in due if one.kind == "deadline"]
         self._firing += 1
         try:
-            if waits:
-                self._woken(await self._waits.fire_due(waits, self._clock.now()))
-            if deadlines:
-                await self._exceed(deadlines)
+            if due:
+                await self._fire_rows(due)
         finally:
             self._firing -= 1
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from lockstep.model.run_events import run_event
 from lockstep.model.runs import Ended, Ending, EventRow
-from lockstep.ports import Clock
+from lockstep.ports import Clock, Transaction
+
+REPLACED: Final = "a newer event restarted the automation"
 
 
 class Waits(Protocol):
@@ -34,9 +36,10 @@ class Endings:
         prefix: str,
         take_over: Callable[[Sequence[str]], Awaitable[None]],
         stop: Callable[[Sequence[Ended]], None],
+        hide: Callable[[Sequence[UUID], Sequence[UUID]], None],
     ) -> None:
         self._waits, self._clock, self._prefix = waits, clock, prefix
-        self._take_over, self._stop = take_over, stop
+        self._take_over, self._stop, self._hide = take_over, stop, hide
 
     async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
         """Cancel runs; those that have ended already are left as they are. Raise Unavailable."""
@@ -53,6 +56,13 @@ class Endings:
         for text in sorted(set(texts.values())):
             run_ids = [run_id for run_id, said in texts.items() if said == text]
             await self._end(run_ids, Ending(status="failed", error=text, at=now))
+
+    async def replace(self, run_ids: Sequence[UUID], tx: Transaction) -> Sequence[Ended]:
+        """Cancel, in a transaction, runs that newer ones replace; to be announced after it."""
+        ending = self.cancelling(REPLACED)
+        ended = await tx.end_runs(run_ids, ending)
+        await tx.add_events([self.event(one, ending) for one in ended])
+        return ended
 
     def event(self, ended: Ended, ending: Ending) -> EventRow:
         """Build the last event of a run that was ended."""
@@ -73,6 +83,10 @@ class Endings:
         self._stop(ended)
         if ended:
             await self._take_over([str(one.run.id) for one in ended])
+
+    def forget(self, timers: Sequence[UUID]) -> None:
+        """Take timers that were disarmed off the bus."""
+        self._hide(timers, ())
 
     async def _end(self, run_ids: Sequence[UUID], ending: Ending) -> Sequence[Ended]:
         ended = await self._waits.end(run_ids, ending, lambda one: self.event(one, ending))

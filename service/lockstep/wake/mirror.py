@@ -14,6 +14,8 @@ import msgspec
 import structlog
 
 from lockstep.model.errors import EngineError, ServerUnfit, Unavailable
+from lockstep.model.matches import Hold
+from lockstep.model.run_events import iso
 from lockstep.model.runs import RunState, Sleeper, WaitRow
 
 IN_FLIGHT: Final = 64
@@ -169,6 +171,24 @@ def sleeper(run: RunState, wait: WaitRow) -> Sleeper:
         context_key=wait.context_key,
         armed_at=wait.armed_at,
         due_at=wait.due_at,
+    )
+
+
+def holding(hold: Hold) -> Sleeper:
+    """Say what the bus shows of a trigger that holds."""
+    holder = hold.holder
+    return Sleeper(
+        wait_id=hold.id,
+        run_id=None,
+        automation_id=holder.automation_id,
+        automation_name=None,
+        kind="hold",
+        path="",
+        waiting_for=f"trigger {holder.trigger_id} holds until {iso(hold.due_at)}",
+        event=hold.event.id,
+        context_key=holder.context_key,
+        armed_at=hold.armed_at,
+        due_at=hold.due_at,
     )
 
 

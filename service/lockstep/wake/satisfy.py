@@ -11,7 +11,7 @@ import structlog
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression
 from lockstep.model.run_events import iso, trigger_scope
-from lockstep.model.runs import Awaited, Event
+from lockstep.model.runs import Awaited, Event, Satisfied
 from lockstep.ports import Transaction
 
 BREATH: Final = 64  # filters after which others have their turn
@@ -24,15 +24,15 @@ async def satisfied(
     compile_filter: Callable[[str], Expression],
     now: datetime,
     tx: Transaction,
-) -> list[tuple[UUID, bytes | None]]:
-    """Find the waits that these events end, with the payload of the event, in order.
+) -> list[Satisfied]:
+    """Find the waits that these events end, in order.
 
     Only waits that were stored before this transaction: one that is armed while its event is
     handled is not satisfied by it. A filter that cannot be judged keeps its wait waiting.
     """
     if not events:
         return []
-    taken: dict[UUID, bytes | None] = {}
+    taken: dict[UUID, Satisfied] = {}
     reasons: dict[UUID, str] = {}
     for number, wait in enumerate(await tx.awaited(events), 1):
         if wait.id in taken:
@@ -40,7 +40,7 @@ async def satisfied(
         event = events[wait.place]
         try:
             if _passes(wait, event, compile_filter, now):
-                taken[wait.id] = event.body
+                taken[wait.id] = Satisfied(wait, event)
         except RenderError as error:
             reasons[wait.id] = f"the filter could not be judged for an event: {error}"
             log.warning(
@@ -51,7 +51,7 @@ async def satisfied(
             await asyncio.sleep(0)
     if reasons:
         await tx.warn(sorted(reasons.items()))
-    return list(taken.items())
+    return list(taken.values())
 
 
 def _passes(

@@ -36,6 +36,7 @@ class Walkers:
     def __init__(self, parts: Parts, programs: Programs, limit: int) -> None:
         self._parts, self._programs = parts, programs
         self._free = limit
+        self._reserved = 0
         self._walks: dict[UUID, Walk] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -60,10 +61,12 @@ class Walkers:
         """Hold up to `wanted` free places; give how many."""
         places = min(wanted, self.free)
         self._free -= places
+        self._reserved += places
         return places
 
     def offer(self, runs: Sequence[RunState], reserved: int) -> None:
         """Walk these, on places that were reserved; give back the places that are left."""
+        self._reserved -= reserved
         self._free += reserved - len(runs)
         self._want()
         for run in runs:
@@ -78,11 +81,11 @@ class Walkers:
 
     @property
     def is_behind(self) -> bool:
-        """Whether runs may be ready that no place was free for."""
-        return self._asked > self._answered
+        """Whether runs may be ready that no place was free for, or are being taken up."""
+        return self._asked > self._answered or self._reserved > 0
 
     def _want(self) -> None:
-        if self.is_behind and self.free:
+        if self._asked > self._answered and self.free:
             self.wanted.set()
 
     @property

@@ -46,7 +46,7 @@ def acting(*actions: Any) -> Json:
 
 
 def judged(raw: Any, catalog: MemoryCatalog = CATALOG) -> Checked:
-    return validate(raw, catalog, RENDERER, refuse_later=False)
+    return validate(raw, catalog, RENDERER)
 
 
 def place(issue: Issue) -> str:

@@ -365,23 +365,8 @@ def test_a_stored_definition_of_another_language_is_refused() -> None:
         parse(None)
 
 
-LATER = [
-    (made(mode="queued"), "mode"),
-    (made(mode="restart"), "mode"),
-    (made(triggers=[trigger(window={"count": 1, "minutes": 1})]), "triggers.0.window"),
-    (made(triggers=[trigger(**{"for": {"seconds": 1}})]), "triggers.0.for"),
-]
-
-
-@pytest.mark.parametrize(("raw", "path"), LATER)
-def test_what_this_version_does_not_run_is_refused_by_name(raw: Json, path: str) -> None:
-    (issue,) = validate(raw, CATALOG, RENDERER).errors
-    assert ".".join(map(str, issue.path)) == path
-    assert issue.message.endswith("is not supported by this version of the engine")
-    assert errors(raw) == []
-
-
-def test_what_this_version_runs_is_not_refused() -> None:
+def test_all_of_the_language_is_taken() -> None:
     some = [{"action": "test.consumer", "retry": {"attempts": 2}}, {"delay": {"seconds": 1}}]
-    raw = {**acting(*some, wait()), "mode": "parallel", "max_duration_seconds": 5}
-    assert validate(raw, CATALOG, RENDERER).errors == []
+    raw = {**acting(*some, wait()), "mode": "queued", "max_duration_seconds": 5}
+    held = trigger(window={"count": 1, "minutes": 1}, **{"for": {"seconds": 1}})
+    assert errors({**raw, "triggers": [held]}) == []

@@ -1,11 +1,40 @@
--- Take runs that wait for a place, in the order of the stream.
+-- Take runs that wait for a place: in turn from each automation that has some, and of each in the
+-- order of the stream, so that a flood for one does not hold up the others.
+-- The first part steps from automation to automation along the index (PostgreSQL wiki, Loose
+-- indexscan).
 -- $1 how many   $2 the worker   $3 now
-with ready as (
+with recursive automations_ready as (
+    (select automation_id from runs
+      where status = 'pending' and not queued
+      order by automation_id
+      limit 1)
+    union all
+    select (select r.automation_id from runs r
+             where r.status = 'pending' and not r.queued and r.automation_id > a.automation_id
+             order by r.automation_id
+             limit 1)
+      from automations_ready a
+     where a.automation_id is not null
+),
+first_ones as (
+    select r.id, r.rank_time, r.rank_sequence, r.position, r.turn
+      from automations_ready a
+     cross join lateral (
+           select n.id, n.rank_time, n.rank_sequence, n.position,
+                  row_number() over (order by n.rank_time, n.rank_sequence, n.position) as turn
+             from runs n
+            where n.automation_id = a.automation_id and n.status = 'pending' and not n.queued
+            order by n.rank_time, n.rank_sequence, n.position
+            limit $1
+           ) as r
+     where a.automation_id is not null
+     order by r.turn, r.rank_time, r.rank_sequence, r.position
+     limit $1
+),
+ready as (
     select id
       from runs
-     where status = 'pending'
-     order by rank_time, rank_sequence, position
-     limit $1
+     where id in (select id from first_ones) and status = 'pending' and not queued
        for update skip locked
 ),
 taken as (

@@ -1,5 +1,6 @@
 -- Everything but the schema: one case of `lockstep test` must not see the one before.
 with a as (delete from automations), r as (delete from runs), f as (delete from run_frames),
      s as (delete from run_steps), t as (delete from artifacts), c as (delete from receipts),
-     o as (delete from outbox), w as (delete from waits)
+     o as (delete from outbox), w as (delete from waits),
+     n as (delete from occurrences), i as (delete from timers), j as (delete from judgements)
 update catalog_revision set revision = revision + 1;

@@ -1,0 +1,2 @@
+-- Disarm timers. $1 ids
+delete from timers where id = any ($1::uuid[]);
