@@ -136,7 +136,7 @@ class Lab:
 
     async def claim(self, run_id: UUID) -> RunState | None:
         """Take a run up that is ready, as claims do."""
-        ready = await self.worker().claim_ready(10, self.clock.now())
+        ready, _ = await self.worker().claim_ready(10, self.clock.now())
         found = [run for run in ready if run.id == run_id]
         return found[0] if found else None
 

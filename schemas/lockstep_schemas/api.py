@@ -242,6 +242,58 @@ class RunCancel(Struct, frozen=True):
     reason: str | None = None
 
 
+class RunStart(Struct, frozen=True, kw_only=True):
+    """Request of `runs.start`; the first trigger if none is named."""
+
+    automation_id: str
+    trigger_id: str | None = None
+    payload: JsonObject = {}
+    context_key: str | None | UnsetType = UNSET
+    actor: Actor | None = None
+
+
+class RunStarted(Struct, frozen=True, omit_defaults=False):
+    """A run once it has ended, sleeps, is queued or was refused; at the latest after 5 s."""
+
+    run_id: str
+    status: RunStatus
+
+
+class WhyRequest(Struct, frozen=True, kw_only=True):
+    """Request of `events.why`: an event id, or a message id; newest events first."""
+
+    event: str
+    automation_id: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=50)] = 5
+
+
+class Consequence(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What became of an event at one automation: a run, a wake, or the gate that refused it."""
+
+    automation_id: str
+    trigger_id: str | None
+    outcome: Literal["started", "skipped", "cancelled", "woke", "refused"]
+    gate: str | None
+    detail: str | None
+    run_id: str | None
+
+
+class HandledEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """An event that was taken, and all that followed."""
+
+    event: str
+    message_id: str | None
+    delivery: str
+    handled_at: datetime
+    consequences: list[Consequence]
+
+
+class Why(Struct, frozen=True, omit_defaults=False):
+    """Recent events, newest first."""
+
+    items: list[HandledEvent]
+
+
 class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A run with all that it did."""
 

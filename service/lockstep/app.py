@@ -4,8 +4,8 @@ import asyncio
 import functools
 import math
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,10 +39,11 @@ from lockstep.render import Renderer
 from lockstep.waking import Waking
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
-from lockstep_schemas.run_events import ACTIVE
+from lockstep_schemas.run_events import ACTIVE, RunEvent, RunStatus
 
 SWEEP_SECONDS: Final = 5.0
 RECONCILE_SECONDS: Final = 300.0
+AT_REST: Final = frozenset({"succeeded", "failed", "cancelled", "skipped", "waiting"})
 OUT_OF_WINDOW: Final = timedelta(hours=1)
 HOUSEKEEPING_SECONDS: Final = 60.0
 HOUSEKEEPING_ROWS: Final = 5000
@@ -93,16 +94,27 @@ class Engine:
         )
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
-        self.endpoints = control.endpoints(
+        self.endpoints = self._make_endpoints()
+
+    def _make_endpoints(self) -> Mapping[str, control.Handler]:
+        views = store.RunViews(self.database)
+        return control.endpoints(
             control.AutomationEndpoints(
                 self._automations,
                 _Checker(self),
                 self.reporter,
                 self.waking.endings,
                 self.clock,
-                settings.nats.prefix,
+                self.settings.nats.prefix,
             ),
-            control.RunEndpoints(store.RunViews(database), self.waking.endings, self.clock),
+            control.RunEndpoints(views, self.waking.endings, self.clock),
+            control.StartEndpoint(
+                functools.partial(pipeline.start, parts=self.way),
+                self._follow_runs,
+                views,
+                self.catalog,
+                self.clock,
+            ),
         )
 
     def _make_walkers(self) -> walk.Walkers:
@@ -141,13 +153,19 @@ class Engine:
         if done.run.gate is not None and done.status not in ACTIVE:
             self.walkers.expect_ready()
 
+    @asynccontextmanager
+    async def _follow_runs(self, automation_id: str) -> AsyncIterator["_ToldRuns"]:
+        subject = self.connection.names.run(automation_id, "*")
+        async with bus.follow(self.connection, subject) as feed:
+            yield _ToldRuns(feed)
+
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
             taker.press(is_too_much)
 
     def _make_intakes(self) -> list[intake.Intake]:
         engine, prefix = self.settings.engine, self.settings.nats.prefix
-        parts = pipeline.Parts(
+        self.way = parts = pipeline.Parts(
             decode=intake.Decoder(self.catalog, prefix, engine.hop_limit).decode,
             transaction=store.Batches(self.database, self.id).transaction,
             index=self.index,
@@ -308,6 +326,21 @@ class _Checker:
     def source(self, text: str) -> Validation:
         checked = definition.check_source(text, self._engine.catalog, self._engine.renderer)
         return Validation(not checked.errors, checked.errors, checked.warnings)
+
+
+class _ToldRuns:
+    """See `control.start.Told`."""
+
+    def __init__(self, feed: bus.Feed) -> None:
+        self._feed = feed
+
+    async def status(self, run_id: str) -> RunStatus:
+        async for note in self._feed:
+            data = msgspec.json.decode(note.body, type=RunEvent).data
+            what = note.subject.rpartition(".")[2]
+            if data.run_id == run_id and what in AT_REST:
+                return data.status
+        raise Unavailable("the connection to NATS is closed")
 
 
 class _RunStream:

@@ -16,7 +16,16 @@ from lockstep.model.matches import Birth, Hit, Hold, Judgement
 from lockstep.model.messages import Message
 from lockstep.model.program import Expression
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import Ended, Event, EventRow, Firing, Poison, RunState, Satisfied
+from lockstep.model.runs import (
+    Automation,
+    Ended,
+    Event,
+    EventRow,
+    Firing,
+    Poison,
+    RunState,
+    Satisfied,
+)
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.ports import Clock, Transaction
 
@@ -102,10 +111,17 @@ async def expire(timer_ids: Sequence[UUID], parts: Parts) -> None:
         await _commit(partial(_expired, timer_ids, parts), parts)
 
 
-async def start(hit: Hit, parts: Parts) -> list[Birth]:
-    """Start a run without an event: filter, window, hold and conditions are passed over."""
+async def start(
+    automation_id: str, make: Callable[[Automation | None], Hit], parts: Parts
+) -> list[Birth]:
+    """Start a run without an event: filter, window, hold and conditions are passed over.
+
+    `make` is given the automation as it is in force, None if it is disabled or gone.
+    """
 
     async def decide(tx: Transaction) -> Decided:
+        await parts.index.at_least(await tx.revision())
+        hit = make(parts.index.automation(automation_id))
         await tx.lock_gates([gate.gate_of(hit)])
         return Decided([hit])
 

@@ -109,7 +109,7 @@ async def test_a_run_that_was_given_up_is_claimed_once(laboratory: Lab) -> None:
     (run,) = await launched(laboratory)
     await Alone(laboratory.worker()).store(checkpoint(run, "pending"))
     one, other = laboratory.worker(), laboratory.worker()
-    claimed = [*await one.claim_ready(5, NOW), *await other.claim_ready(5, NOW)]
+    claimed = [*(await one.claim_ready(5, NOW))[0], *(await other.claim_ready(5, NOW))[0]]
     assert [(c.id, c.epoch, c.document) for c in claimed] == [(run.id, run.epoch + 1, b"{}")]
 
 

@@ -2,21 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from platform import machine, python_version
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 
 from lockstep import bus
-from lockstep.bench.scene import BenchFailed, Scene, consumer, scene
+from lockstep.bench.scene import BenchFailed, Letter, Scene, consumer, scene
 
-PUBLISHES_AT_ONCE: Final = 128
 LIMIT_SECONDS: Final = 300.0
 STEP: Final = {"action": "test.log", "config": {"message": "x"}}
 
@@ -30,6 +27,17 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     p50_ms: float | None = None
     p99_ms: float | None = None
     nomatch_events_per_second: float | None = None
+    lateness_p50_ms: float | None = None
+    lateness_p99_ms: float | None = None
+    rss_none_mb: float | None = None
+    rss_sleepers_mb: float | None = None
+    start_seconds: float | None = None
+    restart_seconds: float | None = None
+    wake_p50_ms: float | None = None
+    wake_ratio: float | None = None
+    takeover_seconds: float | None = None
+    loop_iterations_per_second: float | None = None
+    loop_ratio: float | None = None
 
 
 def here() -> tuple[str, dict[str, str]]:
@@ -66,7 +74,7 @@ async def throughput(runs: int, rounds: int) -> Figures:
 
 async def _rate(runs: int, *, floor: bool) -> float:
     """Publish `runs` events; give runs per second until the last run event."""
-    async with _opened(floor=floor) as opened:
+    async with scene(floor=floor) as opened:
         # A mode counts at most 1000 active runs: several automations share the load.
         events = [f"bench.run.{number}" for number in range(max(2, runs // 500))]
         if not floor:
@@ -80,7 +88,7 @@ async def _rate(runs: int, *, floor: bool) -> float:
 
 async def nomatch(events: int) -> Figures:
     """Publish events that no automation asks for; time until all are acknowledged."""
-    async with _opened() as opened:
+    async with scene() as opened:
         await opened.create("other", "bench.other", [STEP])
         subject = opened.connection.names.trigger("bench.unwanted")
         await _publish(opened, [subject], min(events, 1000))
@@ -103,7 +111,7 @@ async def _until_handled(opened: Scene) -> None:
 
 async def latency(events: int) -> Figures:
     """Publish events one at a time; time each until its first action reaches a subscriber."""
-    async with _opened() as opened:
+    async with scene() as opened:
         subject = opened.connection.names.trigger("bench.effect")
         act = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
         await opened.create("latency", "bench.cause", [act])
@@ -140,19 +148,4 @@ async def _until_ended(opened: Scene, events: Sequence[str], runs: int) -> None:
 
 
 async def _publish(opened: Scene, subjects: Sequence[str], count: int) -> None:
-    numbers = iter(range(count))
-
-    async def some() -> None:
-        for number in numbers:
-            await opened.publisher.publish(subjects[number % len(subjects)], b"{}", {})
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(PUBLISHES_AT_ONCE):
-            group.create_task(some())
-
-
-@asynccontextmanager
-async def _opened(*, floor: bool = False) -> AsyncIterator[Scene]:
-    with TemporaryDirectory(prefix="lockstep-bench-") as folder:
-        async with scene(Path(folder), floor=floor) as opened:
-            yield opened
+    await opened.publish(Letter(subjects[number % len(subjects)]) for number in range(count))

@@ -1,23 +1,27 @@
-"""A scene for measuring: servers of our own, one engine as a process, and its automations."""
+"""A scene for measuring: servers of our own, engines as processes on them, and automations."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 
 from lockstep import bus, embedded, store
+from lockstep.bench.process import Replica
 from lockstep.bus import api
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep_schemas.base import Json, JsonObject
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
+PUBLISHES_AT_ONCE: Final = 128
+READY: Final = b"engine.started"
 
 
 class BenchFailed(EngineError):
@@ -27,9 +31,20 @@ class BenchFailed(EngineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Where to publish and to listen."""
+class Letter:
+    """An event to be published."""
 
+    subject: str
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where to publish and to listen, and where to start engines."""
+
+    folder: Path
+    servers: embedded.Servers
     connection: bus.Connection
     publisher: bus.Publisher
 
@@ -49,42 +64,82 @@ class Scene:
         stored: Mapping[str, Json] = msgspec.json.decode(reply.body)
         return str(stored["id"])
 
+    async def publish(self, letters: Iterator[Letter]) -> None:
+        """Publish events, many at a time; each is made when its turn has come."""
 
-@asynccontextmanager
-async def scene(folder: Path, *, floor: bool = False) -> AsyncIterator[Scene]:
-    """Start servers that lose nothing when a process dies, and one engine, or the floor, on them.
+        async def some() -> None:
+            for letter in letters:
+                await self.publisher.publish(letter.subject, letter.body, letter.headers)
 
-    The data of the servers is in `folder`. The servers do not wait for the disk at each commit:
-    disks differ more between machines than engines do.
-    """
-    async with embedded.start(folder, ephemeral=True) as servers:
-        await store.migrate(servers.postgres_dsn)
-        settings = {
-            "LOCKSTEP_NATS__SERVERS": servers.nats_url,
-            "LOCKSTEP_POSTGRES__DSN": servers.postgres_dsn,
-            "LOCKSTEP_ENGINE__CATALOG": "open",
-            "LOCKSTEP_ENGINE__STUB_ACTIONS": "true",
-            "LOCKSTEP_LOG__LEVEL": "error",
+        async with asyncio.TaskGroup() as group:
+            for _ in range(PUBLISHES_AT_ONCE):
+                group.create_task(some())
+
+    async def start(self, name: str, module: Sequence[str], **settings: str) -> Replica:
+        """Start a process with the settings of these servers; it may not be ready yet."""
+        given = {
+            "NATS__SERVERS": self.servers.nats_url,
+            "POSTGRES__DSN": self.servers.postgres_dsn,
+            "ENGINE__CATALOG": "open",
+            "ENGINE__STUB_ACTIONS": "true",
+            **settings,
         }
-        arguments = ["lockstep.bench.floor"] if floor else ["lockstep", "serve"]
-        log = folder / "engine.log"
+        environment = {**os.environ, **{f"LOCKSTEP_{key}": text for key, text in given.items()}}
+        log = self.folder / f"{name}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *arguments, env={**os.environ, **settings}, stderr=output
+                sys.executable, "-m", *module, env=environment, stdout=output, stderr=output
             )
+        return Replica(process, log)
+
+    @asynccontextmanager
+    async def engine(self, name: str, **settings: str) -> AsyncIterator[Replica]:
+        """Have an engine that is ready; it is ended in good order, if it has not ended before."""
+        replica = await self.start(
+            name, ["lockstep", "serve"], LOG__LEVEL="info", LOG__FORMAT="json", **settings
+        )
+
+        async def is_ready() -> bool:
+            return READY in replica.log.read_bytes()
+
         try:
+            await until_ready(is_ready, replica)
+            yield replica
+        finally:
+            await replica.end(signal.SIGTERM)
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Scene]:
+    """Start servers that lose nothing when a process dies; no engine yet.
+
+    The servers do not wait for the disk at each commit: disks differ more between machines than
+    engines do.
+    """
+    with TemporaryDirectory(prefix="lockstep-bench-") as name:
+        folder = Path(name)
+        async with embedded.start(folder, ephemeral=True) as servers:
+            await store.migrate(servers.postgres_dsn)
             nats = bus.BusSettings(servers=[servers.nats_url], name="bench")
             connection = await bus.connect(nats)
             try:
-                ready = _pulling if floor else _answering
-                await _until_ready(ready, connection, process, log)
-                yield Scene(connection, bus.Publisher(connection))
+                yield Scene(folder, servers, connection, bus.Publisher(connection))
             finally:
                 await connection.close()
+
+
+@asynccontextmanager
+async def scene(*, floor: bool = False) -> AsyncIterator[Scene]:
+    """Start servers, and one engine, or the floor, on them."""
+    async with stage() as opened:
+        module = ["lockstep.bench.floor"] if floor else ["lockstep", "serve"]
+        ready = _pulling if floor else _answering
+        replica = await opened.start("engine", module, LOG__LEVEL="error")
+        try:
+            await until_ready(lambda: ready(opened.connection), replica)
+            yield opened
         finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            await process.wait()
+            await replica.end(signal.SIGTERM)
 
 
 async def _answering(connection: bus.Connection) -> bool:
@@ -111,15 +166,15 @@ async def consumer(connection: bus.Connection) -> JsonObject:
     return await api.call(connection, f"CONSUMER.INFO.{names.triggers_stream}.{names.consumer()}")
 
 
-async def _until_ready(
-    ready: Callable[[bus.Connection], Awaitable[bool]],
-    connection: bus.Connection,
-    process: asyncio.subprocess.Process,
-    log: Path,
-) -> None:
+async def until_ready(ready: Callable[[], Awaitable[bool]], replica: Replica) -> None:
+    """Return when a process is ready.
+
+    Raises:
+        BenchFailed: It has ended instead.
+    """
     async with asyncio.timeout(START_SECONDS):
-        while not await ready(connection):
-            if process.returncode is not None:
-                said = log.read_text().strip()[-1000:]  # noqa: ASYNC240 - the end of it all
-                raise BenchFailed(f"the engine ended with {process.returncode}: {said}")
-            await asyncio.sleep(0.1)
+        while not await ready():
+            if replica.process.returncode is not None:
+                said = replica.log.read_text().strip()[-1000:]
+                raise BenchFailed(f"the engine ended with {replica.process.returncode}: {said}")
+            await asyncio.sleep(0.02)

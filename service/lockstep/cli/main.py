@@ -164,6 +164,55 @@ def publish(
 
 
 @app.command()
+def start(
+    context: typer.Context,
+    automation: Annotated[str, typer.Argument(help="Its id or name.")],
+    trigger: Annotated[str | None, typer.Option(help="Id of a trigger; else the first.")] = None,
+    payload: Annotated[
+        str, typer.Option(help="A JSON object; or @FILE; or @- for standard input.")
+    ] = "{}",
+    context_key: Annotated[
+        str | None, typer.Option(help="Context key; empty for none. Else that of the payload.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run by hand; filter and conditions are passed over, the mode is honoured."""
+    from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
+
+    settings = load(context).settings
+    finish(work.start(settings, automation, trigger, payload, context_key, as_json=as_json))
+
+
+@app.command()
+def toggle(
+    context: typer.Context,
+    automation: Annotated[str, typer.Argument(help="Its id or name.")],
+    enabled: Annotated[bool, typer.Option("--on/--off", help="Enable or disable.")],
+    as_json: AsJson = False,
+) -> None:
+    """Enable or disable an automation; runs that wait or are queued go on."""
+    from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
+
+    finish(work.toggle(load(context).settings, automation, enabled=enabled, as_json=as_json))
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(metavar="EVENT_ID|MESSAGE_ID", help="Which events.")],
+    automation: Annotated[
+        str | None, typer.Option(help="Only at this automation: its id or name.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many events.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Say what recent events started or woke, and which gate refused them."""
+    from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
+
+    finish(work.why(load(context).settings, event, automation, limit, as_json=as_json))
+
+
+@app.command()
 def cancel(
     context: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Ids of runs.")],
@@ -187,17 +236,31 @@ def config(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def bench(
     figures: Annotated[
-        list[str] | None, typer.Argument(help="throughput, latency, nomatch; all if none is named.")
+        list[str] | None,
+        typer.Argument(
+            help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop."
+        ),
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
     events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput and floor.")] = 3,
+    delays: Annotated[int, typer.Option(min=1, help="Runs to measure lateness with.")] = 10_000,
+    spread: Annotated[
+        float, typer.Option(min=0.1, help="Seconds over which these are due.")
+    ] = 60.0,
+    sleepers: Annotated[int, typer.Option(min=10, help="Runs that sleep meanwhile.")] = 100_000,
+    iterations: Annotated[
+        int, typer.Option(min=10, max=10_000, help="Iterations of the loop.")
+    ] = 10_000,
     as_json: AsJson = False,
 ) -> None:
     """Measure the engine on this machine, with servers of its own."""
     from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
 
-    work.bench(figures or [], runs, events, rounds, as_json=as_json)
+    sizes = work.Sizes(
+        delays=delays, spread_seconds=spread, sleepers=sleepers, iterations=iterations
+    )
+    work.bench(figures or [], runs, events, rounds, sizes, as_json=as_json)
 
 
 @app.command("test")

@@ -53,7 +53,7 @@ def letter(
     except msgspec.ValidationError:
         text = "dot-separated words of letters, digits, `_`, `-`, `:` are expected"
         raise typer.BadParameter(f"{event!r}: {text}", param_hint="EVENT") from None
-    body = _payload(payload)
+    body = _text(payload)
     headers = {HEADER_MESSAGE_ID: message_id or str(uuid7())}
     if context_key is not None:
         headers[HEADER_CONTEXT_KEY] = context_key
@@ -79,8 +79,17 @@ async def publish(settings: Settings, sent: Letter, *, as_json: bool) -> bool:
     return True
 
 
-def _payload(text: str) -> bytes:
-    """Read the payload: JSON, `@file`, or `@-` for standard input."""
+def payload_of(text: str) -> JsonObject:
+    """Read a payload as it is typed: JSON, `@file`, or `@-` for standard input.
+
+    Raises:
+        typer.BadParameter: It is no JSON object.
+    """
+    content: JsonObject = msgspec.json.decode(_text(text))
+    return content
+
+
+def _text(text: str) -> bytes:
     if text.startswith("@"):
         try:
             text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text()

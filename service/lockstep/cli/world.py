@@ -162,6 +162,7 @@ class CaseWorld:
         alive = [running.engine.id for running in self._engines]
         await self._database.age_workers(heartbeat_age_seconds, alive)
         for running in self._engines:
+            running.engine.claims.hint()
             await running.engine.claims.tick()
             for sweep in running.engine.waking.sweeps:
                 await sweep()

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
 from lockstep.control.runs import RunEndpoints
+from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
 
-__all__ = ["Answer", "AutomationEndpoints", "Handler", "RunEndpoints", "endpoints"]
+__all__ = ["Answer", "AutomationEndpoints", "Handler", "RunEndpoints", "StartEndpoint", "endpoints"]
 
 
-def endpoints(automations: AutomationEndpoints, runs: RunEndpoints) -> Mapping[str, Handler]:
+def endpoints(
+    automations: AutomationEndpoints, runs: RunEndpoints, start: StartEndpoint
+) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
         "automations.list": handler(api.AutomationsList, automations.list),
@@ -21,8 +24,10 @@ def endpoints(automations: AutomationEndpoints, runs: RunEndpoints) -> Mapping[s
         "automations.toggle": handler(api.AutomationToggle, automations.toggle),
         "automations.validate": handler(api.ValidateRequest, automations.validate),
         "automations.versions": handler(api.ById, automations.versions),
+        "runs.start": handler(api.RunStart, start.start),
         "runs.list": handler(api.RunsList, runs.list),
         "runs.get": handler(api.ById, runs.get),
         "runs.cancel": handler(api.RunCancel, runs.cancel),
+        "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
     }

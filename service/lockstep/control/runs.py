@@ -14,6 +14,7 @@ from lockstep.ports import Clock
 from lockstep_schemas.api import (
     Artifact,
     ById,
+    HandledEvent,
     Run,
     RunCancel,
     RunDetail,
@@ -22,6 +23,8 @@ from lockstep_schemas.api import (
     Step,
     Success,
     Wait,
+    Why,
+    WhyRequest,
 )
 from lockstep_schemas.events import Actor
 
@@ -47,6 +50,10 @@ class Runs(Protocol):
 
     async def waits(self, run_id: UUID) -> list[Wait]:
         """What it waits for."""
+        ...
+
+    async def why(self, request: WhyRequest) -> list[HandledEvent]:
+        """Find recent events, and what became of each."""
         ...
 
     async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
@@ -105,6 +112,10 @@ class RunEndpoints:
         if not ended and await self._store.run(run_id) is None:
             raise not_found("run", request.id)
         return Success()
+
+    async def why(self, request: WhyRequest, _: Actor | None) -> Why:
+        """Say of recent events what they started or woke, and which gate refused them."""
+        return Why(await self._store.why(request))
 
     async def close_artifact(self, request: ById, _: Actor | None) -> Success:
         """Close an artifact: it is not consumed any more."""

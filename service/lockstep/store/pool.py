@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
 ACQUIRE_TIMEOUT_SECONDS: Final = 15.0
 
+# Statements are written for one plan, and `tests/store` holds the plans; planning anew for each
+# set of values costs more than running them once tables are large.
+SERVER_SETTINGS: Final = {
+    "application_name": "lockstep",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
 _PASSING: Final = (
     OSError,
     TimeoutError,
@@ -34,6 +42,10 @@ _PASSING: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
 )
+
+
+async def _keep(_: object) -> None:
+    """Leave a connection as it is when it is given back."""
 
 
 @contextmanager
@@ -75,7 +87,10 @@ class Store:
                 max_size=size,
                 timeout=ACQUIRE_TIMEOUT_SECONDS,
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings={"application_name": "lockstep", "jit": "off"},
+                server_settings=SERVER_SETTINGS,
+                # Nothing of ours outlives its transaction, so there is nothing to reset: it would
+                # be a round trip for each statement.
+                reset=_keep,
             )
             async with pool.acquire() as connection:
                 try:

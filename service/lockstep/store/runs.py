@@ -64,11 +64,16 @@ class RunStore:
             await connection.execute(QUERIES["promote"], gates)
         return {row["run_id"]: row["wakes"] for row in rows}
 
-    async def claim_ready(self, limit: int, now: datetime) -> list[RunState]:
-        """Take up to `limit` runs that wait for a place, in the order of the stream."""
+    async def claim_ready(self, limit: int, now: datetime) -> tuple[list[RunState], bool]:
+        """Take up to `limit` runs that wait for a place, fairly and in the order of the stream.
+
+        Returns:
+            The runs, and whether others were ready which another transaction held.
+        """
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["claim_ready"], limit, self._worker_id, now)
-            return await _with_fired(connection, [run_state(row) for row in rows])
+            runs = [run_state(row) for row in rows if row["id"] is not None]
+            return await _with_fired(connection, runs), rows[0]["seen"] > len(runs)
 
     async def adopt(self, limit: int, stale_seconds: float) -> list[RunState]:
         """Take up to `limit` runs of workers whose heartbeat is older than `stale_seconds`."""

@@ -9,8 +9,18 @@ from msgspec import UNSET
 
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
-from lockstep_schemas.api import Artifact, Run, RunsList, Step, Wait
+from lockstep_schemas.api import (
+    Artifact,
+    Consequence,
+    HandledEvent,
+    Run,
+    RunsList,
+    Step,
+    Wait,
+    WhyRequest,
+)
 from lockstep_schemas.events import Actor
+from lockstep_schemas.run_events import RunStatus
 
 _decode = msgspec.json.Decoder().decode
 _actor = msgspec.json.Decoder(Actor).decode
@@ -44,6 +54,13 @@ class RunViews:
         async with self._store.connection() as connection:
             row = await connection.fetchrow(QUERIES["get_run"], run_id)
         return _run(row) if row else None
+
+    async def status(self, run_id: str) -> RunStatus:
+        """Give the status of a run that is stored."""
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(QUERIES["get_run"], UUID(run_id))
+        status: RunStatus = "cancelled" if row is None else row["status"]  # None: deleted since
+        return status
 
     async def steps(self, run_id: UUID) -> list[Step]:
         """Its steps, in the order in which they began."""
@@ -95,11 +112,48 @@ class RunViews:
             for row in rows
         ]
 
+    async def why(self, request: WhyRequest) -> list[HandledEvent]:
+        """Find recent events, and what became of each."""
+        handled = []
+        async with self._store.connection() as connection:
+            events = await connection.fetch(QUERIES["recent_events"], request.event, request.limit)
+            for event in events:
+                sequence = int(event["delivery"].split(":")[1])
+                rows = await connection.fetch(
+                    QUERIES["consequences"],
+                    event["delivery"],
+                    event["event_id"],
+                    sequence,
+                    request.automation_id,
+                )
+                handled.append(
+                    HandledEvent(
+                        event=event["event_id"],
+                        message_id=event["message_id"],
+                        delivery=event["delivery"],
+                        handled_at=event["received_at"],
+                        consequences=[_consequence(row) for row in rows],
+                    )
+                )
+        return handled
+
     async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
         """Close an artifact; say whether there is one of this id."""
         async with self._store.connection() as connection:
             found = await connection.fetchval(QUERIES["close_artifact"], artifact_id, now)
         return found is not None
+
+
+def _consequence(row: asyncpg.Record) -> Consequence:
+    run_id = row["run_id"]
+    return Consequence(
+        automation_id=row["automation_id"],
+        trigger_id=row["trigger_id"],
+        outcome=row["outcome"],
+        gate=row["gate"],
+        detail=row["detail"],
+        run_id=None if run_id is None else str(run_id),
+    )
 
 
 def _run(row: asyncpg.Record) -> Run:

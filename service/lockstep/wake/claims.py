@@ -1,6 +1,7 @@
 """Who takes runs that have no owner, or one that is gone."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
@@ -12,6 +13,8 @@ from lockstep.model.runs import RunState
 from lockstep.ports import Clock
 
 TICK_SECONDS: Final = 1.0
+HELD_SECONDS: Final = 0.01
+ADOPT_SECONDS: Final = 0.9
 
 log = structlog.get_logger()
 
@@ -19,8 +22,8 @@ log = structlog.get_logger()
 class Runs(Protocol):
     """The runs in the store."""
 
-    async def claim_ready(self, limit: int, now: datetime) -> Sequence[RunState]:
-        """Take ready runs, in the order of the stream."""
+    async def claim_ready(self, limit: int, now: datetime) -> tuple[Sequence[RunState], bool]:
+        """Take ready runs, fairly; say whether some were ready that others held."""
         ...
 
     async def adopt(self, limit: int, stale_seconds: float) -> Sequence[RunState]:
@@ -94,6 +97,8 @@ class Claims:
         self._max_ready_runs, self._pressure = max_ready_runs, pressure
         self._runs, self._places, self._heart, self._clock = runs, places, heart, clock
         self._take_over, self._stale_seconds = take_over, stale_seconds
+        self._adopted_at, self._adopt_seconds = time.monotonic(), 0.0
+        self._were_held = False
 
     async def run(self) -> None:
         """Claim until cancelled: at once when a place is wanted, else once a second."""
@@ -110,25 +115,36 @@ class Claims:
 
     def hint(self) -> None:
         """Look at once: a worker may be gone."""
+        self._adopt_seconds = 0.0
         self._places.wanted.set()
 
     async def tick(self) -> None:
         """Take what there is, as far as there are places."""
         self._places.wanted.clear()
-        if self._heart.is_steady:
+        now = time.monotonic()
+        if self._heart.is_steady and now - self._adopted_at >= self._adopt_seconds:
+            self._adopted_at, self._adopt_seconds = now, ADOPT_SECONDS
             # After an outage of the store all heartbeats are stale for a moment; a worker that
             # was cut off too must not take that for the death of the others.
             adopted = await self._take(lambda n: self._runs.adopt(n, self._stale_seconds))
             if adopted:
                 log.info("runs.adopted", runs=adopted)
         asked, places = self._places.asked, self._share()
-        taken = await self._take(lambda n: self._runs.claim_ready(n, self._clock.now()))
-        if taken < places:
+        self._were_held = False
+        taken = await self._take(self._claim)
+        if self._were_held:
+            # Whoever holds them may let them be: look again, and do not take them for gone.
+            asyncio.get_running_loop().call_later(HELD_SECONDS, self._places.wanted.set)
+        elif taken < places:
             self._places.none_ready(asked)
             self._pressure(False)
         else:
             limit = self._max_ready_runs
             self._pressure(await self._runs.count_ready(limit) >= limit)
+
+    async def _claim(self, limit: int) -> Sequence[RunState]:
+        runs, self._were_held = await self._runs.claim_ready(limit, self._clock.now())
+        return runs
 
     def _share(self) -> int:
         """Half of the free places: the rest is for what is launched while a claim is asked."""

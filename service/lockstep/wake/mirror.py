@@ -117,6 +117,7 @@ class Mirror:
                 elif (now - one.armed_at).total_seconds() > SETTLED_SECONDS:
                     self.show([one])
                     missing += 1
+            await self.settled()  # never more on its way than a page
         # A key whose wait is younger than the list of waits is not an orphan.
         for bucket, keys in found.items():
             for key in keys:

@@ -1,6 +1,7 @@
 """The walks of a worker: a bounded number of tasks, each walking one run."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
@@ -72,7 +73,9 @@ class Walkers:
         for run in runs:
             if self._group is None:
                 raise RuntimeError("walks are offered to a pool that does not run")
-            self._tasks[run.id] = self._group.create_task(self._walk(run))
+            task = self._tasks[run.id] = self._group.create_task(self._walk(run))
+            # Not in the coroutine: a task that is cancelled before its first step never runs it.
+            task.add_done_callback(functools.partial(self._ended, run.id))
 
     def expect_ready(self) -> None:
         """Say that there are ready runs without an owner: they are claimed when a place is free."""
@@ -99,6 +102,8 @@ class Walkers:
         What was announced since `asked` was read, that claim may not have seen.
         """
         self._answered = max(self._answered, asked)
+        if self._asked == self._answered:
+            self.wanted.clear()
 
     def wake(self, run_ids: Iterable[UUID]) -> None:
         """Say that something has fired of runs; those that are not walked here are passed over."""
@@ -170,12 +175,13 @@ class Walkers:
         except Exception as error:
             log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
             await _fail(walk, f"{type(error).__name__}: {error}")
-        finally:
-            if self._tasks.get(run.id) is asyncio.current_task():  # not taken up again already
-                self._walks.pop(run.id, None)
-                del self._tasks[run.id]
-            self._free += 1
-            self._want()
+
+    def _ended(self, run_id: UUID, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(run_id) is task:  # not taken up again already
+            self._walks.pop(run_id, None)
+            del self._tasks[run_id]
+        self._free += 1
+        self._want()
 
     async def _open(self, run: RunState) -> Walk:
         """Take up a run; wait where the store is away."""

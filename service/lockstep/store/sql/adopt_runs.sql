@@ -1,17 +1,38 @@
 -- Take the runs of workers that are gone: their heartbeat is stale, or their row is no more.
+-- The first parts step from owner to owner along the index, so that the cost is that of the owners
+-- and not of all runs that are kept, whatever the planner knows of them.
 -- $1 how many   $2 the worker   $3 seconds after which a heartbeat is stale
-with orphans as (
-    select id
-      from runs
-     where owner is not null
-       and owner <> $2
+with recursive owners as (
+    (select owner from runs where owner is not null order by owner limit 1)
+    union all
+    select (select r.owner from runs r where r.owner > o.owner order by r.owner limit 1)
+      from owners o
+     where o.owner is not null
+),
+dead as materialized (
+    select o.owner
+      from owners o
+     where o.owner is not null
+       and o.owner <> $2
        and not exists (
            select from workers w
-            where w.id = runs.owner
+            where w.id = o.owner
               and w.heartbeat_at >= clock_timestamp() - make_interval(secs => $3)
        )
-     order by id
+),
+candidates as materialized (
+    select r.id
+      from dead d
+     cross join lateral (
+           select id from runs where owner = d.owner order by owner limit $1
+           ) as r
      limit $1
+),
+orphans as (
+    select id
+      from runs
+     where id in (select id from candidates) and owner in (select owner from dead)
+     order by id
        for update skip locked
 ),
 taken as (

@@ -2,6 +2,7 @@
 -- order of the stream, so that a flood for one does not hold up the others.
 -- The first part steps from automation to automation along the index (PostgreSQL wiki, Loose
 -- indexscan).
+-- There is always a row: `seen` says how many were ready; those that others hold are passed over.
 -- $1 how many   $2 the worker   $3 now
 with recursive automations_ready as (
     (select automation_id from runs
@@ -52,7 +53,11 @@ fenced as (
      where f.run_id = taken.id
     returning f.run_id, f.event_seq, f.document
 )
-select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document
-  from taken
-  left join fenced on fenced.run_id = taken.id
- order by taken.rank_time, taken.rank_sequence, taken.position;
+select looked.seen, claimed.*
+  from (select count(*) as seen from first_ones) as looked
+  left join (
+       select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document
+         from taken
+         left join fenced on fenced.run_id = taken.id
+       ) as claimed on true
+ order by claimed.rank_time, claimed.rank_sequence, claimed.position;

@@ -1,0 +1,155 @@
+"""What sleeping costs: how late runs wake, what they take while they sleep, who slows whom down."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Final
+
+import msgspec
+
+from lockstep import bus
+from lockstep.bench.figures import STEP, Figures
+from lockstep.bench.rows import Rows, rows
+from lockstep.bench.scene import BenchFailed, Letter, Scene, stage
+from lockstep.model.ids import uuid7
+from lockstep_schemas.events import HEADER_CONTEXT_KEY
+
+FEW: Final = 10
+TRIES: Final = 50
+WARM_UP: Final = 10
+HOURS_SECONDS: Final = 10 * 3600
+EACH: Final = 500  # runs of one automation; a mode counts at most 1000 active ones
+ARMED_PER_SECOND: Final = 250  # what any machine should do
+LATE_SECONDS: Final = 120.0
+EFFECT_SECONDS: Final = 30.0
+
+DELAY: Final = {"delay": {"template": "trigger.payload.seconds"}}
+WAIT: Final = {"wait_for_trigger": {"event": "bench.wake", "timeout_seconds": HOURS_SECONDS}}
+
+
+async def sleepers(delays: int, spread_seconds: float, asleep: int) -> Figures:
+    """Measure lateness with `delays` runs, and what it costs that `asleep` runs sleep."""
+    late = await lateness(delays, spread_seconds)
+    more = await among(asleep)
+    return msgspec.convert(msgspec.to_builtins(late) | msgspec.to_builtins(more), Figures)
+
+
+async def lateness(delays: int, spread_seconds: float) -> Figures:
+    """Let runs sleep, due one after the other within `spread_seconds`, all armed before the first.
+
+    What is measured: from when a delay is over until the action after it has been performed, both
+    by the clock of the engine: timer, claim, walk, the checkpoint before the call, the call.
+    """
+    async with stage() as opened, opened.engine("engine"), rows(opened) as found:
+        events = [f"bench.delay.{number}" for number in range(-(-delays // EACH))]
+        for event in events:
+            await opened.create(event, event, [DELAY, STEP])
+        first = time.monotonic() + 5 + delays / ARMED_PER_SECOND
+        await opened.publish(_delays(opened, events, delays, first, spread_seconds))
+        try:
+            await found.until("waiting", delays, first - time.monotonic())
+        except TimeoutError:
+            raise BenchFailed("the runs did not sleep before the first was due") from None
+        remaining = first + spread_seconds - time.monotonic()
+        await found.until("success", delays, remaining + LATE_SECONDS)
+        late = [1000 * seconds for seconds in await found.lateness()]
+    if len(late) != delays:
+        raise BenchFailed(f"{len(late)} of {delays} runs went on after their delay")
+    cuts = quantiles(late, n=100, method="inclusive")
+    return Figures(lateness_p50_ms=round(cuts[49], 1), lateness_p99_ms=round(cuts[98], 1))
+
+
+def _delays(
+    opened: Scene, events: list[str], delays: int, first: float, spread_seconds: float
+) -> Iterator[Letter]:
+    subjects = [opened.connection.names.trigger(event) for event in events]
+    for number in range(delays):
+        seconds = first + number * spread_seconds / delays - time.monotonic()
+        body = msgspec.json.encode({"seconds": round(max(0.0, seconds), 6)})
+        yield Letter(subjects[number % len(subjects)], body)
+
+
+async def among(asleep: int) -> Figures:
+    """Measure an engine that starts where few runs sleep, and one where `asleep` do.
+
+    Both are there at the same time, each on servers of its own, and are woken in turn: a machine
+    changes while one measures.
+    """
+    async with _restarted(FEW) as few, _restarted(asleep) as many:
+        taken: tuple[list[float], list[float]] = ([], [])
+        for number in range(WARM_UP + TRIES):
+            for one, into in zip((few, many), taken, strict=True):
+                seconds = await one.wake()
+                if number >= WARM_UP:
+                    into.append(1000 * seconds)
+    return Figures(
+        rss_none_mb=few.rss_mb,
+        rss_sleepers_mb=many.rss_mb,
+        start_seconds=round(few.start_seconds, 2),
+        restart_seconds=round(many.start_seconds, 2),
+        wake_p50_ms=round(median(taken[1]), 2),
+        wake_ratio=round(median(taken[1]) / median(taken[0]), 3),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Restarted:
+    """An engine that was started where runs sleep, and is at rest."""
+
+    opened: Scene
+    found: Rows
+    feed: bus.Feed
+    probe: str
+    start_seconds: float
+    rss_mb: float | None
+
+    async def wake(self) -> float:
+        """Wake a run by its event; give the seconds until its next action is noticed."""
+        key = f"probe-{uuid7()}"
+        await _publish(self.opened, "bench.probe", key)
+        await self.found.asleep(self.probe, key)
+        began = time.perf_counter()
+        await _publish(self.opened, "bench.wake", key)
+        async with asyncio.timeout(EFFECT_SECONDS):
+            await anext(self.feed)
+        return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def _restarted(asleep: int) -> AsyncIterator[_Restarted]:
+    """Let runs sleep for hours, and start an engine.
+
+    They wait for the event of the probe with context keys of their own. All are copied from one
+    that the engine put to sleep, keys on the bus and all.
+    """
+    async with stage() as opened, rows(opened) as found:
+        async with opened.engine("first"):
+            sleeper = await opened.create("sleeper", "bench.sleep", [WAIT])
+            effect = opened.connection.names.trigger("bench.effect")
+            act = {"action": "nats.publish", "config": {"subject": effect, "payload": {}}}
+            probe = await opened.create("probe", "bench.probe", [WAIT, act])
+            await _publish(opened, "bench.sleep", "template")
+            run_id = await found.asleep(sleeper, "template")
+        await found.copy(run_id, asleep - 1)
+        await found.show()
+        await found.analyze()
+        before = time.monotonic()
+        async with opened.engine("second") as engine, bus.follow(opened.connection, effect) as feed:
+            start_seconds = time.monotonic() - before
+            await engine.rest()
+            yield _Restarted(
+                opened=opened,
+                found=found,
+                feed=feed,
+                probe=probe,
+                start_seconds=start_seconds,
+                rss_mb=engine.rss_mb(),
+            )
+
+
+async def _publish(opened: Scene, event: str, context_key: str) -> None:
+    subject = opened.connection.names.trigger(event)
+    await opened.publisher.publish(subject, b"{}", {HEADER_CONTEXT_KEY: context_key})
