@@ -52,7 +52,11 @@ async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     assert "Door watch v1  success" in shown[1]
     assert "parallel[1][0] nats.publish  success" in shown[1]
     assert "unchanged" in shown[2]
-    assert "2 passed, 0 failed, 0 skipped" in shown[3]
+    assert "waits for   actions[1]: event guard.answer until" in shown[3]
+    assert "woke" in shown[3]
+    assert "cancelled" in shown[4]
+    assert "disabled" in shown[4]
+    assert "2 passed, 0 failed, 0 skipped" in shown[5]
 
 
 async def active(connection: object) -> list[str]:
