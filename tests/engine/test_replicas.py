@@ -88,18 +88,38 @@ async def test_a_change_through_one_replica_is_in_force_on_all_of_them(
 ) -> None:
     first, *others = replicas
     automation = await first.automation([record("v0")])
-    for version in range(1, 30):
+    for version in range(1, 200):
         room = others[version % 2]
         stored = await room.call("automations.get", id=automation.id)
         definition = {**stored["definition"], "actions": [record(f"v{version}")]}
         await room.call("automations.update", id=automation.id, definition=definition)
         await first.publish(automation.event, {"version": version})
-    await settled(dsn, 29)
+    await settled(dsn, 199)
     found = await rows(dsn, "select version, trigger_payload from runs order by position")
     for row in found:
         # The event of a change was published after its reply: it never meets an older version.
         payload = msgspec.json.decode(row["trigger_payload"])
         assert row["version"] >= payload["version"] + 1
+
+
+async def test_an_automation_that_is_switched_or_deleted_is_so_on_all_replicas(
+    replicas: list[Room], dsn: str
+) -> None:
+    first, *others = replicas
+    automation = await first.automation([record("x")])
+    for turn in range(60):
+        room = others[turn % 2]
+        await room.call("automations.toggle", id=automation.id, enabled=turn % 2 == 1)
+        await first.publish(automation.event, {"wanted": turn % 2 == 1})
+    await settled(dsn, 30)
+    await others[0].call("automations.delete", id=automation.id)
+    await first.publish(automation.event, {"wanted": False})
+    other = await first.automation([record("y")])
+    await other.run()
+    found = await rows(dsn, "select automation_id, trigger_payload from runs")
+    payloads = [msgspec.json.decode(row["trigger_payload"]) for row in found]
+    assert [row["automation_id"] for row in found] == [other.id], "deleted with its history"
+    assert all(payload.get("wanted", True) for payload in payloads)
 
 
 async def test_an_engine_that_is_stopped_hands_its_runs_over_between_two_actions(

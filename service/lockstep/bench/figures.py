@@ -38,6 +38,11 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     takeover_seconds: float | None = None
     loop_iterations_per_second: float | None = None
     loop_ratio: float | None = None
+    match_us: dict[str, float] | None = None  # per event, by the number of automations
+    match_ratio: float | None = None
+    alone_p50_ms: float | None = None
+    beside_flood_p50_ms: float | None = None
+    beside_flood_p95_ms: float | None = None
 
 
 def here() -> tuple[str, dict[str, str]]:
@@ -92,15 +97,16 @@ async def nomatch(events: int) -> Figures:
         await opened.create("other", "bench.other", [STEP])
         subject = opened.connection.names.trigger("bench.unwanted")
         await _publish(opened, [subject], min(events, 1000))
-        await _until_handled(opened)
+        await until_handled(opened)
         began = time.perf_counter()
         await _publish(opened, [subject], events)
-        await _until_handled(opened)
+        await until_handled(opened)
         seconds = time.perf_counter() - began
     return Figures(nomatch_events_per_second=round(events / seconds, 1))
 
 
-async def _until_handled(opened: Scene) -> None:
+async def until_handled(opened: Scene) -> None:
+    """Return when all events that were published are acknowledged."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:
             found = await consumer(opened.connection)

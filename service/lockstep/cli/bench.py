@@ -10,6 +10,7 @@ import typer
 
 from lockstep.bench.figures import Figures, here, latency, nomatch, throughput
 from lockstep.bench.loop import loop
+from lockstep.bench.matching import fairness, match
 from lockstep.bench.sleep import sleepers
 from lockstep.bench.takeover import takeover
 from lockstep.cli import logs, output
@@ -50,6 +51,8 @@ def bench(
         "sleepers": lambda: sleepers(sizes.delays, sizes.spread_seconds, sizes.sleepers),
         "takeover": lambda: takeover(rounds),
         "loop": lambda: loop(sizes.iterations),
+        "match": lambda: match(2 * runs),
+        "fairness": lambda: fairness(2 * runs),
     }
     for name in wanted:
         if name not in benches:

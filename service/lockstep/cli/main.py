@@ -238,7 +238,8 @@ def bench(
     figures: Annotated[
         list[str] | None,
         typer.Argument(
-            help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop."
+            help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop, "
+            "match, fairness."
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,

@@ -110,6 +110,13 @@ class AutomationStore:
         async with self._store.transaction() as connection:
             yield AutomationChange(connection)
 
+    async def insert_many(self, some: Sequence[tuple[str, str, Json]]) -> None:
+        """Insert enabled automations, each with id, name and definition, in one change."""
+        rows = [(one, name, _encode(raw).decode()) for one, name, raw in some]
+        async with self._store.transaction() as connection:
+            await connection.execute(QUERIES["insert_automations"], *columns(rows, 3))
+            await connection.fetchval(QUERIES["raise_revision"])
+
     async def heads(self) -> tuple[int, Sequence[Head]]:
         """See `ports.AutomationSource`."""
         async with self._store.connection() as connection:
