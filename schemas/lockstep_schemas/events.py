@@ -21,3 +21,7 @@ HEADER_CONTEXT_KEY = "Lockstep-Context-Key"
 HEADER_HOP = "Lockstep-Hop"
 HEADER_REASON = "Lockstep-Reason"
 HEADER_TRACE = "traceparent"
+HEADER_CE_ID = "ce-id"
+
+ACTION_DONE = "lockstep.action.done"
+"""The one event id of the engine's own that others publish: the result of a remote action."""

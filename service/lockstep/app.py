@@ -23,6 +23,7 @@ from lockstep import (
     pipeline,
     report,
     store,
+    timers,
     wake,
     walk,
 )
@@ -115,6 +116,7 @@ class Engine:
                 self.catalog,
                 self.clock,
             ),
+            control.DeadEndpoints(bus.DeadLetterBox(self.connection, self._publisher)),
         )
 
     def _make_walkers(self) -> walk.Walkers:
@@ -179,14 +181,16 @@ class Engine:
             clock=self.clock,
             prefix=prefix,
         )
-        self.waking.expire = functools.partial(pipeline.expire, parts=parts)
+        self.waking.expire = functools.partial(timers.expire, parts=parts)
         letters = bus.DeadLetters(self.connection, self._publisher)
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
             return await pipeline.receive(batch, parts)
 
         return [
-            intake.Intake(puller, receive, letters, self.database.ping, engine.batch_size)
+            intake.Intake(
+                puller, receive, letters, self.database.ping, self.database, engine.batch_size
+            )
             for puller in self.pullers
         ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 from uuid import UUID
@@ -12,12 +13,13 @@ import structlog
 from lockstep import gate, launch, matching, wake
 from lockstep.matching import Index
 from lockstep.model.errors import DataRefused
-from lockstep.model.matches import Birth, Hit, Hold, Judgement
+from lockstep.model.matches import Birth, Hit, Hold, Judgement, Match
 from lockstep.model.messages import Message
 from lockstep.model.program import Expression
 from lockstep.model.run_events import run_event
 from lockstep.model.runs import (
     Automation,
+    Due,
     Ended,
     Event,
     EventRow,
@@ -71,7 +73,7 @@ class Parts:
     endings: Endings
     compile_filter: Callable[[str], Expression]
     woken: Callable[[Sequence[Firing]], None]
-    armed: Callable[[Sequence[Hold], Sequence[UUID]], None]
+    armed: Callable[[Sequence[Hold], Sequence[UUID], Sequence[Due]], None]
     report: Callable[[Sequence[EventRow]], None]
     note: Callable[[Sequence[Judgement]], None]
     clock: Clock
@@ -87,6 +89,7 @@ class Decided:
     judged: list[Judgement] = field(default_factory=list)
     armed: Sequence[Hold] = ()
     disarmed: Sequence[UUID] = ()
+    ticking: Sequence[Due] = ()  # the next ticks of schedules
 
 
 async def receive(batch: Sequence[Message], parts: Parts) -> list[tuple[Message, Verdict | Poison]]:
@@ -105,12 +108,6 @@ async def receive(batch: Sequence[Message], parts: Parts) -> list[tuple[Message,
     return [*accepted, *((found.message, found) for found in poison)]
 
 
-async def expire(timer_ids: Sequence[UUID], parts: Parts) -> None:
-    """Start the runs of holds whose time has come; what is not due, or gone, stays as it is."""
-    if timer_ids:
-        await _commit(partial(_expired, timer_ids, parts), parts)
-
-
 async def start(
     automation_id: str, make: Callable[[Automation | None], Hit], parts: Parts
 ) -> list[Birth]:
@@ -125,7 +122,7 @@ async def start(
         await tx.lock_gates([gate.gate_of(hit)])
         return Decided([hit])
 
-    return await _commit(decide, parts)
+    return await commit(decide, parts)
 
 
 async def _store(events: Sequence[Event], parts: Parts) -> list[tuple[Event, str]]:
@@ -133,7 +130,7 @@ async def _store(events: Sequence[Event], parts: Parts) -> list[tuple[Event, str
     if not events:
         return []
     try:
-        await _commit(partial(_taken, events, parts), parts)
+        await commit(partial(_taken, events, parts), parts)
     except DataRefused as error:
         if len(events) == 1:
             return [(events[0], str(error))]
@@ -152,58 +149,40 @@ async def _taken(events: Sequence[Event], parts: Parts, tx: Transaction) -> Deci
     # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
     satisfied = await wake.satisfied(fresh, parts.compile_filter, now, tx)
     matches, refused = matching.matches(fresh, parts.index, now)
+    decided = await through(matches, now, tx)
+    decided.satisfied = satisfied
+    decided.judged = [*refused, *decided.judged]
+    return decided
+
+
+async def through(matches: Sequence[Match], now: datetime, tx: Transaction) -> Decided:
+    """Lock what these ask for, and take them through windows, holds and what follows a window."""
     if not matches:
-        return Decided((), satisfied, refused)
-    names = {gate.gate_of(match.hit) for match in matches}
-    names |= {matching.windows.lock_name(m) for m in matches if m.hit.trigger.window is not None}
-    names |= {matching.holds.lock_name(m.hit) for m in matches if m.hit.trigger.hold is not None}
-    await tx.lock_gates(sorted(names))
+        return Decided()
+    await tx.lock_gates(sorted(lock_names(matches)))
     counted, uncounted = await matching.windows.counted(matches, tx)
     hits, held, armed, disarmed = await matching.holds.held(counted, now, tx)
-    judged = [*refused, *uncounted, *held]
-    through = []
+    judged = [*uncounted, *held]
+    passed = []
     for hit in hits:
         # Without a window in between they were judged with the filter.
         failed = matching.meets_conditions(hit, now) if hit.trigger.window is not None else None
         if failed is None:
-            through.append(hit)
+            passed.append(hit)
         else:
             judged.append(failed)
-    return Decided(through, satisfied, judged, armed, disarmed)
+    return Decided(passed, (), judged, armed, disarmed)
 
 
-async def _expired(timer_ids: Sequence[UUID], parts: Parts, tx: Transaction) -> Decided:
-    """Take holds that are due; conditions are judged now, by the automation as it is now."""
-    await parts.index.at_least(await tx.revision())
-    now = parts.clock.now()
-    hits: dict[UUID, Hit] = {}
-    stale: list[UUID] = []
-    for timer in await tx.timers(timer_ids):
-        if timer.event is None:
-            continue
-        automation = parts.index.automation(timer.automation_id)
-        triggers = automation.program.triggers if automation is not None else ()
-        rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
-        if automation is None or rule is None:
-            stale.append(timer.id)
-        else:
-            hits[timer.id] = Hit(timer.event, automation, rule)
-    names = {gate.gate_of(hit) for hit in hits.values()}
-    names |= {matching.holds.lock_name(hit) for hit in hits.values()}
-    await tx.lock_gates(sorted(names))
-    taken = await tx.take_holds([*hits, *stale], now)
-    through, judged = [], []
-    for timer_id, hit in hits.items():
-        if timer_id in taken:
-            failed = matching.meets_conditions(hit, now)
-            if failed is None:
-                through.append(hit)
-            else:
-                judged.append(failed)
-    return Decided(through, (), judged, (), sorted(taken))
+def lock_names(matches: Sequence[Match]) -> set[str]:
+    """Name all that must be locked before these are decided: gates, counters, holds."""
+    names = {gate.gate_of(match.hit) for match in matches}
+    names |= {matching.windows.lock_name(m) for m in matches if m.hit.trigger.window is not None}
+    names |= {matching.holds.lock_name(m.hit) for m in matches if m.hit.trigger.hold is not None}
+    return names
 
 
-async def _commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Parts) -> list[Birth]:
+async def commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Parts) -> list[Birth]:
     """Decide and launch in one transaction, then let all hear of it.
 
     Locks: receipts, gates (windows and holds among them), automations, runs, waits; always in
@@ -234,7 +213,7 @@ async def _commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Pa
     if any(birth.status == "pending" and not birth.queued for birth in births):
         parts.walkers.expect_ready()
     parts.woken(firings)
-    parts.armed(decided.armed, decided.disarmed)
+    parts.armed(decided.armed, decided.disarmed, decided.ticking)
     parts.report(told)
     parts.note([*decided.judged, *_wakes(decided.satisfied, firings)])
     await parts.endings.announce(ended)

@@ -136,6 +136,12 @@ class Transaction(Protocol):
         """Take holds that are due, each once; they are locked."""
         ...
 
+    async def move_schedule(
+        self, timer_id: UUID, due_at: datetime, following: datetime | None, value: bool | None
+    ) -> bool:
+        """Set the next tick, or end the schedule; say whether nobody has done so before."""
+        ...
+
     async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
         """The armed waits that events may satisfy, in order of the events."""
         ...

@@ -39,6 +39,8 @@ class Waking:
         self.worker_keys = bus.WorkerKeys(connection)
         self.waits = store.WaitStore(database, worker_id, engine.stale_seconds)
         self.timers = store.TimerStore(database, worker_id, engine.stale_seconds)
+        rate = engine.late_wakes_per_second
+        self.timer_alarms = wake.Alarms(self.timers, clock, self._expire_due, rate)
         self.mirror = wake.Mirror(
             bus.Bucket(connection, "delay"),
             bus.Bucket(connection, "wait"),
@@ -53,11 +55,10 @@ class Waking:
             reporter.take_over,
             self.calls.ended,
             self.mirror.hide,
+            self.timer_alarms.arm,
         )
-        rate = engine.late_wakes_per_second
         self._due = wake.DueWaits(self.waits, clock, self.calls.woken, self.endings.exceed)
         self.alarms = wake.Alarms(self.waits, clock, self._due.fire, rate)
-        self.timer_alarms = wake.Alarms(self.timers, clock, self._expire_due, rate)
         names = connection.names
         self.pullers = [
             bus.Puller(connection, stream=names.bucket_stream(bucket), consumer=ENGINE)
@@ -107,9 +108,10 @@ class Waking:
         if done.deadline is not None and done.status not in ACTIVE:
             self.mirror.hide([done.deadline], [])
 
-    def armed(self, holds: Sequence[Hold], gone: Sequence[UUID]) -> None:
-        """Let timers and the bus hear of holds that are armed or disarmed."""
+    def armed(self, holds: Sequence[Hold], gone: Sequence[UUID], ticking: Sequence[Due]) -> None:
+        """Let timers and the bus hear of holds that are armed or disarmed, and of next ticks."""
         self.timer_alarms.arm(Due(hold.id, "hold", hold.due_at) for hold in holds)
+        self.timer_alarms.arm(ticking)
         self.mirror.show(
             wake.holding(hold) for hold in holds if has_key(hold.armed_at, hold.due_at)
         )

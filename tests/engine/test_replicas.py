@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from engine.room import Room, room, rows, settings_of
 from engine.test_language import record
+from lockstep import bus
 from lockstep.embedded import Servers
 
 ACTIVE = "select count(*) from runs where status in ('pending', 'running', 'waiting')"
@@ -54,6 +55,14 @@ async def settled(dsn: str, runs: int) -> None:
             if found[0] >= runs:
                 return
             await asyncio.sleep(0.05)
+
+
+async def handled(room: Room) -> None:
+    """Wait until no event is in the stream: a work queue holds them until then."""
+    what = f"STREAM.INFO.{room.connection.names.triggers_stream}"
+    async with asyncio.timeout(30):
+        while (await bus.api.call(room.connection, what))["state"]["messages"]:
+            await asyncio.sleep(0.002)
 
 
 async def test_single_holds_over_all_replicas_however_simultaneous_the_events(
@@ -111,6 +120,7 @@ async def test_an_automation_that_is_switched_or_deleted_is_so_on_all_replicas(
         room = others[turn % 2]
         await room.call("automations.toggle", id=automation.id, enabled=turn % 2 == 1)
         await first.publish(automation.event, {"wanted": turn % 2 == 1})
+        await handled(first)  # what is under way is judged by what is in force when it is handled
     await settled(dsn, 30)
     await others[0].call("automations.delete", id=automation.id)
     await first.publish(automation.event, {"wanted": False})

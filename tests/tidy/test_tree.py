@@ -22,6 +22,7 @@ BELOW = {"ports", "render", "model", "lockstep_schemas"}
 # What each part may import beside itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": STATIONS | BELOW | {"catalog", "definition"},
+    "timers": STATIONS | BELOW | {"pipeline"},
     "control": STATIONS | BELOW | {"catalog", "definition"},
     "cases": STATIONS | BELOW | {"catalog", "definition"},
     "catalog": set(BELOW),

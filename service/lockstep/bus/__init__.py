@@ -6,6 +6,7 @@
 from lockstep.bus.buckets import Bucket
 from lockstep.bus.client import Client, Reply
 from lockstep.bus.connection import Connection, connect
+from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.bus.dead_letters import DeadLetters
 from lockstep.bus.follow import Feed, Note, follow
 from lockstep.bus.lookup import find
@@ -23,6 +24,7 @@ __all__ = [
     "BusSettings",
     "Client",
     "Connection",
+    "DeadLetterBox",
     "DeadLetters",
     "Feed",
     "Note",

@@ -13,13 +13,17 @@ from lockstep.model.messages import Message
 REASON: Final = "Lockstep-Reason"
 SUBJECT: Final = "Lockstep-Subject"
 ORIGINAL_ID: Final = "Lockstep-Message-Id"
+DELIVERIES: Final = "Lockstep-Deliveries"
 DROPPED: Final = "Lockstep-Headers-Dropped"
 
 _REASON_BYTES: Final = 1024
 _SUBJECT_BYTES: Final = 4096
 # The server would act on these: refuse, delete others, let it expire, send it elsewhere.
-_ACTED_ON: Final = ("nats-expected-", "nats-rollup", "nats-ttl", "nats-schedule", "nats-msg-id")
-_OURS: Final = frozenset(name.lower() for name in (REASON, SUBJECT, ORIGINAL_ID, DROPPED))
+ACTED_ON: Final = ("nats-expected-", "nats-rollup", "nats-ttl", "nats-schedule", "nats-msg-id")
+OURS: Final = frozenset(
+    name.lower() for name in (REASON, SUBJECT, ORIGINAL_ID, DELIVERIES, DROPPED)
+)
+"""What a dead letter has beside the headers of its event."""
 
 
 class DeadLetters:
@@ -69,7 +73,7 @@ def letter_headers(
     written: dict[str, str] = {}
     dropped = 0
     for name, value in message.headers.items():
-        if name.lower().startswith(_ACTED_ON) or name.lower() in _OURS:
+        if name.lower().startswith(ACTED_ON) or name.lower() in OURS:
             continue
         if keep:
             written[name] = value.replace("\r", " ").replace("\n", " ")
@@ -81,5 +85,6 @@ def letter_headers(
         written[DROPPED] = str(dropped)
     written[REASON] = headers.one_line(reason, _REASON_BYTES) or "no reason given"
     written[SUBJECT] = headers.one_line(message.subject, _SUBJECT_BYTES)
+    written[DELIVERIES] = str(message.deliveries)
     written[MESSAGE_ID] = identity
     return written

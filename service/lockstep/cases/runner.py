@@ -84,6 +84,9 @@ FEATURES = frozenset(
         "window",
         "for",
         "trigger.actor",
+        "automation.cron",
+        "automation.interval",
+        "automation.template",
     }
 )
 LIMIT_SECONDS = 30.0

@@ -1,4 +1,4 @@
-"""The actions that come with the engine: `automation.log`, `nats.publish`."""
+"""What comes with the engine: `automation.log`, `nats.publish`, and triggers of schedules."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError
+from lockstep.model.schedules import KINDS, PREFIX, Fired
 from lockstep.ports import Publisher
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID
@@ -56,6 +57,15 @@ def register_builtins(catalog: MemoryCatalog, *, prefix: str = "lockstep") -> No
 
 
 def _automation(registry: Registry) -> None:
+    for event_id, kind in KINDS.items():
+        registry.trigger(
+            event_id.removeprefix(PREFIX),
+            config=kind,
+            payload=Fired,
+            category="Automation",
+            description=kind.__doc__ or "",
+        )
+
     @registry.action("log", config=Log, category="Automation")
     async def log(context: ActionContext) -> None:
         """Write a line to the log of the engine."""

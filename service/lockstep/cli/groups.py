@@ -1,4 +1,4 @@
-"""The commands in groups: `automations`, `runs`, `db`."""
+"""The commands in groups: `automations`, `runs`, `dead`, `db`."""
 
 from contextlib import suppress
 from typing import Annotated, Final
@@ -16,12 +16,20 @@ def _group(about: str) -> typer.Typer:
 
 automations: Final = _group("List and show automations.")
 runs: Final = _group("List, show and watch runs.")
+dead: Final = _group("List, show, retry and discard events that could not be handled.")
 database: Final = _group("The schema of the database.")
 
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 OfAutomation = Annotated[
     str | None, typer.Option("--automation", help="Only of this automation: its id or name.")
 ]
+LetterIds = Annotated[
+    list[int] | None, typer.Argument(metavar="ID", min=1, help="Ids of dead letters.")
+]
+OfEvent = Annotated[
+    str | None, typer.Option("--event", help="Those of this event id, or of all under `orders.*`.")
+]
+AllLetters = Annotated[bool, typer.Option("--all", help="All that are there now.")]
 
 
 @automations.command("list")
@@ -110,6 +118,63 @@ def watch_runs(
             finish(work.watch_all(settings, automation, as_json=as_json))
     else:
         finish(work.watch_run(settings, run, as_json=as_json))
+
+
+@dead.command("list")
+def list_letters(
+    context: typer.Context,
+    event: OfEvent = None,
+    limit: Limit = 50,
+    before: Annotated[int | None, typer.Option(min=1, help="Only older than this id.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, newest first."""
+    from lockstep.cli import dead as work  # noqa: PLC0415 - quick --help
+
+    finish(work.list_letters(load(context).settings, event, limit, before, as_json=as_json))
+
+
+@dead.command("show")
+def show_letter(
+    context: typer.Context,
+    letter: Annotated[int, typer.Argument(metavar="ID", min=1, help="Id of the dead letter.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a dead letter with its headers and its body."""
+    from lockstep.cli import dead as work  # noqa: PLC0415 - quick --help
+
+    finish(work.show(load(context).settings, letter, as_json=as_json))
+
+
+@dead.command("retry")
+def retry_letters(
+    context: typer.Context,
+    ids: LetterIds = None,
+    event: OfEvent = None,
+    everything: AllLetters = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish events again as they were, oldest first, and delete their dead letters."""
+    from lockstep.cli import dead as work  # noqa: PLC0415 - quick --help
+
+    chosen = work.chosen(ids, event, everything=everything)
+    finish(work.retry(load(context).settings, ids or [], chosen, as_json=as_json))
+
+
+@dead.command("discard")
+def discard_letters(
+    context: typer.Context,
+    ids: LetterIds = None,
+    event: OfEvent = None,
+    everything: AllLetters = False,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good; asks first on a terminal."""
+    from lockstep.cli import dead as work  # noqa: PLC0415 - quick --help
+
+    chosen = work.chosen(ids, event, everything=everything)
+    finish(work.discard(load(context).settings, ids or [], chosen, sure=sure, as_json=as_json))
 
 
 @database.command("migrate")

@@ -10,7 +10,7 @@ import typer
 
 from lockstep import __version__
 from lockstep.cli.context import AsJson, Options, finish, load
-from lockstep.cli.groups import automations, database, runs
+from lockstep.cli.groups import automations, database, dead, runs
 from lockstep.model.errors import EngineError
 
 app: Final = typer.Typer(
@@ -23,6 +23,7 @@ app: Final = typer.Typer(
 )
 app.add_typer(automations, name="automations")
 app.add_typer(runs, name="runs")
+app.add_typer(dead, name="dead")
 app.add_typer(database, name="db")
 
 Paths = Annotated[

@@ -3,16 +3,29 @@
 from collections.abc import Mapping
 
 from lockstep.control.automations import AutomationEndpoints
+from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
+from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
 
-__all__ = ["Answer", "AutomationEndpoints", "Handler", "RunEndpoints", "StartEndpoint", "endpoints"]
+__all__ = [
+    "Answer",
+    "AutomationEndpoints",
+    "DeadEndpoints",
+    "Handler",
+    "RunEndpoints",
+    "StartEndpoint",
+    "endpoints",
+]
 
 
 def endpoints(
-    automations: AutomationEndpoints, runs: RunEndpoints, start: StartEndpoint
+    automations: AutomationEndpoints,
+    runs: RunEndpoints,
+    start: StartEndpoint,
+    letters: DeadEndpoints,
 ) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -30,4 +43,8 @@ def endpoints(
         "runs.cancel": handler(api.RunCancel, runs.cancel),
         "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
+        "dead.list": handler(DeadList, letters.list),
+        "dead.show": handler(DeadById, letters.show),
+        "dead.retry": handler(DeadSelect, letters.retry),
+        "dead.discard": handler(DeadSelect, letters.discard),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from msgspec import UNSET
 
 from lockstep.control.errors import Refusal, not_found
 from lockstep.definition import derived_ids, parse
+from lockstep.model import schedules
 from lockstep.model.ids import uuid7
-from lockstep.model.runs import Ended, Ending, EventRow
+from lockstep.model.runs import Due, Ended, Ending, EventRow
 from lockstep.ports import Clock, Report
 from lockstep_schemas.api import (
     Automation,
@@ -54,6 +56,12 @@ class Change(Protocol):
 
     async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
         """Disarm the holds of all other triggers; give them."""
+        ...
+
+    async def set_schedules(
+        self, automation_id: str, wanted: Sequence[tuple[UUID, str, str, datetime]], now: datetime
+    ) -> list[Due]:
+        """Let these be its schedules; give those that are new."""
         ...
 
     async def raise_revision(self) -> int:
@@ -122,6 +130,10 @@ class Endings(Protocol):
         """Timers were disarmed."""
         ...
 
+    def tick(self, due: Sequence[Due]) -> None:
+        """Schedules were armed."""
+        ...
+
 
 class AutomationEndpoints:
     """Creates, changes and lists automations."""
@@ -173,8 +185,10 @@ class AutomationEndpoints:
         async with self._store.change() as change:
             if not await change.insert(new):
                 raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
+            ticking = await change.set_schedules(new.id, _schedules(new, now), now)
             event = await self._announce(change, new, "created")
         self._report.offer([event])
+        self._endings.tick(ticking)
         return new
 
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
@@ -195,9 +209,12 @@ class AutomationEndpoints:
             after = self._changed(before, request, actor)
             await change.update(after, new_version=after.version != before.version)
             disarmed = await change.keep_holds(after.id, _holding(after))
+            now = after.updated_at
+            ticking = await change.set_schedules(after.id, _schedules(after, now), now)
             event = await self._announce(change, after, "updated")
         self._report.offer([event])
         self._endings.forget(disarmed)
+        self._endings.tick(ticking)
         return after
 
     async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
@@ -289,6 +306,21 @@ def _holding(automation: Automation) -> list[str]:
     triggers = parse(automation.definition).triggers
     ids = derived_ids(triggers)
     return [name for name, trigger in zip(ids, triggers, strict=True) if trigger.for_ is not None]
+
+
+def _schedules(automation: Automation, now: datetime) -> list[tuple[UUID, str, str, datetime]]:
+    """Give the schedules of an automation, each with its first tick; none if it is disabled."""
+    if automation.status == "disabled":
+        return []
+    triggers = parse(automation.definition).triggers
+    wanted = []
+    for trigger_id, trigger in zip(derived_ids(triggers), triggers, strict=True):
+        schedule = schedules.schedule_of(trigger.event, trigger.config or {})
+        due = None if schedule is None else schedules.first_due(schedule, now)
+        if due is not None:
+            text = msgspec.json.encode([trigger.event, trigger.config], order="deterministic")
+            wanted.append((uuid7(), trigger_id, text.decode(), due))
+    return wanted
 
 
 def _told(issues: Sequence[Issue]) -> str:

@@ -81,6 +81,9 @@ def texts(definition: Definition) -> Iterator[Text]:
             yield Text(path, trigger.window.partition_by, "expression", trigger.event)
         if trigger.for_ and trigger.for_.template:
             yield Text((*place, "for", "template"), trigger.for_.template, "expression")
+        template = (trigger.config or {}).get("value_template")
+        if trigger.event == "automation.template" and isinstance(template, str):
+            yield Text((*place, "config", "value_template"), template, "expression")
     for index, condition in enumerate(definition.conditions):
         yield from _condition(condition, ("conditions", index))
     for path, action in actions(definition.actions, ("actions",)):

@@ -1,11 +1,12 @@
 """From a message to an event, or to a poison with its reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 
+from lockstep.intake.envelope import Refused, content, folded, traceparent
 from lockstep.model.catalog import Catalog, TriggerType
 from lockstep.model.messages import Message
 from lockstep.model.runs import Event, Poison
@@ -20,20 +21,24 @@ from lockstep_schemas.events import (
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RESERVED: Final = ("automation.", "lockstep.")
+MAX_EVENT_ID_BYTES: Final = 256
+MAX_MESSAGE_ID_BYTES: Final = 1024
+"""Both together are a key of the receipts, and an index takes only so much."""
 
-_decode = msgspec.json.Decoder().decode
 _actor = msgspec.json.Decoder(Actor).decode
 
 
-class Refused(Exception):
-    """Why a message can never become an event."""
-
-
 class Decoder:
-    """Decodes messages by the types of the catalog."""
+    """Decodes messages by the types of the catalog.
 
-    def __init__(self, catalog: Catalog, prefix: str, hop_limit: int) -> None:
+    `admitted` are the event ids of the engine itself that others may publish all the same.
+    """
+
+    def __init__(
+        self, catalog: Catalog, prefix: str, hop_limit: int, admitted: Collection[str] = ()
+    ) -> None:
         self._catalog, self._hop_limit = catalog, hop_limit
+        self._admitted = frozenset(admitted)
         self._plain, self._lane = f"{prefix}.trigger.", f"{prefix}.lane."
 
     def decode(self, message: Message) -> Event | Poison:
@@ -45,14 +50,11 @@ class Decoder:
 
     def _event(self, message: Message) -> Event:
         event_id = self.event_id(message.subject)
-        if event_id.startswith(RESERVED):
-            raise Refused(f"event ids under '{event_id.partition('.')[0]}.' are the engine's own")
-        kind = self._catalog.trigger(event_id)
-        if kind is None and not self._catalog.is_open:
-            raise Refused(f"unknown event '{event_id}': register its type, or open the catalog")
-        payload = _object(message.data)
-        _check(kind, payload)
+        kind = self._kind(event_id)
         headers = message.headers
+        others = folded(headers)
+        payload, body, own_id = content(message, others)
+        _check(kind, payload)
         hop = _hop(headers)
         if hop > self._hop_limit:
             raise Refused(
@@ -61,16 +63,29 @@ class Decoder:
         return Event(
             id=event_id,
             payload=payload,
-            body=message.data,
+            body=body,
             delivery=f"{message.stream}:{message.sequence}:{message.stored_at_ns}",
-            message_id=headers.get(HEADER_MESSAGE_ID) or None,
+            message_id=_message_id(headers.get(HEADER_MESSAGE_ID) or own_id),
             context_key=_context_key(headers, kind, payload),
             actor=_sender(headers),
             hop=hop,
             time=EPOCH + timedelta(microseconds=message.stored_at_ns // 1000),
             sequence=message.sequence,
             message=message,
+            traceparent=traceparent(others),
         )
+
+    def _kind(self, event_id: str) -> TriggerType | None:
+        """Find the type of an event; None where it needs none."""
+        if event_id.startswith(RESERVED):
+            if event_id in self._admitted:
+                return self._catalog.trigger(event_id)
+            raise Refused(f"event ids under '{event_id.partition('.')[0]}.' are the engine's own")
+        _fits(event_id, MAX_EVENT_ID_BYTES, "event id")
+        kind = self._catalog.trigger(event_id)
+        if kind is None and not self._catalog.is_open:
+            raise Refused(f"unknown event '{event_id}': register its type, or open the catalog")
+        return kind
 
     def event_id(self, subject: str) -> str:
         """Give the event id of a subject, of a lane or not."""
@@ -79,19 +94,17 @@ class Decoder:
         return subject.removeprefix(self._plain)
 
 
-def _object(body: bytes) -> JsonObject:
-    try:
-        payload = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(f"the body is no JSON: {error}") from None
-    if not isinstance(payload, dict):
-        raise Refused(f"the body is no JSON object but {_kind(payload)}")
-    return payload
+def _message_id(text: str | None) -> str | None:
+    if not text:
+        return None
+    _fits(text, MAX_MESSAGE_ID_BYTES, "message id")
+    return text
 
 
-def _kind(value: object) -> str:
-    names: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+def _fits(text: str, limit: int, name: str) -> None:
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    if size > limit:
+        raise Refused(f"the {name} is {size} bytes long, at most {limit} are taken")
 
 
 def _check(kind: TriggerType | None, payload: JsonObject) -> None:
@@ -119,7 +132,7 @@ def _sender(headers: Mapping[str, str]) -> Actor:
         return Actor()
     try:
         return _actor(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Refused(f"the header {HEADER_ACTOR} is no actor: {error}") from None
 
 

@@ -39,16 +39,20 @@ def matches(
     refused: list[Judgement] = []
     for event in events:
         for automation, trigger in index.entries(event.id):
-            hit = Hit(event, automation, trigger)
-            try:
-                judged = _judged(hit, now)
-            except Unjudged as error:
-                judged = judgement(hit, error.gate, str(error), is_error=True)
+            judged = judge(Hit(event, automation, trigger), now)
             if isinstance(judged, Match):
                 found.append(judged)
             else:
                 refused.append(judged)
     return found, refused
+
+
+def judge(hit: Hit, now: datetime) -> Match | Judgement:
+    """Take a hit through its filter; a fault of an expression refuses it, with a warning."""
+    try:
+        return _judged(hit, now)
+    except Unjudged as error:
+        return judgement(hit, error.gate, str(error), is_error=True)
 
 
 def _judged(hit: Hit, now: datetime) -> Match | Judgement:

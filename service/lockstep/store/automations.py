@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Ended, Ending, EventRow, Head
+from lockstep.model.runs import Due, Ended, Ending, EventRow, Head
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
@@ -88,6 +89,15 @@ class AutomationChange:
         """Disarm the holds of all other triggers; give them."""
         rows = await self._connection.fetch(QUERIES["drop_holds_of"], automation_id, trigger_ids)
         return [row["id"] for row in rows]
+
+    async def set_schedules(
+        self, automation_id: str, wanted: Sequence[tuple[UUID, str, str, datetime]], now: datetime
+    ) -> list[Due]:
+        """Let these be the schedules of an automation; what is as before keeps its time."""
+        rows = await self._connection.fetch(
+            QUERIES["sync_schedules"], automation_id, *columns(wanted, 4), now
+        )
+        return [Due(row["id"], "schedule", row["due_at"]) for row in rows]
 
     async def raise_revision(self) -> int:
         """Let every batch of events from now on reload. The last lock of the transaction."""

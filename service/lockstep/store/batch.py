@@ -105,6 +105,18 @@ class BatchTransaction:
         rows = await self._connection.fetch(QUERIES["take_holds"], ids, now)
         return {row["id"] for row in rows}
 
+    async def move_schedule(
+        self, timer_id: UUID, due_at: datetime, following: datetime | None, value: bool | None
+    ) -> bool:
+        """Set the next tick, or end the schedule; say whether nobody has done so before."""
+        if following is None:
+            done = await self._connection.fetchval(QUERIES["end_schedule"], timer_id, due_at)
+        else:
+            done = await self._connection.fetchval(
+                QUERIES["move_schedule"], timer_id, due_at, following, value
+            )
+        return done is not None
+
     async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
         """Find the armed waits that events may satisfy."""
         return await waits.awaited(self._connection, events)

@@ -41,6 +41,12 @@ _PASSING: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    # Not the fault of an event: another database, a role without rights, a disk that fails.
+    asyncpg.UndefinedTableError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.PostgresSystemError,
+    asyncpg.PostgresIOError,
+    asyncpg.InternalServerError,
 )
 
 
@@ -55,6 +61,8 @@ def explained() -> Iterator[None]:
         yield
     except asyncpg.DataError as error:
         raise DataRefused(f"PostgreSQL refused a value: {error}") from error
+    except asyncpg.ProgramLimitExceededError as error:
+        raise DataRefused(f"PostgreSQL cannot keep a value: {error}") from error
     except asyncpg.UntranslatableCharacterError as error:
         raise DataRefused(f"PostgreSQL refused a text: {error}") from error
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
@@ -116,7 +124,17 @@ class Store:
     async def ping(self) -> None:
         """Return if the server answers. Raise Unavailable."""
         async with self.connection() as connection:
-            await connection.execute("select 1")
+            await connection.execute(QUERIES["ping"])
+
+    async def suspect(self, delivery: str) -> int:
+        """See `intake.loop.Suspects`."""
+        async with self.connection() as connection:
+            return int(await connection.fetchval(QUERIES["suspect"], delivery))
+
+    async def clear(self, delivery: str) -> None:
+        """See `intake.loop.Suspects`."""
+        async with self.connection() as connection:
+            await connection.execute(QUERIES["clear_suspect"], delivery)
 
     async def forget_receipts(self, hours: int, limit: int) -> None:
         """Delete receipts older than `hours`, at most `limit` at once."""

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import Ended, Ending, EventRow
+from lockstep.model.runs import Due, Ended, Ending, EventRow
 from lockstep.ports import Clock, Transaction
 
 REPLACED: Final = "a newer event restarted the automation"
@@ -37,9 +37,10 @@ class Endings:
         take_over: Callable[[Sequence[str]], Awaitable[None]],
         stop: Callable[[Sequence[Ended]], None],
         hide: Callable[[Sequence[UUID], Sequence[UUID]], None],
+        arm: Callable[[Sequence[Due]], None],
     ) -> None:
         self._waits, self._clock, self._prefix = waits, clock, prefix
-        self._take_over, self._stop, self._hide = take_over, stop, hide
+        self._take_over, self._stop, self._hide, self._arm = take_over, stop, hide, arm
 
     async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
         """Cancel runs; those that have ended already are left as they are. Raise Unavailable."""
@@ -87,6 +88,10 @@ class Endings:
     def forget(self, timers: Sequence[UUID]) -> None:
         """Take timers that were disarmed off the bus."""
         self._hide(timers, ())
+
+    def tick(self, due: Sequence[Due]) -> None:
+        """Let schedules that were armed have their timers."""
+        self._arm(due)
 
     async def _end(self, run_ids: Sequence[UUID], ending: Ending) -> Sequence[Ended]:
         ended = await self._waits.end(run_ids, ending, lambda one: self.event(one, ending))

@@ -34,7 +34,7 @@ create table timers (
     kind text not null check (kind in ('hold', 'schedule')),
     automation_id text not null,
     trigger_id text not null,
-    topic bytea not null, -- digest of the context key; empty for a schedule
+    topic bytea not null, -- digest of the context key, or of the schedule
     context_key text,
     event bytea, -- of a hold: what armed it
     schedule text, -- of a schedule: event id and config, to see whether they have changed
@@ -44,6 +44,13 @@ create table timers (
     unique (automation_id, trigger_id, topic)
 );
 create index timers_due on timers (due_at);
+
+-- Events that came often and are handled alone: a mark that outlives the worker they may kill.
+create table suspects (
+    delivery text primary key,
+    attempts integer not null,
+    noted_at timestamptz not null default clock_timestamp()
+);
 
 -- Why an event started nothing, or what it woke: bounded, for `lockstep why`.
 create table judgements (

@@ -1,0 +1,125 @@
+"""Reads and counts the messages of a stream from a place on, without a durable consumer."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from lockstep.bus import api, headers
+from lockstep.bus.api import ApiError
+from lockstep.bus.connection import Connection
+from lockstep.bus.delivery import Delivery, is_delivery
+from lockstep.model.errors import Unavailable
+
+LIMIT_SECONDS: Final = 10.0
+# Of a message without its body the server adds the size, behind the headers of the publisher.
+_SIZE: Final = re.compile(rb"\r\nNats-Msg-Size: *([0-9]{1,12})\r\n")
+
+
+class Glimpse(NamedTuple):
+    """The place and the headers of a message, and how large its body is."""
+
+    message: Delivery
+    size: int
+
+
+async def count(connection: Connection, stream: str, subject: str, start: int) -> int:
+    """Count the messages on `subject`, which may have wildcards, from sequence `start` on.
+
+    The server keeps the numbers for each subject; no message is read.
+
+    Raises: as `read`.
+    """
+    async with _consumer(connection, stream, subject, start) as (_, pending):
+        return pending
+
+
+async def read(
+    connection: Connection, stream: str, subject: str, start: int, limit: int
+) -> list[Glimpse]:
+    """Read the headers of the first messages on `subject` from sequence `start` on.
+
+    Raises:
+        Unavailable: JetStream did not answer within 10 s.
+        ServerUnfit: The stream is not there, or we may not look into it.
+    """
+    async with _consumer(connection, stream, subject, start) as (consumer, pending):
+        scan = _Scan(min(limit, pending))
+        inbox = connection.wire.new_inbox()
+        subscription = await connection.listen(inbox, scan.read)
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while not scan.done:
+                    scan.turned.clear()
+                    # Whoever deletes some meanwhile must not make us wait for them.
+                    request: dict[str, Any] = {"batch": scan.left, "no_wait": True}
+                    where = f"$JS.API.CONSUMER.MSG.NEXT.{consumer}"
+                    connection.post(where, msgspec.json.encode(request), reply=inbox)
+                    await scan.turned.wait()
+        except TimeoutError:
+            text = f"stream {stream}: {scan.left} messages could not be read within 10 s"
+            raise Unavailable(text) from None
+        finally:
+            await connection.release(subscription)
+    return scan.found
+
+
+@asynccontextmanager
+async def _consumer(
+    connection: Connection, stream: str, subject: str, start: int
+) -> AsyncIterator[tuple[str, int]]:
+    """Lend a consumer that lives in memory; give its name and how many messages it has."""
+    name = f"peek-{uuid4().hex}"
+    config = {
+        "name": name,
+        "filter_subject": subject,
+        "deliver_policy": "by_start_sequence",
+        "opt_start_seq": max(1, start),
+        "ack_policy": "none",
+        "headers_only": True,
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": round(2 * LIMIT_SECONDS * 1e9),
+    }
+    where = f"CONSUMER.CREATE.{stream}.{name}.{subject}"
+    try:
+        made = await api.call(connection, where, {"stream_name": stream, "config": config})
+    except ApiError as error:
+        error.about = f"stream {stream} cannot be read"
+        raise error.as_refusal() from None
+    try:
+        yield f"{stream}.{name}", made.get("num_pending", 0)
+    finally:
+        with suppress(Unavailable):  # it goes by itself too, a little later
+            connection.post(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", b"")
+
+
+class _Scan:
+    """What has been read, and how much is left to read."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.found: list[Glimpse] = []
+        self.turned = asyncio.Event()
+
+    @property
+    def done(self) -> bool:
+        return self.left <= 0
+
+    def read(self, subject: bytes, reply: bytes, head: bytes, body: bytes) -> None:
+        if not is_delivery(reply):
+            # 404: there are no more. Anything else ended the request before its time.
+            if headers.status(head) == 404:
+                self.left = 0
+            self.turned.set()
+            return
+        message = Delivery(subject, reply, head, body)
+        sizes = _SIZE.findall(head)
+        self.found.append(Glimpse(message, int(sizes[-1]) if sizes else 0))
+        self.left = min(self.left - 1, message.pending)
+        if self.done:
+            self.turned.set()

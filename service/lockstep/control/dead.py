@@ -1,0 +1,189 @@
+"""The endpoints `dead.*`."""
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+from msgspec import UNSET
+
+from lockstep.control.errors import Refusal, not_found
+from lockstep_schemas.dead import (
+    DeadById,
+    DeadDetail,
+    DeadDone,
+    DeadFault,
+    DeadLetter,
+    DeadList,
+    DeadPage,
+    DeadSelect,
+)
+from lockstep_schemas.events import Actor
+
+BODY_BYTES: Final = 128 * 1024
+"""Of a larger body `dead.show` gives the beginning: escaped, it has to fit into a reply."""
+PORTION: Final = 100
+FAULTS: Final = 500
+SECONDS: Final = 5.0
+"""How long one request retries; the next one goes on."""
+
+_LONGEST_CHARACTER: Final = 4
+_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+
+log = structlog.get_logger()
+
+
+class Letter(Protocol):
+    """A dead letter as it is stored."""
+
+    @property
+    def shown(self) -> DeadLetter:
+        """What a list shows of it."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All of them, those of the event and those of the engine."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The body of the event, untouched."""
+        ...
+
+
+class Box(Protocol):
+    """Dead letters; an event is an id, `orders.*` or `*`."""
+
+    async def page(self, event: str | None, limit: int, before: int | None) -> DeadPage:
+        """Give the newest, or the newest of those older than `before`."""
+        ...
+
+    async def get(self, letter_id: int) -> Letter | None:
+        """Give one."""
+        ...
+
+    async def end(self) -> int:
+        """Give the id of the newest that there has ever been."""
+        ...
+
+    async def ids(self, event: str | None, after: int, until: int, limit: int) -> list[int]:
+        """Give the ids of the oldest behind `after` and up to `until`."""
+        ...
+
+    async def retry(self, ids: Iterable[int]) -> DeadDone:
+        """Publish the events again, oldest first, and take them out."""
+        ...
+
+    async def discard(self, ids: Iterable[int]) -> DeadDone:
+        """Delete some for good."""
+        ...
+
+    async def discard_all(self, event: str, until: int) -> int:
+        """Delete all of an event up to an id for good; say how many."""
+        ...
+
+
+class DeadEndpoints:
+    """Lists and shows dead letters, sends their events back or throws them away."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    async def list(self, request: DeadList, _: Actor | None) -> DeadPage:
+        """Newest first."""
+        return await self._box.page(request.event, request.limit, request.before)
+
+    async def show(self, request: DeadById, _: Actor | None) -> DeadDetail:
+        """One of them, with headers and body."""
+        letter = await self._box.get(request.id)
+        if letter is None:
+            raise not_found("dead letter", str(request.id))
+        text, is_base64 = _readable(letter.body)
+        return DeadDetail(
+            letter=letter.shown,
+            headers=dict(letter.headers),
+            body=UNSET if is_base64 else text,
+            body_base64=text if is_base64 else UNSET,
+            body_cut=len(letter.body) > BODY_BYTES,
+        )
+
+    async def retry(self, request: DeadSelect, actor: Actor | None) -> DeadDone:
+        """Publish events again; of all of an event as many as there is time for, then a cursor."""
+        chosen = _chosen(request)
+        if isinstance(chosen, str):
+            done = await self._retry_all(chosen, request.cursor)
+        else:
+            done = _known(await self._box.retry(chosen))
+        log.info("letters.retried", **_about(request, done, actor))
+        return done
+
+    async def discard(self, request: DeadSelect, actor: Actor | None) -> DeadDone:
+        """Delete for good."""
+        chosen = _chosen(request)
+        if isinstance(chosen, str):
+            done = DeadDone(await self._box.discard_all(chosen, await self._box.end()), [])
+        else:
+            done = _known(await self._box.discard(chosen))
+        log.info("letters.discarded", **_about(request, done, actor))
+        return done
+
+    async def _retry_all(self, event: str, cursor: str | None) -> DeadDone:
+        # Not those that arrive meanwhile: an event that dies again would be retried for ever.
+        after, until = (0, await self._box.end()) if cursor is None else _place(cursor)
+        done, failed = 0, list[DeadFault]()
+        deadline = time.monotonic() + SECONDS
+        while ids := await self._box.ids(event, after, until, PORTION):
+            part = await self._box.retry(ids)
+            done += part.done
+            failed += (one for one in part.failed if one.code != "not_found")  # retried by another
+            after = ids[-1]
+            if time.monotonic() > deadline or len(failed) >= FAULTS:
+                return DeadDone(done, failed, f"{after}-{until}")
+        return DeadDone(done, failed)
+
+
+def _chosen(request: DeadSelect) -> str | Sequence[int]:
+    """Give the event or the ids that were named; one of both must be."""
+    if (request.ids is None) == (request.event is None):
+        raise Refusal("bad_request", "name either ids or an event")
+    if request.ids is not None:
+        return request.ids
+    return request.event or ""
+
+
+def _known(done: DeadDone) -> DeadDone:
+    """Refuse ids of which there is none; where some are there, the others are told beside them."""
+    if not done.done and done.failed and all(one.code == "not_found" for one in done.failed):
+        raise not_found("dead letter", ", ".join(str(one.id) for one in done.failed))
+    return done
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise Refusal("bad_request", f"cursor '{cursor[:40]}' is not one of ours")
+    return int(found[1]), int(found[2])
+
+
+def _readable(body: bytes) -> tuple[str, bool]:
+    """Give the beginning of a body as text, or in base64 where it is none; and which it is."""
+    part = body[:BODY_BYTES]
+    try:
+        return part.decode(), False
+    except UnicodeDecodeError as error:
+        if len(part) < len(body) and error.start > len(part) - _LONGEST_CHARACTER:
+            return part[: error.start].decode(), False  # cut in the middle of a character
+    return b64encode(part).decode(), True
+
+
+def _about(request: DeadSelect, done: DeadDone, actor: Actor | None) -> dict[str, object]:
+    return {
+        "event_id": request.event,
+        "ids": request.ids,
+        "done": done.done,
+        "failed": len(done.failed),
+        "actor": None if actor is None else actor.name or actor.id or actor.type,
+    }

@@ -1,0 +1,137 @@
+"""What is around a payload: the two forms of a CloudEvent, and the trace that goes on.
+
+Source: CloudEvents 1.0.2 with its JSON format and its NATS binding; W3C Trace Context.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from lockstep.model.messages import Message
+from lockstep_schemas.base import JsonObject
+from lockstep_schemas.events import HEADER_CE_ID, HEADER_TRACE
+
+STRUCTURED: Final = "application/cloudevents+json"
+
+_FAMILY: Final = "application/cloudevents"
+_VERSION: Final = "1.0"
+_PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_PARENT_LENGTH: Final = 55
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+
+_json = msgspec.json.Decoder().decode
+_Word = Annotated[str, Meta(min_length=1)]
+
+
+class Refused(Exception):
+    """Why a message can never become an event."""
+
+
+class Content(NamedTuple):
+    """What a message carries: the payload, its bytes as published, and the id in its envelope."""
+
+    payload: JsonObject
+    body: bytes
+    id: str | None
+
+
+class _CloudEvent(msgspec.Struct):
+    """The attributes that are required, and the data; whatever else there is may be there."""
+
+    specversion: str
+    id: _Word
+    source: _Word
+    type: _Word
+    data: Raw | UnsetType = UNSET
+    data_base64: str | UnsetType = UNSET
+
+
+_envelope = msgspec.json.Decoder(_CloudEvent).decode
+
+
+def folded(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Give headers by their names in lower case; of names that then are one, the first counts.
+
+    For the names of other standards, which bridges from HTTP write as they like.
+    """
+    if not headers:
+        return headers
+    return {name.lower(): headers[name] for name in reversed([*headers])}
+
+
+def content(message: Message, headers: Mapping[str, str]) -> Content:
+    """Find the payload of a message; `headers` are folded.
+
+    Raises:
+        Refused: It has none that is a JSON object, or its envelope is wrong.
+    """
+    if (written := headers.get("content-type")) is not None:
+        media = written.partition(";")[0].strip().lower()
+        if media == STRUCTURED:
+            return _unwrapped(message.data)
+        if media.startswith(_FAMILY):
+            raise Refused(
+                f"content type '{media[:80]}': of the forms of a CloudEvent only {STRUCTURED} is "
+                "taken, or its attributes as headers; publish each event alone in one of these"
+            )
+    return Content(_object(message.data, "the body"), message.data, headers.get(HEADER_CE_ID))
+
+
+def traceparent(headers: Mapping[str, str]) -> str | None:
+    """Give the trace that goes on; None if the header, by its folded name, is malformed."""
+    text = headers.get(HEADER_TRACE)
+    if text is None or (found := _PARENT.fullmatch(text.strip())) is None:
+        return None
+    version, trace, span, more = found.groups()
+    is_known = version == "00" and more is None
+    # Of a later version, what is known of it counts.
+    is_later = version not in {"00", "ff"}
+    if trace == _NO_TRACE or span == _NO_SPAN or not (is_known or is_later):
+        return None
+    return text.strip()[:_PARENT_LENGTH]
+
+
+def _unwrapped(body: bytes) -> Content:
+    try:
+        event = _envelope(body)
+    except msgspec.ValidationError as error:
+        raise Refused(f"the CloudEvent is not as it must be: {error}") from None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Refused(f"the CloudEvent is no JSON: {error}") from None
+    if event.specversion != _VERSION:
+        raise Refused(f"specversion '{event.specversion[:40]}' of the CloudEvent is not {_VERSION}")
+    if event.data is not UNSET and event.data_base64 is not UNSET:
+        raise Refused("the CloudEvent has both data and data_base64")
+    if event.data is not UNSET:
+        data, name = bytes(event.data), "data of the CloudEvent"
+    elif event.data_base64 is not UNSET:
+        data, name = _unbased(event.data_base64), "data_base64 of the CloudEvent"
+    else:
+        raise Refused("the CloudEvent has no data")
+    return Content(_object(data, name), data, event.id)
+
+
+def _unbased(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refused(f"data_base64 of the CloudEvent is no base64: {error}") from None
+
+
+def _object(body: bytes, name: str) -> JsonObject:
+    try:
+        payload = _json(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Refused(f"{name} is no JSON: {error}") from None
+    if not isinstance(payload, dict):
+        raise Refused(f"{name} is no JSON object but {_kind(payload)}")
+    return payload
+
+
+def _kind(value: object) -> str:
+    names: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,307 @@
+"""Dead letters, as operators meet them: listed, shown, sent back and thrown away."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from itertools import count
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+import typer
+
+from engine.room import LIMIT_SECONDS, Room
+from engine.test_language import record
+from lockstep import bus
+from lockstep.bus.dead_box import DeadLetterBox
+from lockstep.cli import dead as cli
+from lockstep.cli import logs
+from lockstep.cli.remote import Refused
+from lockstep.control import dead as control
+from lockstep.control.dispatch import Handler, handler
+from lockstep_schemas import dead as schemas
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Json = dict[str, Any]
+_numbers = count(1)
+
+
+def endpoints(box: DeadLetterBox) -> Mapping[str, Handler]:
+    made = control.DeadEndpoints(box)
+    return {
+        "dead.list": handler(schemas.DeadList, made.list),
+        "dead.show": handler(schemas.DeadById, made.show),
+        "dead.retry": handler(schemas.DeadSelect, made.retry),
+        "dead.discard": handler(schemas.DeadSelect, made.discard),
+    }
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def office(shared: Room) -> AsyncIterator[Room]:
+    """The room, with somebody who answers for dead letters."""
+    box = DeadLetterBox(shared.connection, bus.Publisher(shared.connection))
+    if "dead.list" in shared.engine.endpoints:
+        yield shared
+        return
+    service = bus.Service(shared.connection, version="0", endpoints=endpoints(box))
+    await service.start()
+    yield shared
+    await service.stop()
+
+
+@pytest.fixture
+def event() -> str:
+    """An event id that no other test uses."""
+    return f"dead.n{next(_numbers)}"
+
+
+async def die(room: Room, event: str, *bodies: bytes, **headers: str) -> list[Json]:
+    """Publish what cannot be handled; wait for the letters, and give them, oldest first."""
+    before = (await room.call("dead.list", event=event))["total"]
+    for body in bodies or (b"?",):
+        await room.publish(event, body, **headers)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            page = await room.call("dead.list", event=event, limit=200)
+            if page["total"] >= before + len(bodies or (b"?",)):
+                return list(reversed(page["items"]))
+            await asyncio.sleep(0.02)
+
+
+async def refusal(room: Room, endpoint: str, **request: object) -> tuple[str, str]:
+    reply = await room.ask(endpoint, **request)
+    fault = json.loads(reply.body)
+    assert reply.error == fault["message"]
+    return reply.error_code, fault["message"]
+
+
+async def test_a_letter_is_listed_and_shown_with_headers_and_body(office: Room, event: str) -> None:
+    head = {"Nats-Msg-Id": f"m-{event}", "X-Own": "1"}
+    (letter,) = await die(office, event, b"no json", key="k", **head)
+    assert letter["event"] == event
+    assert "no JSON" in letter["reason"]
+    assert letter["subject"] == office.connection.names.trigger(event)
+    assert (letter["message_id"], letter["context_key"]) == (f"m-{event}", "k")
+    assert (letter["deliveries"], letter["size"], letter["actor"]) == (1, 7, None)
+    shown = await office.call("dead.show", id=letter["id"])
+    assert shown["letter"] == letter
+    assert shown["body"] == "no json"
+    assert shown["headers"]["X-Own"] == "1"
+    assert "Lockstep-Reason" in shown["headers"]
+    assert "body_base64" not in shown
+
+
+async def test_a_body_that_is_no_text_is_shown_in_base64_and_a_large_one_in_part(
+    office: Room, event: str
+) -> None:
+    large = ("é" * 100_000).encode()
+    letters = await die(office, event, b"\xff\x00", b"x" + large, large)
+    shown = [await office.call("dead.show", id=one["id"]) for one in letters]
+    assert base64.b64decode(shown[0]["body_base64"]) == b"\xff\x00"
+    assert "body_cut" not in shown[0]
+    for one, start in ((shown[1], "xé"), (shown[2], "éé")):
+        assert one["body_cut"]
+        assert one["body"].startswith(start)
+        assert control.BODY_BYTES - 2 < len(one["body"].encode()) <= control.BODY_BYTES
+
+
+async def test_lists_are_paged_by_before(office: Room, event: str) -> None:
+    ids = [one["id"] for one in await die(office, event, *[b"?"] * 5)]
+    first = await office.call("dead.list", event=event, limit=2)
+    second = await office.call("dead.list", event=event, limit=2, before=first["next_before"])
+    third = await office.call("dead.list", event=event, limit=2, before=second["next_before"])
+    found = [one["id"] for page in (first, second, third) for one in page["items"]]
+    assert found == ids[::-1]
+    assert (first["total"], third["next_before"]) == (5, None)
+
+
+async def test_an_event_that_is_retried_starts_its_run_once_its_fault_is_gone(
+    office: Room, event: str
+) -> None:
+    # A hop past the limit is a fault of the message: retried, it dies again, as another letter.
+    hop = {"Nats-Msg-Id": f"m-{event}", "Lockstep-Hop": "99"}
+    (first,) = await die(office, event, b"{}", **hop)
+    assert await office.call("dead.retry", ids=[first["id"]]) == {"done": 1, "failed": []} | {
+        "cursor": None
+    }
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            items = (await office.call("dead.list", event=event))["items"]
+            if items and items[0]["id"] != first["id"]:
+                break
+            await asyncio.sleep(0.02)
+    (second,) = items
+    assert second["message_id"].startswith(f"m-{event}:retry:")
+
+
+async def test_a_retried_event_is_handled_though_its_id_is_known(office: Room, event: str) -> None:
+    """The engine has a receipt of the id: an event of the same id was handled before."""
+    automation = await office.automation([record("{{ trigger.payload.n }}")], event=event)
+    box = DeadLetterBox(office.connection, bus.Publisher(office.connection))
+    message_id = {"Nats-Msg-Id": f"m-{event}"}
+    await automation.run({"n": 1}, **message_id)
+    names = office.connection.names
+    head = {
+        "Lockstep-Subject": names.trigger(event),
+        "Lockstep-Message-Id": message_id["Nats-Msg-Id"],
+        "Lockstep-Context-Key": "",
+        "Nats-Msg-Id": f"X:1:{next(_numbers)}",
+    }
+    await bus.Publisher(office.connection).publish(names.dead(event), b'{"n": 2}', head)
+    assert (await office.call("dead.retry", event=event))["done"] == 1
+    await office.ended(automation.id, 2)
+    assert (await box.page(event, 1, None)).total == 0
+    page = await office.call("runs.list", automation_id=automation.id)
+    assert [run["trigger_payload"] for run in page["items"]] == [{"n": 2}, {"n": 1}]
+
+
+async def test_all_letters_of_an_event_are_retried_each_once_over_several_requests(
+    office: Room, event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "PORTION", 2)
+    monkeypatch.setattr(control, "SECONDS", 0.0)
+    ids = [one["id"] for one in await die(office, event, *[b"?"] * 5)]
+    request: Json = {"event": event}
+    done = requests = 0
+    while True:
+        reply = await office.call("dead.retry", **request)
+        done, requests = done + reply["done"], requests + 1
+        assert not reply["failed"]
+        if reply["cursor"] is None:
+            break
+        request["cursor"] = reply["cursor"]
+    assert (done, requests) == (5, 4)
+    # all of them die again, and these letters are not retried by the same command
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while (await office.call("dead.list", event=event))["total"] < 5:
+            await asyncio.sleep(0.02)
+    page = await office.call("dead.list", event=event)
+    assert page["total"] == 5
+    assert min(one["id"] for one in page["items"]) > max(ids)
+
+
+async def test_letters_are_discarded_by_ids_and_by_event(office: Room, event: str) -> None:
+    ids = [one["id"] for one in await die(office, event, *[b"?"] * 3)]
+    reply = await office.call("dead.discard", ids=[ids[0], 10**12])
+    assert reply["done"] == 1
+    assert reply["failed"] == [
+        {"id": 10**12, "code": "not_found", "message": f"dead letter '{10**12}' not found"}
+    ]
+    assert (await office.call("dead.discard", event=f"{event}.*"))["done"] == 0
+    assert (await office.call("dead.discard", event=event))["done"] == 2
+    assert (await office.call("dead.list", event=event))["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "request_", "code", "message"),
+    [
+        ("dead.show", {"id": 10**12}, "404", f"dead letter '{10**12}' not found"),
+        ("dead.show", {"id": 0}, "400", ">= 1"),
+        ("dead.show", {"id": "x"}, "400", "Expected `int`"),
+        ("dead.show", {}, "400", "id"),
+        ("dead.list", {"limit": 201}, "400", "<= 200"),
+        ("dead.list", {"limit": 0}, "400", ">= 1"),
+        ("dead.list", {"before": 0}, "400", ">= 1"),
+        ("dead.list", {"event": ""}, "400", "length >= 1"),
+        ("dead.list", {"page": 1}, "400", "unknown field `page`"),
+        ("dead.retry", {}, "400", "name either ids or an event"),
+        ("dead.retry", {"ids": [1], "event": "a"}, "400", "name either ids or an event"),
+        ("dead.retry", {"ids": []}, "400", "length >= 1"),
+        ("dead.retry", {"ids": [1] * 201}, "400", "length <= 200"),
+        ("dead.retry", {"ids": [10**12]}, "404", f"dead letter '{10**12}' not found"),
+        ("dead.retry", {"event": "a", "cursor": "5"}, "400", "cursor '5' is not one of ours"),
+        ("dead.discard", {}, "400", "name either ids or an event"),
+        ("dead.discard", {"ids": [10**12]}, "404", "not found"),
+        ("dead.discard", {"ids": ["x"]}, "400", "Expected `int`"),
+    ],
+)
+async def test_what_is_wrong_or_unknown_is_refused(
+    office: Room, endpoint: str, request_: Json, code: str, message: str
+) -> None:
+    found, text = await refusal(office, endpoint, **request_)
+    assert found == code
+    assert message in text
+
+
+async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
+    office: Room, event: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.silence()  # as for every command; the log would stand among the results
+    letters = await die(office, event, b"first\nline", b"\xff", **{"X-Own": "a"})
+    settings = office.settings
+    assert await cli.list_letters(settings, event, 1, None, as_json=False)
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0].split() == [
+        *("id", "died", "event", "message", "id", "size", "why")
+    ]
+    assert str(letters[1]["id"]) in said.out
+    assert "is no JSON" in said.out
+    assert "1 of 2 are shown" in said.err
+    assert await cli.list_letters(settings, event, 500, None, as_json=True)
+    assert json.loads(capsys.readouterr().out)["items"] == letters[::-1]
+    assert await cli.show(settings, letters[0]["id"], as_json=False)
+    said = capsys.readouterr()
+    assert "X-Own: a" in said.out
+    assert said.out.endswith("first\nline\n")
+    assert await cli.show(settings, letters[1]["id"], as_json=False)
+    assert "no text" in capsys.readouterr().err
+    assert await cli.show(settings, letters[1]["id"], as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert msgspec.convert(shown, schemas.DeadDetail).body_base64 == "/w=="
+
+
+async def test_the_command_line_retries_and_discards_and_says_what_it_left(
+    office: Room, event: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.silence()
+    settings = office.settings
+    ids = [one["id"] for one in await die(office, event, *[b"?"] * 3)]
+    assert not await cli.discard(settings, [ids[0], 10**12], None, sure=True, as_json=False)
+    said = capsys.readouterr()
+    assert "1 dead letter discarded" in said.out
+    assert "not found" in said.err
+    monkeypatch.setattr(control, "PORTION", 1)
+    monkeypatch.setattr(control, "SECONDS", 0.0)
+    assert await cli.retry(settings, [], event, as_json=True)
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"done": 2, "failed": []}
+    assert "1 so far" in said.err
+    with pytest.raises(Refused, match="not found"):
+        await cli.retry(settings, [10**12], None, as_json=False)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_on_a_terminal_discard_asks_first(
+    office: Room, event: str, answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        if not answer:
+            raise typer.Abort
+        return True
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(typer, "confirm", confirm)
+    await die(office, event, b"?", b"?")
+    work = cli.discard(office.settings, [], event, sure=False, as_json=True)
+    if answer:
+        assert await work
+    else:
+        with pytest.raises(typer.Abort):
+            await work
+    assert asked == [f"Delete 2 dead letters of {event} for good?"]
+    assert (await office.call("dead.list", event=event))["total"] == (0 if answer else 2)
+
+
+async def test_what_was_typed_names_letters_in_one_way() -> None:
+    assert cli.chosen([1], None, everything=False) is None
+    assert cli.chosen([], "a", everything=False) == "a"
+    assert cli.chosen(None, None, everything=True) == "*"
+    for ids, event, everything in (([], None, False), ([1], "a", False), ([], "", False)):
+        with pytest.raises(typer.BadParameter):
+            cli.chosen(ids, event, everything=everything)
