@@ -251,6 +251,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     waits: list[WaitRow] = []
     over: list[UUID] = []  # waits that were taken up
     deadline: UUID | None = None  # of the run, where it has one
+    wakes: int = 0  # what the walk knew when it decided to sleep
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ async def _with_fired(connection: "Connection", runs: list[RunState]) -> list[Ru
 def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
     walks = [
         (
-            c.run.id, c.run.epoch, c.run.wakes, c.run.event_seq, c.document, c.status, c.reason,
+            c.run.id, c.run.epoch, c.wakes, c.run.event_seq, c.document, c.status, c.reason,
             c.error, c.at,
         )
         for c in checkpoints

@@ -94,6 +94,7 @@ class Journal:
         reason: str | None,
         error: str | None,
         deadline: UUID | None,
+        wakes: int,
     ) -> Checkpoint:
         """Hand over all notes, to be stored with the frames; the journal is empty then."""
         self.run.event_seq = self.event_seq
@@ -110,6 +111,7 @@ class Journal:
             waits=self.waits,
             over=self.over,
             deadline=deadline,
+            wakes=wakes,
         )
         self.steps, self.events, self.artifacts, self.waits, self.over = {}, [], [], [], []
         return checkpoint

@@ -162,9 +162,10 @@ class Walk:
         self.root.asleep = True
         now = self.parts.clock.now()
         self.journal.event("waiting", "waiting", now, waiting_for=self._waiting_for())
+        # What is heard from here on, while this is stored, must not let it pass for known.
         known = self.run.wakes
         async with self._lock:
-            wakes = await self._store("waiting", None, None)
+            wakes = await self._store("waiting", None, None, known)
         if wakes is None or wakes == known:
             return True
         self.hear(await self._fired())
@@ -189,11 +190,13 @@ class Walk:
         more = [f"{len(sleeps) - SHOWN} more"] if len(sleeps) > SHOWN else []
         return "; ".join(sleeps[:SHOWN] + more)
 
-    async def _store(self, status: RunStatus, reason: str | None, error: str | None) -> int | None:
+    async def _store(
+        self, status: RunStatus, reason: str | None, error: str | None, known: int = 0
+    ) -> int | None:
         covered = self._version
         document = frames.encode(self.root)
         deadline = self.root.deadline
-        taken = self.journal.take(document, status, reason, error, deadline)
+        taken = self.journal.take(document, status, reason, error, deadline, known)
         try:
             wakes = await self.parts.checkpoints.store(taken)
         except DataRefused:

@@ -47,8 +47,12 @@ async def _walk_awake(walk: Walk) -> ListEnd:
     root = walk.root
     place = Place("actions", Scope(root.names, None, "run"))
     while True:
+        heard = walk.heard
         end = await walk_list(walk, walk.program.actions, root.body, place)
-        if not isinstance(end, Suspended) or await walk.suspend():
+        if not isinstance(end, Suspended):
+            return end
+        # What was heard since then, some branch may have missed: it is walked before all sleeps.
+        if walk.heard == heard and await walk.suspend():
             return end
 
 

@@ -1,0 +1,213 @@
+"""Between an event and its runs: windows, holds, schedules, starts by hand, and why not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from engine.room import Room, Stored, room, rows, settings_of
+from engine.test_language import record
+from engine.test_replicas import handled, settled
+from lockstep.embedded import Servers
+
+Json = dict[str, Any]
+shared_loop = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture
+async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+    """Three engines in one process, each with connections of its own."""
+    settings = settings_of(servers.nats_url, dsn, f"t{uuid4().hex[:10]}", batch_size=8)
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(room(settings)) for _ in range(3)]
+
+
+async def triggered(room: Room, trigger: Json, actions: list[Json], **fields: Any) -> Stored:
+    """Store an automation with a trigger of its own."""
+    event = trigger.setdefault("event", f"e.t{uuid4().hex[:10]}")
+    definition = {
+        "name": "triggered",
+        "mode": "parallel",
+        "max_runs": 1000,
+        "triggers": [trigger],
+        "actions": actions,
+        **fields,
+    }
+    stored = await room.call("automations.create", name="triggered", definition=definition)
+    return Stored(room, stored["id"], event)
+
+
+async def refused(room: Room, endpoint: str, **request: Any) -> str:
+    """Call an endpoint that must refuse; give the code."""
+    return (await room.ask(endpoint, **request)).error_code
+
+
+@pytest.mark.parametrize(("refire", "runs"), [("once", 1), ("every", 56)])
+async def test_a_window_counts_each_event_once_over_all_replicas(
+    replicas: list[Room], dsn: str, refire: str, runs: int
+) -> None:
+    window = {"count": 5, "minutes": 60, "refire": refire}
+    automation = await triggered(replicas[0], {"window": window}, [])
+    for _ in range(3):
+        await asyncio.gather(
+            *(replicas[n % 3].publish(automation.event, {}, key="k") for n in range(20))
+        )
+    await replicas[0].publish(automation.event, {}, key="another")
+    await handled(replicas[0])
+    await settled(dsn, runs)
+    (count,) = await rows(dsn, "select count(*) from runs")
+    assert count[0] == runs
+    (kept,) = await rows(
+        dsn, "select cardinality(moments) from occurrences order by 1 desc limit 1"
+    )
+    assert kept[0] == 5, "no more is kept than the window counts"
+
+
+async def test_a_hold_starts_one_run_over_all_replicas(replicas: list[Room], dsn: str) -> None:
+    first = replicas[0]
+    automation = await triggered(
+        first, {"for": {"seconds": 1}}, [record("{{ trigger.payload.n }}")]
+    )
+    await first.publish(automation.event, {"n": "first"}, key="k")
+    await handled(first)
+    await asyncio.gather(
+        *(replicas[n % 3].publish(automation.event, {"n": n}, key="k") for n in range(10))
+    )
+    await settled(dsn, 1)
+    await asyncio.gather(*(sweep() for one in replicas for sweep in one.engine.waking.sweeps))
+    records = [record.value for one in replicas for record in one.recorder.records]
+    assert records == ["first"]
+    assert await rows(dsn, "select from timers") == []
+
+
+async def test_a_tick_of_a_schedule_starts_one_run_over_all_replicas(
+    replicas: list[Room], dsn: str
+) -> None:
+    automation = await triggered(
+        replicas[0],
+        {"event": "automation.interval", "config": {"intervalSeconds": 1}},
+        [record("{{ trigger.payload.firedAt }}")],
+    )
+    await settled(dsn, 4)
+    await replicas[1].call("automations.toggle", id=automation.id, enabled=False)
+    assert await rows(dsn, "select from timers") == []
+    records = [record.value for one in replicas for record in one.recorder.records]
+    assert len(records) >= 4
+    assert len(set(records)) == len(records)
+
+
+@shared_loop
+async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(shared: Room) -> None:
+    trigger = {
+        "for": {"minutes": 10},
+        "filter": "trigger.payload.open",
+        "cancel_filter": "not trigger.payload.open",
+    }
+    automation = await triggered(shared, trigger, [record("x")])
+    armed = "select context_key from timers where automation_id = $1"
+    dsn = shared.settings.postgres.dsn
+
+    async def holds(wanted: list[str]) -> None:
+        async with asyncio.timeout(10):
+            while True:
+                found = sorted(row["context_key"] for row in await rows(dsn, armed, automation.id))
+                if found == wanted:
+                    return
+                await asyncio.sleep(0.02)
+
+    for key in ("a", "b"):
+        await shared.publish(automation.event, {"open": True}, key=key)
+    await holds(["a", "b"])
+    await shared.publish(automation.event, {"open": False}, key="a")
+    await holds(["b"])
+    await shared.call("automations.toggle", id=automation.id, enabled=False)
+    await holds([])
+
+
+@shared_loop
+async def test_a_schedule_that_is_not_changed_keeps_its_next_tick(shared: Room) -> None:
+    cron = {"event": "automation.cron", "config": {"cronPattern": "0 3 * * *"}}
+    automation = await triggered(shared, cron, [])
+    timers = "select id, due_at, schedule from timers where automation_id = $1"
+    dsn = shared.settings.postgres.dsn
+    (before,) = await rows(dsn, timers, automation.id)
+    stored = await shared.call("automations.get", id=automation.id)
+    definition = {**stored["definition"], "actions": [record("new")]}
+    await shared.call("automations.update", id=automation.id, definition=definition)
+    assert await rows(dsn, timers, automation.id) == [before]
+    definition["triggers"] = [{"event": "automation.cron", "config": {"cronPattern": "@hourly"}}]
+    await shared.call("automations.update", id=automation.id, definition=definition)
+    (after,) = await rows(dsn, timers, automation.id)
+    assert after["id"] != before["id"]
+    await shared.call("automations.delete", id=automation.id)
+    assert await rows(dsn, timers, automation.id) == []
+
+
+@shared_loop
+async def test_a_schedule_that_can_never_tick_is_refused_with_its_place(shared: Room) -> None:
+    for config, place in (
+        ({"cronPattern": "0 0 30 2 *"}, "triggers.0.config.cronPattern"),
+        ({"cronPattern": "@daily", "timezone": "Mars"}, "triggers.0.config.timezone"),
+        ({"cronPatern": "@daily"}, "triggers.0.config"),
+    ):
+        definition = {"name": "x", "triggers": [{"event": "automation.cron", "config": config}]}
+        found = await shared.call("automations.validate", definition=definition)
+        assert place in {".".join(map(str, issue["path"])) for issue in found["errors"]}
+
+
+@shared_loop
+async def test_a_start_by_hand_passes_over_the_filter_and_honours_the_mode(shared: Room) -> None:
+    automation = await triggered(
+        shared, {"filter": "false"}, [record("x"), {"delay": {"seconds": 3600}}],
+        mode="single", conditions=["false"],
+    )  # fmt: skip
+    first = await shared.call("runs.start", automation_id=automation.id, context_key="k")
+    assert first["status"] == "waiting"
+    second = await shared.call("runs.start", automation_id=automation.id)
+    assert second["status"] == "skipped"
+    run = (await shared.call("runs.get", id=first["run_id"]))["run"]
+    assert (run["context_key"], run["trigger_event_id"]) == ("k", automation.event)
+    assert await refused(shared, "runs.start", automation_id="nobody") == "404"
+    wrong = {"automation_id": automation.id, "trigger_id": "nope"}
+    assert await refused(shared, "runs.start", **wrong) == "400"
+    await shared.call("automations.toggle", id=automation.id, enabled=False)
+    assert await refused(shared, "runs.start", automation_id=automation.id) == "404"
+
+
+@shared_loop
+async def test_a_start_that_takes_long_is_answered_while_it_runs(shared: Room) -> None:
+    slow = {"action": "test.slow", "config": {"seconds": 0.3}}
+    automation = await triggered(shared, {}, [slow], mode="queued")
+    starts = [shared.call("runs.start", automation_id=automation.id) for _ in range(2)]
+    statuses = sorted([one["status"] for one in await asyncio.gather(*starts)])
+    assert statuses == ["pending", "success"]
+
+
+@shared_loop
+async def test_why_says_which_gate_refused_an_event_and_what_it_started(shared: Room) -> None:
+    event = f"e.why{uuid4().hex[:8]}"
+    trigger = {"event": event, "filter": "trigger.payload.n > 1"}
+    automation = await triggered(
+        shared, trigger, [{"wait_for_trigger": {"event": event}}],
+        mode="single", conditions=["trigger.payload.n > 2"],
+    )  # fmt: skip
+    for n in (1, 2, 3, 4):
+        await shared.publish(event, {"n": n}, **{"Nats-Msg-Id": f"{event}-{n}"})
+        await handled(shared)
+    await shared.ended(automation.id, 2)
+    await shared.engine.trail.settled()
+
+    async def outcomes(of: str) -> list[tuple[str, str | None]]:
+        items = (await shared.call("events.why", event=of))["items"]
+        return [(one["outcome"], one["gate"]) for one in items[0]["consequences"]]
+
+    assert await outcomes(f"{event}-1") == [("refused", "filter")]
+    assert await outcomes(f"{event}-2") == [("refused", "conditions")]
+    assert await outcomes(f"{event}-3") == [("started", None)]
+    assert sorted(await outcomes(f"{event}-4")) == [("skipped", "mode"), ("woke", "wait")]
+    assert len((await shared.call("events.why", event=event, limit=3))["items"]) == 3
+    assert (await shared.call("events.why", event="never.seen"))["items"] == []
