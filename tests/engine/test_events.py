@@ -3,13 +3,17 @@
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import nats
 import pytest
 
-from engine.room import LIMIT_SECONDS, Room
+from engine.room import LIMIT_SECONDS, Room, room, settings_of
 from engine.test_language import record
 from lockstep import bus
+from lockstep.embedded import Servers
+from lockstep.model.errors import Unavailable
 from lockstep_schemas.events import HEADER_ACTOR, HEADER_HOP
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -209,3 +213,36 @@ async def test_an_automation_that_starts_itself_is_ended_by_the_hop_limit(shared
     letter = await dead_letter(shared, "e.loop")
     assert "a loop of automations?" in letter.headers["Lockstep-Reason"]
     assert len(await shared.ended(automation.id, 17)) == 17
+
+
+async def test_the_trace_of_an_event_is_carried_to_what_its_run_publishes(shared: Room) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    subject = shared.connection.names.trigger("e.traced")
+    act = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
+    automation = await shared.automation([{"delay": {"seconds": 1}}, act])
+    async with bus.follow(shared.connection, subject) as feed:
+        await automation.run({}, traceparent=trace)
+        note = await anext(feed)
+    assert note.headers["traceparent"] == trace
+
+
+async def test_a_full_stream_refuses_its_publisher_and_drops_nothing(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"f{uuid4().hex[:10]}")
+    small = msgspec.structs.replace(settings.nats, triggers_max_bytes=20_000)
+    async with room(msgspec.structs.replace(settings, nats=small)) as only:
+        automation = await only.automation([record("x")])
+        only.engine.intakes[0].press(True)
+        only.engine.claims._pressure = lambda _: None  # the ready runs say nothing meanwhile
+        stored, refusal = 0, None
+        while refusal is None and stored < 1000:
+            try:
+                await only.publish(automation.event, {"text": "t" * 1000})
+                stored += 1
+            except Unavailable as error:
+                refusal = error
+        assert refusal is not None, "twenty thousand bytes hold a thousand events"
+        only.engine.intakes[0].press(False)
+        assert len(await only.ended(automation.id, stored)) == stored
+        await automation.run()

@@ -14,7 +14,7 @@ from lockstep.model.errors import EngineError
 from lockstep.model.schedules import KINDS, PREFIX, Fired
 from lockstep.ports import Publisher
 from lockstep_schemas.base import Json
-from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID
+from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID, HEADER_TRACE
 
 MAX_SUBJECT_BYTES: Final = 512
 
@@ -94,6 +94,9 @@ def publisher(prefix: str) -> Execute:
             HEADER_MESSAGE_ID: context.idempotency_key,
             HEADER_HOP: str(hop(context.scope) + 1),
         }
+        trace = traceparent(context.scope)
+        if trace is not None:
+            headers.setdefault(HEADER_TRACE, trace)
         try:
             await context.services.get(Publisher).publish(config.subject, body, headers)
         except EngineError as error:
@@ -109,6 +112,13 @@ def hop(scope: Mapping[str, object]) -> int:
     trigger = scope.get("trigger")
     known = trigger.get("hop") if isinstance(trigger, Mapping) else None
     return known if isinstance(known, int) and known > 0 else 0
+
+
+def traceparent(scope: Mapping[str, object]) -> str | None:
+    """Give the trace context that the event of a run carried. Source: W3C Trace Context."""
+    trigger = scope.get("trigger")
+    found = trigger.get("traceparent") if isinstance(trigger, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def subject_fault(subject: str, prefix: str) -> str | None:

@@ -159,6 +159,7 @@ def _scope(hit: Hit, now: datetime) -> Mapping[str, object]:
             event.message_id,
             event.context_key,
             event.hop,
+            event.traceparent,
         ),
         "automation": {"id": automation.id, "name": automation.name},
         "now": iso(now),

@@ -77,6 +77,7 @@ def trigger_scope(
     message_id: str | None,
     context_key: str | None,
     hop: int,
+    traceparent: str | None = None,
 ) -> Mapping[str, object]:
     """Build what expressions see as `trigger`."""
     return {
@@ -89,4 +90,5 @@ def trigger_scope(
         "message_id": message_id,
         "context_key": context_key,
         "hop": hop,
+        "traceparent": traceparent,
     }

@@ -226,6 +226,7 @@ def _base(run: RunState) -> dict[str, object]:
             run.message_id,
             run.context_key,
             run.hop,
+            run.traceparent,
         ),
         "run": {"id": str(run.id)},
         "automation": {"id": run.automation_id, "name": run.automation_name},
