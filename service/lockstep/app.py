@@ -295,6 +295,7 @@ class Engine:
                 async with self.waking.worker_keys.expiries() as gone:
                     async for _ in gone:
                         self.claims.hint()
+                        self.waking.look()
             except (Unavailable, ServerUnfit) as error:
                 log.warning("bus.unreachable", reason=str(error), next="without it a second later")
             await asyncio.sleep(SWEEP_SECONDS)

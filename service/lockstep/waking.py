@@ -5,15 +5,20 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from lockstep import bus, report, store, wake, walk
 from lockstep.bus.names import ENGINE
 from lockstep.config import Settings
+from lockstep.model.errors import ServerUnfit
 from lockstep.model.matches import Hold
 from lockstep.model.runs import Checkpoint, Due, has_key
 from lockstep.ports import Clock
 from lockstep_schemas.run_events import ACTIVE
 
 QUEUES_AT_ONCE: Final = 200
+
+log = structlog.get_logger()
 
 Expire = Callable[[Sequence[UUID]], Awaitable[None]]
 
@@ -80,6 +85,11 @@ class Waking:
         """Say whether something is due at this replica that has not been fired."""
         return self.alarms.is_behind(now) or self.timer_alarms.is_behind(now)
 
+    def look(self) -> None:
+        """Look at once for what is due: another replica is gone."""
+        self.alarms.look()
+        self.timer_alarms.look()
+
     def forget(self) -> None:
         """Forget all timers: the rows are gone, for the next test case."""
         self.alarms.forget()
@@ -123,7 +133,12 @@ class Waking:
         await self.expire(ids)
 
     async def reconcile(self) -> None:
-        """Compare the buckets with the rows."""
+        """Make again what is gone of the buckets and their groups, and compare with the rows."""
+        try:
+            await bus.prepare(self._connection)
+        except ServerUnfit as error:
+            log.warning("mirror.delayed", error=str(error))
+            return
         await self.mirror.reconcile(self._clock.now())
 
     async def _expire_due(self, due: Sequence[Due]) -> None:

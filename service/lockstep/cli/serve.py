@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lockstep import start
@@ -11,6 +11,7 @@ from lockstep.app import Engine
 from lockstep.cli import logs, output
 from lockstep.config import Settings
 
+AGAIN_SECONDS = 1.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -74,7 +75,9 @@ async def engine(
 
     def note(started: Engine) -> None:
         running.append(started)
-        if ready is not None:
+        if stop.is_set():  # asked while it started, and the cancellation was swallowed
+            started.stop()
+        elif ready is not None:
             ready()
 
     serving = asyncio.create_task(start.serve(settings, ready=note))
@@ -98,7 +101,7 @@ async def either(task: asyncio.Task[None], stop: asyncio.Event) -> None:
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task, and wait until it has ended."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.wait({task})
+    """Cancel a task until it has ended: nats-py may swallow a cancellation while it connects."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)

@@ -28,6 +28,10 @@ SERVER_SETTINGS: Final = {
     "application_name": "lockstep",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
+    # A replica that is frozen in the middle of a transaction must not hold its locks for much
+    # longer than it counts as alive; the second one is for a statement that it has only prepared.
+    "idle_in_transaction_session_timeout": "4000",
+    "statement_timeout": "10000",
 }
 
 _PASSING: Final = (
@@ -41,6 +45,7 @@ _PASSING: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     # Not the fault of an event: another database, a role without rights, a disk that fails.
     asyncpg.UndefinedTableError,
     asyncpg.InsufficientPrivilegeError,

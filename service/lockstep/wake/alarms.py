@@ -77,6 +77,11 @@ class Alarms:
         self._look_at = NEVER
         self._changed.set()
 
+    def look(self) -> None:
+        """Look at once for what comes near: a worker is gone, and its share is ours now."""
+        self._look_at = self._clock.now()
+        self._changed.set()
+
     def arm(self, waits: Iterable[Due]) -> None:
         """Take waits that this worker has stored: near ones get a timer."""
         horizon = self._clock.now() + NEAR
