@@ -40,6 +40,9 @@ _SETTINGS: Final = {
     "max_logical_replication_workers": "0",
     "max_wal_size": "256MB",  # at most a quarter of the disk that the default may take
     "io_method": "sync",  # saves three processes that only a big database has a use for
+    # Waits and outbox are queues: their dead rows are looked for more often than once a minute.
+    "autovacuum_naptime": "5s",
+    "autovacuum_vacuum_cost_delay": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

@@ -15,6 +15,8 @@ from lockstep.ports import Clock
 TICK_SECONDS: Final = 1.0
 HELD_SECONDS: Final = 0.01
 ADOPT_SECONDS: Final = 0.9
+FEW: Final = 32
+FEW_SECONDS: Final = 0.005
 
 log = structlog.get_logger()
 
@@ -112,6 +114,9 @@ class Claims:
                     await self._places.wanted.wait()
             except TimeoutError:
                 continue
+            if self._places.free < FEW:
+                # Nearly all places are taken: a claim for one costs as much as a claim for many.
+                await asyncio.sleep(FEW_SECONDS)
 
     def hint(self) -> None:
         """Look at once: a worker may be gone."""

@@ -14,6 +14,12 @@ create index runs_queue on runs (gate, rank_time, rank_sequence, position) where
 drop index runs_ready;
 create index runs_ready on runs (automation_id, rank_time, rank_sequence, position)
     where status = 'pending' and not queued;
+-- Queue-like tables: vacuumed for the rows that have died, not for a share of those that live.
+alter table waits set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+alter table run_frames set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+alter table runs set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
 -- What an event has started, for `lockstep why`.
 create index runs_by_event on runs (trigger_event_id, rank_sequence);
 
