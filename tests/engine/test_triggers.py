@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from engine.room import Room, Stored, room, rows, settings_of
 from engine.test_language import record
 from engine.test_replicas import handled, settled
+from lockstep import bus
 from lockstep.embedded import Servers
 
 Json = dict[str, Any]
@@ -211,3 +213,22 @@ async def test_why_says_which_gate_refused_an_event_and_what_it_started(shared: 
     assert sorted(await outcomes(f"{event}-4")) == [("skipped", "mode"), ("woke", "wait")]
     assert len((await shared.call("events.why", event=event, limit=3))["items"]) == 3
     assert (await shared.call("events.why", event="never.seen"))["items"] == []
+
+
+async def test_a_lane_is_not_held_up_by_what_waits_outside_of_it(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"l{uuid4().hex[:10]}")
+    nats = msgspec.structs.replace(settings.nats, lanes=["fast"])
+    async with room(msgspec.structs.replace(settings, nats=nats)) as only:
+        automation = await only.automation([record("{{ trigger.payload.n }}")])
+        only.engine.intakes[0].press(True)
+        only.engine.claims._pressure = lambda _: None  # the ready runs say nothing meanwhile
+        for n in range(50):
+            await only.publish(automation.event, {"n": n})
+        subject = only.connection.names.trigger(automation.event, "fast")
+        await bus.Publisher(only.connection).publish(subject, b'{"n": "fast"}', {})
+        await only.ended(automation.id, 1)
+        assert [one.value for one in only.recorder.records] == ["fast"]
+        only.engine.intakes[0].press(False)
+        await only.ended(automation.id, 51)
