@@ -117,6 +117,7 @@ class Engine:
                 self.clock,
             ),
             control.DeadEndpoints(bus.DeadLetterBox(self.connection, self._publisher)),
+            control.CatalogEndpoints(self.catalog, self.renderer),
         )
 
     def _make_walkers(self) -> walk.Walkers:

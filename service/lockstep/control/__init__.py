@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 from lockstep.control.automations import AutomationEndpoints
+from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
+from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
 
 __all__ = [
     "Answer",
     "AutomationEndpoints",
+    "CatalogEndpoints",
     "DeadEndpoints",
     "Handler",
     "RunEndpoints",
@@ -26,6 +29,7 @@ def endpoints(
     runs: RunEndpoints,
     start: StartEndpoint,
     letters: DeadEndpoints,
+    catalog: CatalogEndpoints,
 ) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -43,6 +47,10 @@ def endpoints(
         "runs.cancel": handler(api.RunCancel, runs.cancel),
         "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
+        "catalog.triggers": handler(CatalogList, catalog.triggers),
+        "catalog.actions": handler(CatalogList, catalog.actions),
+        "catalog.artifact_types": handler(CatalogList, catalog.artifact_types),
+        "templates.render": handler(RenderRequest, catalog.render),
         "dead.list": handler(DeadList, letters.list),
         "dead.show": handler(DeadById, letters.show),
         "dead.retry": handler(DeadSelect, letters.retry),

@@ -1,0 +1,117 @@
+"""The endpoints `catalog.*` and `templates.render`."""
+
+from typing import Protocol
+
+from lockstep.model.catalog import Catalog
+from lockstep.model.errors import RenderError
+from lockstep.model.program import Expression, Template
+from lockstep_schemas.catalog import (
+    ActionInfo,
+    Actions,
+    ArtifactTypeInfo,
+    ArtifactTypes,
+    CatalogList,
+    Rendered,
+    RenderFault,
+    RenderRequest,
+    TriggerInfo,
+    Triggers,
+)
+from lockstep_schemas.events import Actor
+
+
+class Renderer(Protocol):
+    """Compiles texts."""
+
+    def template(self, text: str) -> Template:
+        """Compile a template. Raise RenderError."""
+        ...
+
+    def expression(self, text: str) -> Expression:
+        """Compile a bare expression. Raise RenderError."""
+        ...
+
+
+class CatalogEndpoints:
+    """Lists the types that are known, and renders texts for those who write them."""
+
+    def __init__(self, catalog: Catalog, renderer: Renderer) -> None:
+        self._catalog, self._renderer = catalog, renderer
+
+    async def triggers(self, _request: CatalogList, _: Actor | None) -> Triggers:
+        """All types of triggers, by id."""
+        kinds = sorted(self._catalog.triggers(), key=lambda kind: kind.qualified_id)
+        return Triggers(
+            [
+                TriggerInfo(
+                    qualified_id=kind.qualified_id,
+                    display_name=kind.display_name,
+                    description=kind.description,
+                    category=kind.category,
+                    owner_plugin_id=kind.owner or kind.plugin,
+                    payload_schema=kind.payload_schema.document if kind.payload_schema else {},
+                    config_schema=kind.config_schema.document if kind.config_schema else None,
+                    context_key=kind.context_key_text,
+                    source=kind.source,
+                )
+                for kind in kinds
+            ]
+        )
+
+    async def actions(self, _request: CatalogList, _: Actor | None) -> Actions:
+        """All types of actions, by id."""
+        kinds = sorted(self._catalog.actions(), key=lambda kind: kind.qualified_id)
+        return Actions(
+            [
+                ActionInfo(
+                    qualified_id=kind.qualified_id,
+                    display_name=kind.display_name,
+                    description=kind.description,
+                    category=kind.category,
+                    owner_plugin_id=kind.owner or kind.plugin,
+                    config_schema=kind.config_schema.document,
+                    produces=kind.produces.qualified_id if kind.produces else None,
+                    consumes=list(kind.consumes),
+                    closes=list(kind.closes),
+                    timeout_seconds=kind.timeout_seconds,
+                    retry_safe=kind.retry_safe,
+                    source=kind.source,
+                )
+                for kind in kinds
+            ]
+        )
+
+    async def artifact_types(self, _request: CatalogList, _: Actor | None) -> ArtifactTypes:
+        """All types of artifacts, by id."""
+        kinds = sorted(self._catalog.artifacts(), key=lambda kind: kind.qualified_id)
+        return ArtifactTypes(
+            [
+                ArtifactTypeInfo(
+                    qualified_id=kind.qualified_id,
+                    display_name=kind.display_name,
+                    description=kind.description,
+                    owner_plugin_id=kind.plugin,
+                    schema=kind.schema.document,
+                )
+                for kind in kinds
+            ]
+        )
+
+    async def render(self, request: RenderRequest, _: Actor | None) -> Rendered:
+        """Render a text against a context; whatever is wrong is said in the reply."""
+        text, context = request.template, request.context
+        try:
+            match request.mode:
+                case "template":
+                    return Rendered(
+                        success=True, output=self._renderer.template(text).render(context)
+                    )
+                case "expression":
+                    output = self._renderer.expression(text).evaluate(context)
+                    return Rendered(success=True, output=output)
+                case "condition":
+                    holds = self._renderer.expression(text).holds(context)
+                    return Rendered(success=True, boolean_result=holds)
+        except RenderError as error:
+            fault = RenderFault(message=error.message, line=error.line, column=error.column)
+            return Rendered(success=False, error=fault)
