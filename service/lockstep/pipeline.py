@@ -200,7 +200,8 @@ async def commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Par
             ended = await parts.endings.replace(replaced, tx) if replaced else ()
             firings: Sequence[Firing] = ()
             if decided.satisfied:
-                satisfied = [(one.wait.id, one.event.body) for one in decided.satisfied]
+                by_run = sorted(decided.satisfied, key=lambda one: one.wait.run_id)
+                satisfied = [(one.wait.id, one.event.body) for one in by_run]
                 firings = await tx.fire(satisfied, parts.clock.now())
             told = [*_unstarted(births, parts), *_warnings(decided.judged, parts)]
             if told:

@@ -30,7 +30,7 @@ SERVER_SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     # A replica that is frozen in the middle of a transaction must not hold its locks for much
     # longer than it counts as alive; the second one is for a statement that it has only prepared.
-    "idle_in_transaction_session_timeout": "4000",
+    "idle_in_transaction_session_timeout": "8000",
     "statement_timeout": "10000",
 }
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
 PAGE: Final = 2000
+AT_ONCE: Final = 1000
 FIRST: Final = UUID(int=0)
 
 _decode = msgspec.json.Decoder().decode
@@ -63,8 +64,14 @@ async def fire(
     cause: Cause,
     now: datetime,
 ) -> list[Firing]:
-    """Fire waits, each with the payload of its event; give those that were armed until now."""
-    rows = await connection.fetch(QUERIES["fire_waits"], *columns(waits, 2), cause, now)
+    """Fire waits, each with the payload of its event; give those that were armed until now.
+
+    So many at a time that no statement takes long; in the order of their runs, as locks are taken.
+    """
+    rows = []
+    for start in range(0, len(waits), AT_ONCE):
+        some = waits[start : start + AT_ONCE]
+        rows += await connection.fetch(QUERIES["fire_waits"], *columns(some, 2), cause, now)
     return [
         Firing(
             id=row["id"],
