@@ -265,12 +265,14 @@ class Engine:
 
     async def _shut_down(self, taking: list[asyncio.Task[None]]) -> None:
         """Stop fetching, let walks reach their next checkpoint, publish what is committed."""
-        for task in taking:
-            task.cancel()
-        await asyncio.wait(taking)
         if self.connection.healthy:
             for puller in (*self.pullers, *self.waking.pullers):
                 await puller.stop()
+            # A batch in work is finished: cut off in its commit, its runs would be nobody's.
+            await asyncio.wait(taking[: len(self.intakes)], timeout=DRAIN_SECONDS)
+        for task in taking:
+            task.cancel()
+        await asyncio.wait(taking)
         left = await self.walkers.give_up(self.settings.engine.grace_seconds)
         if left:
             log.warning("runs.left", runs=left)

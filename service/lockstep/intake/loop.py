@@ -80,10 +80,12 @@ class Intake:
             self._source.resume()
 
     async def run(self) -> None:
-        """Take batches until cancelled."""
+        """Take batches until the source stops, or until cancelled."""
         while True:
             await self._open.wait()
             batch = await self._source.batch(self._batch_size)
+            if not batch:
+                return  # the source has stopped
             often = [message for message in batch if message.deliveries > DELIVERIES]
             rest = [message for message in batch if message.deliveries <= DELIVERIES]
             if rest:

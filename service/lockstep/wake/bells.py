@@ -33,6 +33,8 @@ class Bells:
         """Ring until cancelled; after an outage at a bounded rate."""
         while True:
             batch = await self._source.batch(BATCH)
+            if not batch:
+                return  # the source has stopped
             verdict: Verdict = Accept()
             try:
                 await self._ring(list(_wait_ids(batch)))
