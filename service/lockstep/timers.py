@@ -9,16 +9,16 @@ import msgspec
 import structlog
 
 from lockstep import gate, matching
-from lockstep.model import schedules
+from lockstep import schedule as schedules
 from lockstep.model.errors import RenderError
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import Hit, Judgement, Match, StoredTimer
 from lockstep.model.program import Expression
 from lockstep.model.run_events import iso
 from lockstep.model.runs import Automation, Due, Event
-from lockstep.model.schedules import Schedule
 from lockstep.pipeline import Decided, Parts, commit, lock_names, through
 from lockstep.ports import Transaction
+from lockstep.schedule import Schedule
 from lockstep_schemas.events import Actor
 
 log = structlog.get_logger()

@@ -224,11 +224,12 @@ async def test_a_lane_is_not_held_up_by_what_waits_outside_of_it(
         automation = await only.automation([record("{{ trigger.payload.n }}")])
         only.engine.intakes[0].press(True)
         only.engine.claims._pressure = lambda _: None  # the ready runs say nothing meanwhile
+        await automation.run({"n": "first"})  # what the paused intake had asked for already
         for n in range(50):
             await only.publish(automation.event, {"n": n})
         subject = only.connection.names.trigger(automation.event, "fast")
         await bus.Publisher(only.connection).publish(subject, b'{"n": "fast"}', {})
-        await only.ended(automation.id, 1)
-        assert [one.value for one in only.recorder.records] == ["fast"]
+        await only.ended(automation.id, 2)
+        assert [one.value for one in only.recorder.records] == ["first", "fast"]
         only.engine.intakes[0].press(False)
-        await only.ended(automation.id, 51)
+        await only.ended(automation.id, 52)

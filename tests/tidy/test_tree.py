@@ -18,7 +18,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COLUMNS = 400, 50, 100
 
 STATIONS = {"intake", "matching", "gate", "launch", "walk", "checkpoint", "wake", "report"}
 TOP = {"__main__", "app", "start", "waking", "cli", "bench"}  # may import everything
-BELOW = {"ports", "render", "model", "lockstep_schemas"}
+BELOW = {"ports", "render", "schedule", "model", "lockstep_schemas"}
 # What each part may import beside itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": STATIONS | BELOW | {"catalog", "definition"},
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bus": {"ports", "model", "lockstep_schemas"},
     "render": {"model", "lockstep_schemas"},
     "ports": {"model", "lockstep_schemas"},
+    "schedule": {"lockstep_schemas"},
     "model": {"lockstep_schemas"},
     "config": {"bus", "model", "lockstep_schemas"},  # the settings of the bus are part of ours
     "embedded": {"model"},

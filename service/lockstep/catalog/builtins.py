@@ -11,8 +11,8 @@ from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError
-from lockstep.model.schedules import KINDS, PREFIX, Fired
 from lockstep.ports import Publisher
+from lockstep.schedule import KINDS, PREFIX, Fired
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID, HEADER_TRACE
 

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from lockstep import schedule as schedules
 from lockstep.control.errors import Refusal, not_found
 from lockstep.definition import derived_ids, parse
-from lockstep.model import schedules
 from lockstep.model.ids import uuid7
 from lockstep.model.runs import Due, Ended, Ending, EventRow
 from lockstep.ports import Clock, Report

@@ -5,11 +5,11 @@ from difflib import get_close_matches
 
 import msgspec
 
+from lockstep import schedule as schedules
 from lockstep.definition import references, warnings
 from lockstep.definition.shape import Shaper, no_json
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, actions, texts
-from lockstep.model import schedules
 from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
 from lockstep.model.errors import EngineError, RenderError
 from lockstep.render import Renderer
@@ -169,8 +169,8 @@ def _triggers(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
             config = trigger.config or {}
             if schema is not None:
                 yield from _config(config, schema, (*path, "config"), is_rendered=False)
-                for name, message in schedules.faults(trigger.event, config):
-                    yield _issue((*path, "config", name), message)
+                for place, message in schedules.faults(trigger.event, config):
+                    yield _issue((*path, "config", *place), message)
             elif config:
                 names = ", ".join(f"`{name}`" for name in config)
                 yield _issue((*path, "config"), f"'{trigger.event}' takes no config, got {names}")
