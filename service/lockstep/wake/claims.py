@@ -51,6 +51,11 @@ class Places(Protocol):
         """Free places."""
         ...
 
+    @property
+    def active(self) -> int:
+        """Runs that are walked."""
+        ...
+
     def reserve(self, wanted: int) -> int:
         """Hold free places; give how many."""
         ...
@@ -114,7 +119,7 @@ class Claims:
                     await self._places.wanted.wait()
             except TimeoutError:
                 continue
-            if self._places.free < FEW:
+            if self._places.free < FEW <= self._places.active:
                 # Nearly all places are taken: a claim for one costs as much as a claim for many.
                 await asyncio.sleep(FEW_SECONDS)
 
