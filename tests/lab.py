@@ -130,7 +130,7 @@ class Lab:
         # What is due at about the same moment is woken together, whatever the microseconds.
         until = due[0][0] + TOGETHER
         self.clock.skip(max(0.0, (until - self.clock.time).total_seconds()))
-        waits = store.WaitStore(self.database, uuid7(), 4.0)
+        waits = store.WaitStore(self.database, uuid7())
         await waits.fire_due([one for _, one in due], self.clock.now())
         return True
 

@@ -90,8 +90,9 @@ class Engine:
         self.waking = Waking(
             self.id, settings, database, connection, self.clock, self.walkers, self.reporter
         )
+        self.judgements = store.JudgementStore(database)
         self.trail = report.Trail(
-            self.waking.timers, self.clock, is_kept=settings.engine.judgements > 0
+            self.judgements, self.clock, is_kept=settings.engine.judgements > 0
         )
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
@@ -307,7 +308,7 @@ class Engine:
         await self.database.forget_receipts(self.settings.engine.receipts_hours, HOUSEKEEPING_ROWS)
         await self.runs.forget_workers()
         before = self.clock.now() - OUT_OF_WINDOW
-        await self.waking.timers.forget(self.settings.engine.judgements, before, HOUSEKEEPING_ROWS)
+        await self.judgements.forget(self.settings.engine.judgements, before, HOUSEKEEPING_ROWS)
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
         while True:

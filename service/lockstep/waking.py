@@ -42,10 +42,12 @@ class Waking:
         self._worker_id, self._connection, self._clock = worker_id, connection, clock
         self._walkers = walkers
         self.worker_keys = bus.WorkerKeys(connection)
-        self.waits = store.WaitStore(database, worker_id, engine.stale_seconds)
-        self.timers = store.TimerStore(database, worker_id, engine.stale_seconds)
+        self.waits = store.WaitStore(database, worker_id)
+        stale = engine.stale_seconds
+        due_waits = store.DueRows(database, worker_id, stale, "waits")
+        due_timers = store.DueRows(database, worker_id, stale, "timers")
         rate = engine.late_wakes_per_second
-        self.timer_alarms = wake.Alarms(self.timers, clock, self._expire_due, rate)
+        self.timer_alarms = wake.Alarms(due_timers, clock, self._expire_due, rate)
         self.mirror = wake.Mirror(
             bus.Bucket(connection, "delay"),
             bus.Bucket(connection, "wait"),
@@ -63,7 +65,7 @@ class Waking:
             self.timer_alarms.arm,
         )
         self._due = wake.DueWaits(self.waits, clock, self.calls.woken, self.endings.exceed)
-        self.alarms = wake.Alarms(self.waits, clock, self._due.fire, rate)
+        self.alarms = wake.Alarms(due_waits, clock, self._due.fire, rate)
         names = connection.names
         self.pullers = [
             bus.Puller(connection, stream=names.bucket_stream(bucket), consumer=ENGINE)

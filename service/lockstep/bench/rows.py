@@ -71,7 +71,7 @@ class Rows:
 
     def __init__(self, database: store.Store, connection: bus.Connection) -> None:
         self._database = database
-        self._waits = store.WaitStore(database, uuid7(), 1.0)
+        self._waits = store.WaitStore(database, uuid7())
         self._bucket = bus.Bucket(connection, "wait")
 
     async def until(self, status: RunStatus, count: int, seconds: float) -> None:

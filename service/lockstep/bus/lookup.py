@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 
-from lockstep.bus import api
-from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.delivery import Delivery, is_delivery
 from lockstep.bus.headers import MESSAGE_ID
+from lockstep.bus.reader import reader
 from lockstep.model.errors import Unavailable
 
 LIMIT_SECONDS: Final = 10.0
@@ -55,30 +52,12 @@ async def stored(
 
     Raises: as `find`.
     """
-    name = f"look-{uuid4().hex}"
-    config = {
-        "name": name,
-        "filter_subject": subject,
+    begin = {
         "deliver_policy": "by_start_time",
         "opt_start_time": (since.astimezone(UTC) - _SKEW).isoformat().replace("+00:00", "Z"),
-        "ack_policy": "none",
-        "headers_only": True,
-        "mem_storage": True,
-        "num_replicas": 1,
-        "inactive_threshold": round(2 * seconds * 1e9),
     }
-    where = f"CONSUMER.CREATE.{stream}.{name}.{subject}"
-    try:
-        made = await api.call(connection, where, {"stream_name": stream, "config": config})
-    except ApiError as error:
-        error.about = f"stream {stream} cannot be searched"
-        raise error.as_refusal() from None
-    try:
-        scan = _Scan(set(ids), made.get("num_pending", 0))
-        return await _read(connection, f"{stream}.{name}", scan, seconds)
-    finally:
-        with suppress(Unavailable):  # it goes by itself too, a little later
-            connection.post(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", b"")
+    async with reader(connection, stream, subject, begin, seconds, "searched") as (name, pending):
+        return await _read(connection, name, _Scan(set(ids), pending), seconds)
 
 
 class _Scan:

@@ -2,17 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, NamedTuple
-from uuid import uuid4
 
 import msgspec
 
-from lockstep.bus import api, headers
-from lockstep.bus.api import ApiError
+from lockstep.bus import headers
 from lockstep.bus.connection import Connection
 from lockstep.bus.delivery import Delivery, is_delivery
+from lockstep.bus.reader import reader
 from lockstep.model.errors import Unavailable
 
 LIMIT_SECONDS: Final = 10.0
@@ -34,7 +32,7 @@ async def count(connection: Connection, stream: str, subject: str, start: int) -
 
     Raises: as `read`.
     """
-    async with _consumer(connection, stream, subject, start) as (_, pending):
+    async with _from(connection, stream, subject, start) as (_, pending):
         return pending
 
 
@@ -47,7 +45,7 @@ async def read(
         Unavailable: JetStream did not answer within 10 s.
         ServerUnfit: The stream is not there, or we may not look into it.
     """
-    async with _consumer(connection, stream, subject, start) as (consumer, pending):
+    async with _from(connection, stream, subject, start) as (consumer, pending):
         scan = _Scan(min(limit, pending))
         inbox = connection.wire.new_inbox()
         subscription = await connection.listen(inbox, scan.read)
@@ -68,34 +66,14 @@ async def read(
     return scan.found
 
 
-@asynccontextmanager
-async def _consumer(
+def _from(
     connection: Connection, stream: str, subject: str, start: int
-) -> AsyncIterator[tuple[str, int]]:
-    """Lend a consumer that lives in memory; give its name and how many messages it has."""
-    name = f"peek-{uuid4().hex}"
-    config = {
-        "name": name,
-        "filter_subject": subject,
+) -> AbstractAsyncContextManager[tuple[str, int]]:
+    begin: dict[str, str | int] = {
         "deliver_policy": "by_start_sequence",
         "opt_start_seq": max(1, start),
-        "ack_policy": "none",
-        "headers_only": True,
-        "mem_storage": True,
-        "num_replicas": 1,
-        "inactive_threshold": round(2 * LIMIT_SECONDS * 1e9),
     }
-    where = f"CONSUMER.CREATE.{stream}.{name}.{subject}"
-    try:
-        made = await api.call(connection, where, {"stream_name": stream, "config": config})
-    except ApiError as error:
-        error.about = f"stream {stream} cannot be read"
-        raise error.as_refusal() from None
-    try:
-        yield f"{stream}.{name}", made.get("num_pending", 0)
-    finally:
-        with suppress(Unavailable):  # it goes by itself too, a little later
-            connection.post(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", b"")
+    return reader(connection, stream, subject, begin, LIMIT_SECONDS, "read")
 
 
 class _Scan:

@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.matches import Active, Admission, Hit
+from lockstep.model.matches import REPLACED, Active, Admission, Hit
 from lockstep.ports import Clock, Transaction
 
 SUPERSEDED: Final = "superseded"
-REPLACED: Final = "a newer event restarted the automation"
 
 
 async def admit(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from lockstep.model.program import TriggerRule
 from lockstep.model.runs import Automation, Event
 from lockstep_schemas.run_events import RunStatus
 
+REPLACED: Final = "a newer event restarted the automation"  # reason of a run that is cancelled
 Outcome: TypeAlias = Literal["start", "queue", "refuse", "replace", "supersede"]
 Gate: TypeAlias = Literal["filter", "cancel_filter", "window", "for", "conditions", "wait"]
 

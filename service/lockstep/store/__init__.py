@@ -3,11 +3,12 @@
 from lockstep.store.automations import AutomationStore
 from lockstep.store.batch import Batches
 from lockstep.store.clock import DatabaseClock
+from lockstep.store.due import DueRows
 from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
-from lockstep.store.triggers import TimerStore
+from lockstep.store.triggers import JudgementStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
 
@@ -15,11 +16,12 @@ __all__ = [
     "AutomationStore",
     "Batches",
     "DatabaseClock",
+    "DueRows",
+    "JudgementStore",
     "OutboxStore",
     "RunStore",
     "RunViews",
     "Store",
-    "TimerStore",
     "WaitStore",
     "create_database",
     "migrate",

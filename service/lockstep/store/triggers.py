@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from lockstep.model.matches import (
@@ -17,7 +16,7 @@ from lockstep.model.matches import (
     StoredTimer,
     digest,
 )
-from lockstep.model.runs import Due, Event
+from lockstep.model.runs import Event
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep.store.runs import columns
@@ -117,31 +116,11 @@ async def timers(connection: "Connection", ids: Sequence[UUID]) -> list[StoredTi
     ]
 
 
-class TimerStore:
-    """What alarms need of timers: see `wake.Alarms`."""
+class JudgementStore:
+    """Keeps why events started nothing, and forgets what nobody asks for any more."""
 
-    def __init__(self, store: Store, worker_id: UUID, stale_seconds: float) -> None:
-        self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
-
-    async def near(self, since: datetime, until: datetime, limit: int) -> list[Due]:
-        """Find this worker's share of what is due in a time, earliest first."""
-        async with self._store.connection() as connection:
-            rows = await connection.fetch(
-                QUERIES["near_timers"], self._worker_id, since, until, limit, self._stale_seconds
-            )
-        return [_due(row) for row in rows]
-
-    async def next_due(self, after: datetime) -> datetime | None:
-        """Give when the next one is due after a time."""
-        async with self._store.connection() as connection:
-            due: datetime | None = await connection.fetchval(QUERIES["next_timer"], after)
-        return due
-
-    async def overdue(self, until: datetime, limit: int) -> list[Due]:
-        """Find what should have started before a time, earliest first."""
-        async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["overdue_timers"], until, limit)
-        return [_due(row) for row in rows]
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def add_judgements(self, judged: Sequence[Judgement], at: datetime) -> None:
         """Keep why events started nothing."""
@@ -160,10 +139,6 @@ class TimerStore:
         async with self._store.connection() as connection:
             await connection.execute(QUERIES["forget_judgements"], judgements)
             await connection.execute(QUERIES["forget_occurrences"], before, rows)
-
-
-def _due(row: asyncpg.Record) -> Due:
-    return Due(row["id"], row["kind"], row["due_at"])
 
 
 def _event(event: Event) -> bytes:

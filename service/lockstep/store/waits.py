@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from lockstep.model.runs import (
     KEY_SECONDS,
     Awaited,
     Cause,
-    Due,
     Ended,
     Ending,
     Event,
@@ -87,33 +85,13 @@ async def fire(
 class WaitStore:
     """What wakes need of the store."""
 
-    def __init__(self, store: Store, worker_id: UUID, stale_seconds: float) -> None:
-        self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
+    def __init__(self, store: Store, worker_id: UUID) -> None:
+        self._store, self._worker_id = store, worker_id
 
     async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> list[Firing]:
         """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
         async with self._store.connection() as connection:
             return await fire(connection, [(one, None) for one in wait_ids], "due", now)
-
-    async def near(self, since: datetime, until: datetime, limit: int) -> list[Due]:
-        """Find this worker's share of what is due in a time, earliest first."""
-        async with self._store.connection() as connection:
-            rows = await connection.fetch(
-                QUERIES["near_waits"], self._worker_id, since, until, limit, self._stale_seconds
-            )
-        return [_due(row) for row in rows]
-
-    async def next_due(self, after: datetime) -> datetime | None:
-        """Give when the next wait is due after a time."""
-        async with self._store.connection() as connection:
-            due: datetime | None = await connection.fetchval(QUERIES["next_due"], after)
-        return due
-
-    async def overdue(self, until: datetime, limit: int) -> list[Due]:
-        """Find what should have been woken before a time, earliest first."""
-        async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["overdue_waits"], until, limit)
-        return [_due(row) for row in rows]
 
     async def exceeded(self, wait_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
         """Find the runs whose deadline is among these and is over, each with what to say."""
@@ -185,7 +163,3 @@ async def end_runs(
     how = (ending.status, ending.reason, ending.error, ending.at)
     rows = await connection.fetch(QUERIES["cancel_runs"], sorted(run_ids), *how)
     return [Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"]) for row in rows]
-
-
-def _due(row: asyncpg.Record) -> Due:
-    return Due(row["id"], row["kind"], row["due_at"])

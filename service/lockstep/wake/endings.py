@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 
+from lockstep.model.matches import REPLACED
 from lockstep.model.run_events import run_event
 from lockstep.model.runs import Due, Ended, Ending, EventRow
 from lockstep.ports import Clock, Transaction
-
-REPLACED: Final = "a newer event restarted the automation"
 
 
 class Waits(Protocol):
