@@ -4,8 +4,8 @@ import asyncio
 import functools
 import math
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,9 +14,9 @@ import structlog
 
 from lockstep import (
     __version__,
+    api,
     bus,
     checkpoint,
-    control,
     definition,
     intake,
     matching,
@@ -35,12 +35,11 @@ from lockstep.model.messages import Message
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, EventRow, Poison
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Clock, Publisher
+from lockstep.ports import Asker, Clock, Publisher
 from lockstep.render import Renderer
 from lockstep.waking import Waking
-from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
-from lockstep_schemas.run_events import ACTIVE, RunEvent, RunStatus
+from lockstep_schemas.run_events import ACTIVE
 
 SWEEP_SECONDS: Final = 5.0
 RECONCILE_SECONDS: Final = 300.0
@@ -72,14 +71,15 @@ class Engine:
         self._real_clock = store.DatabaseClock()
         self.clock: Clock = clock or self._real_clock
         self._stopping = asyncio.Event()
-        self._publisher = bus.Publisher(connection)
-        services.add(Publisher, self._publisher)
-        self._automations = store.AutomationStore(database)
-        self.index = matching.Index(self._automations, self._compiled)
+        self.publisher = bus.Publisher(connection)
+        services.add(Publisher, self.publisher)
+        services.add(Asker, bus.Asker(connection))
+        self.automations = store.AutomationStore(database)
+        self.index = matching.Index(self.automations, self._compiled)
         self.runs = store.RunStore(database, self.id)
         self.reporter = report.Reporter(
             store.OutboxStore(database),
-            self._publisher,
+            self.publisher,
             _RunStream(connection),
             self.clock,
             settings.nats.duplicate_window_seconds,
@@ -96,30 +96,7 @@ class Engine:
         )
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
-        self.endpoints = self._make_endpoints()
-
-    def _make_endpoints(self) -> Mapping[str, control.Handler]:
-        views = store.RunViews(self.database)
-        return control.endpoints(
-            control.AutomationEndpoints(
-                self._automations,
-                _Checker(self),
-                self.reporter,
-                self.waking.endings,
-                self.clock,
-                self.settings.nats.prefix,
-            ),
-            control.RunEndpoints(views, self.waking.endings, self.clock),
-            control.StartEndpoint(
-                functools.partial(pipeline.start, parts=self.way),
-                self._follow_runs,
-                views,
-                self.catalog,
-                self.clock,
-            ),
-            control.DeadEndpoints(bus.DeadLetterBox(self.connection, self._publisher)),
-            control.CatalogEndpoints(self.catalog, self.renderer),
-        )
+        self.endpoints = api.endpoints(self)
 
     def _make_walkers(self) -> walk.Walkers:
         parts = walk.Parts(
@@ -157,12 +134,6 @@ class Engine:
         if done.run.gate is not None and done.status not in ACTIVE:
             self.walkers.expect_ready()
 
-    @asynccontextmanager
-    async def _follow_runs(self, automation_id: str) -> AsyncIterator["_ToldRuns"]:
-        subject = self.connection.names.run(automation_id, "*")
-        async with bus.follow(self.connection, subject) as feed:
-            yield _ToldRuns(feed)
-
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
             taker.press(is_too_much)
@@ -184,7 +155,7 @@ class Engine:
             prefix=prefix,
         )
         self.waking.expire = functools.partial(timers.expire, parts=parts)
-        letters = bus.DeadLetters(self.connection, self._publisher)
+        letters = bus.DeadLetters(self.connection, self.publisher)
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
             return await pipeline.receive(batch, parts)
@@ -320,36 +291,6 @@ class Engine:
 
     def _compiled(self, raw: Json) -> Program:
         return definition.compile_program(definition.parse(raw), self.renderer)
-
-
-class _Checker:
-    """See `control.Checker`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def definition(self, raw: Json) -> Validation:
-        checked = definition.validate(raw, self._engine.catalog, self._engine.renderer)
-        return Validation(not checked.errors, checked.errors, checked.warnings)
-
-    def source(self, text: str) -> Validation:
-        checked = definition.check_source(text, self._engine.catalog, self._engine.renderer)
-        return Validation(not checked.errors, checked.errors, checked.warnings)
-
-
-class _ToldRuns:
-    """See `control.start.Told`."""
-
-    def __init__(self, feed: bus.Feed) -> None:
-        self._feed = feed
-
-    async def status(self, run_id: str) -> RunStatus:
-        async for note in self._feed:
-            data = msgspec.json.decode(note.body, type=RunEvent).data
-            what = note.subject.rpartition(".")[2]
-            if data.run_id == run_id and what in AT_REST:
-                return data.status
-        raise Unavailable("the connection to NATS is closed")
 
 
 class _RunStream:

@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
-from lockstep.model.messages import Message
+from lockstep.model.messages import Message, Reply
 from lockstep.model.runs import (
     Awaited,
     Checkpoint,
@@ -70,6 +70,22 @@ class Publisher(Protocol):
 
         Raises:
             Unavailable: No acknowledgement within the time limit; publish again with the same id.
+        """
+        ...
+
+
+class Asker(Protocol):
+    """Asks services on the bus."""
+
+    async def ask(
+        self, subject: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Reply:
+        """Publish a request and wait for the first answer.
+
+        Raises:
+            NobodyAnswers: Nobody listens on the subject now.
+            Unavailable: No answer within `seconds`, or the connection broke; it may have arrived.
+            EngineError: It cannot be sent: too large, or a subject or header that is none.
         """
         ...
 

@@ -3,6 +3,7 @@
 `connection` is the way in; everything else is built on a `Connection`.
 """
 
+from lockstep.bus.asker import Asker
 from lockstep.bus.buckets import Bucket
 from lockstep.bus.client import Client, Reply
 from lockstep.bus.connection import Connection, connect
@@ -20,6 +21,7 @@ from lockstep.bus.worker_keys import WorkerKeys
 
 __all__ = [
     "ENGINE",
+    "Asker",
     "Bucket",
     "BusSettings",
     "Client",

@@ -25,6 +25,7 @@ __all__ = [
 
 
 def endpoints(
+    *,
     automations: AutomationEndpoints,
     runs: RunEndpoints,
     start: StartEndpoint,

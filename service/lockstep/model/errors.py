@@ -24,6 +24,12 @@ class Unavailable(EngineError):
     code = "unavailable"
 
 
+class NobodyAnswers(Unavailable):
+    """Nobody listens on a subject: the service that a request is for does not run now."""
+
+    code = "unavailable.nobody"
+
+
 class ServerUnfit(EngineError):
     """A server answers but is too old, lacks a feature, or is not set up; it needs an operator."""
 

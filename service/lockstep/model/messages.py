@@ -1,7 +1,7 @@
-"""A message of the bus, as the engine sees it."""
+"""Messages of the bus, as the engine sees them: one delivery of a stream, one answer."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Message(Protocol):
@@ -41,3 +41,15 @@ class Message(Protocol):
     def deliveries(self) -> int:
         """How often it has been delivered, this time included."""
         ...
+
+
+class Reply(NamedTuple):
+    """What a service answered; with `error_code` where it says, as a NATS service, that it failed.
+
+    Source: ADR-32 of the NATS architecture records.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    error_code: str = ""
+    error: str = ""
