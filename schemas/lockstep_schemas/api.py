@@ -224,7 +224,7 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
     id: str
     action_path: str
-    kind: Literal["delay", "event", "retry", "remote", "deadline"]
+    kind: Literal["delay", "event", "retry", "remote", "child", "deadline"]
     waiting_for: str
     event: str | None
     context_key: str | None

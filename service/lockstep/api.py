@@ -41,7 +41,13 @@ def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
             clock,
         ),
         letters=control.DeadEndpoints(bus.DeadLetterBox(engine.connection, engine.publisher)),
-        catalog=control.CatalogEndpoints(engine.catalog, engine.renderer),
+        catalog=control.CatalogEndpoints(engine.catalog, engine.renderer, engine.index.refresh),
+        register=control.RegisterEndpoints(
+            store.TypeStore(engine.database),
+            engine.catalog,
+            engine.connection.names.action,
+            engine.index.refresh,
+        ),
     )
 
 
@@ -57,6 +63,9 @@ class _Checker:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
+
+    async def refresh(self) -> None:
+        await self._engine.index.refresh()
 
     def definition(self, raw: Json) -> Validation:
         checked = definition.validate(raw, self._engine.catalog, self._engine.renderer)

@@ -27,7 +27,7 @@ from lockstep import (
     wake,
     walk,
 )
-from lockstep.catalog import MemoryCatalog, ServiceBag
+from lockstep.catalog import MemoryCatalog, Registered, ServiceBag
 from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
@@ -39,6 +39,7 @@ from lockstep.ports import Asker, Clock, Publisher
 from lockstep.render import Renderer
 from lockstep.waking import Waking
 from lockstep_schemas.base import Json
+from lockstep_schemas.events import ACTION_DONE
 from lockstep_schemas.run_events import ACTIVE
 
 SWEEP_SECONDS: Final = 5.0
@@ -75,7 +76,8 @@ class Engine:
         services.add(Publisher, self.publisher)
         services.add(Asker, bus.Asker(connection))
         self.automations = store.AutomationStore(database)
-        self.index = matching.Index(self.automations, self._compiled)
+        self.registered = Registered(store.TypeStore(database), catalog, connection.names.action)
+        self.index = matching.Index(self.automations, self._compiled, self.registered.refresh)
         self.runs = store.RunStore(database, self.id)
         self.reporter = report.Reporter(
             store.OutboxStore(database),
@@ -103,6 +105,7 @@ class Engine:
             checkpoints=self.committer,
             history=self.runs,
             catalog=self.catalog,
+            refresh_types=self.registered.refresh,
             services=self.services,
             clock=self.clock,
             prefix=self.settings.nats.prefix,
@@ -141,12 +144,16 @@ class Engine:
     def _make_intakes(self) -> list[intake.Intake]:
         engine, prefix = self.settings.engine, self.settings.nats.prefix
         self.way = parts = pipeline.Parts(
-            decode=intake.Decoder(self.catalog, prefix, engine.hop_limit).decode,
+            decode=intake.Decoder(
+                self.catalog, prefix, engine.hop_limit, admitted={ACTION_DONE}
+            ).decode,
             transaction=store.Batches(self.database, self.id).transaction,
             index=self.index,
+            events_state=lambda: self.catalog.events_state,
             walkers=self.walkers,
             endings=self.waking.endings,
             compile_filter=self.renderer.expression,
+            known_steps=self.waking.waits.known_steps,
             woken=self.waking.calls.woken,
             armed=self.waking.armed,
             report=self.reporter.offer,
@@ -221,6 +228,7 @@ class Engine:
             *(self._every(SWEEP_SECONDS, sweep) for sweep in self.waking.sweeps),
             self._every(RECONCILE_SECONDS, self.waking.reconcile),
             self._every(SWEEP_SECONDS, self.reporter.sweep),
+            self._every(SWEEP_SECONDS, self.index.refresh),
             self._every(HOUSEKEEPING_SECONDS, self._keep_house),
         ]
 

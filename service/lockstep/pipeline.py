@@ -1,6 +1,6 @@
 """The way of an event, on one screen: from bytes to runs, and what the bus shall do with it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +27,7 @@ from lockstep.model.runs import (
     Poison,
     RunState,
     Satisfied,
+    StepKey,
 )
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.ports import Clock, Transaction
@@ -69,9 +70,11 @@ class Parts:
     decode: Callable[[Message], Event | Poison]
     transaction: Callable[[], AbstractAsyncContextManager[Transaction]]
     index: Index
+    events_state: Callable[[], int]  # another one after each change of what events mean
     walkers: Walkers
     endings: Endings
     compile_filter: Callable[[str], Expression]
+    known_steps: Callable[[Sequence[StepKey]], Awaitable[Set[StepKey]]]
     woken: Callable[[Sequence[Firing]], None]
     armed: Callable[[Sequence[Hold], Sequence[UUID], Sequence[Due]], None]
     report: Callable[[Sequence[EventRow]], None]
@@ -92,17 +95,35 @@ class Decided:
     ticking: Sequence[Due] = ()  # the next ticks of schedules
 
 
+class Outdated(Exception):
+    """Events were decoded by types that have changed since: decode them again."""
+
+
 async def receive(batch: Sequence[Message], parts: Parts) -> list[tuple[Message, Verdict | Poison]]:
     """Take what is there from bytes to runs, and say what becomes of each message.
 
     Raises:
         Unavailable: The store is away: nothing is acknowledged, all of it comes again.
     """
-    decoded = [(message, parts.decode(message)) for message in batch]
-    events = {id(found): message for message, found in decoded if isinstance(found, Event)}
-    refused = await _store([e for _, e in decoded if isinstance(e, Event)], parts)
-    poison = [found for _, found in decoded if isinstance(found, Poison)]
-    poison += [Poison(events[id(event)], reason) for event, reason in refused]
+    while True:
+        state = parts.events_state()
+        decoded = [(message, parts.decode(message)) for message in batch]
+        poison = [found for _, found in decoded if isinstance(found, Poison)]
+        if poison:
+            await parts.index.refresh()  # their types may have been registered a moment ago
+        if parts.events_state() != state:
+            continue
+        messages = {id(found): message for message, found in decoded if isinstance(found, Event)}
+        events = [found for _, found in decoded if isinstance(found, Event)]
+        refused = list(await wake.strangers(events, parts.known_steps))
+        strange = {id(event) for event, _ in refused}
+        try:
+            storable = [event for event in events if id(event) not in strange]
+            refused += await _store(storable, state, parts)
+        except Outdated:
+            continue
+        break
+    poison += [Poison(messages[id(event)], reason) for event, reason in refused]
     poisoned = {id(found.message) for found in poison}
     accepted = [(message, Accept()) for message in batch if id(message) not in poisoned]
     return [*accepted, *((found.message, found) for found in poison)]
@@ -125,29 +146,33 @@ async def start(
     return await commit(decide, parts)
 
 
-async def _store(events: Sequence[Event], parts: Parts) -> list[tuple[Event, str]]:
+async def _store(events: Sequence[Event], state: int, parts: Parts) -> list[tuple[Event, str]]:
     """Store a batch; split it where it holds an event that cannot be stored, and name that one."""
     if not events:
         return []
     try:
-        await commit(partial(_taken, events, parts), parts)
+        await commit(partial(_taken, events, state, parts), parts)
     except DataRefused as error:
         if len(events) == 1:
             return [(events[0], str(error))]
         log.warning("batch.refused", events=len(events), error=str(error))
         middle = len(events) // 2
-        return [*await _store(events[:middle], parts), *await _store(events[middle:], parts)]
+        first = await _store(events[:middle], state, parts)
+        return [*first, *await _store(events[middle:], state, parts)]
     return []
 
 
-async def _taken(events: Sequence[Event], parts: Parts, tx: Transaction) -> Decided:
+async def _taken(events: Sequence[Event], state: int, parts: Parts, tx: Transaction) -> Decided:
     """Take events that are new through waits, filters, windows and holds."""
     new = await tx.take_receipts(events)
     await parts.index.at_least(await tx.revision())
+    if parts.events_state() != state:
+        raise Outdated
     now = parts.clock.now()
     fresh = [event for event in events if event.delivery in new]
     # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
     satisfied = await wake.satisfied(fresh, parts.compile_filter, now, tx)
+    satisfied += await wake.results(fresh, tx)
     matches, refused = matching.matches(fresh, parts.index, now)
     decided = await through(matches, now, tx)
     decided.satisfied = satisfied

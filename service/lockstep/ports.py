@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from lockstep.model.catalog import StoredType
 from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
 from lockstep.model.messages import Message, Reply
 from lockstep.model.runs import (
@@ -21,6 +22,7 @@ from lockstep.model.runs import (
     EventRow,
     Firing,
     Head,
+    StepKey,
     Woken,
 )
 from lockstep.model.verdicts import Verdict
@@ -162,6 +164,10 @@ class Transaction(Protocol):
         """The armed waits that events may satisfy, in order of the events."""
         ...
 
+    async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:
+        """The armed waits for results of remote actions; `place` is that of the key."""
+        ...
+
     async def fire(
         self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime
     ) -> Sequence[Firing]:
@@ -184,12 +190,24 @@ class Transaction(Protocol):
 class AutomationSource(Protocol):
     """What matching reads of the stored automations."""
 
+    async def revision(self) -> int:
+        """The revision that is in force."""
+        ...
+
     async def heads(self) -> tuple[int, Sequence[Head]]:
         """The revision, and all automations by creation."""
         ...
 
     async def definitions(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Json]:
         """Definitions by (automation id, version)."""
+        ...
+
+
+class TypeSource(Protocol):
+    """What the catalog reads of the types that services have registered."""
+
+    async def since(self, revision: int) -> Sequence[StoredType]:
+        """What was registered or changed after a revision, in that order."""
         ...
 
 

@@ -115,7 +115,7 @@ class Waking:
             self.mirror.show(
                 wake.sleeper(done.run, wait)
                 for wait in done.waits
-                if has_key(wait.armed_at, wait.due_at)
+                if wait.is_shown and has_key(wait.armed_at, wait.due_at)
             )
         if done.deadline is not None and done.status not in ACTIVE:
             self.mirror.hide([done.deadline], [])

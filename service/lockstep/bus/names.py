@@ -91,6 +91,10 @@ class Names:
         digest = sha256(event_id.encode("utf-8", "replace")).hexdigest()
         return f"{self.prefix}.dead._odd.{digest}"
 
+    def action(self, qualified_id: str) -> str:
+        """Name the subject on which a service provides an action."""
+        return f"{self.prefix}.action.{qualified_id}"
+
     def api(self, endpoint: str) -> str:
         """Name the subject of an endpoint of the control API."""
         return f"{self.prefix}.api.{endpoint}"

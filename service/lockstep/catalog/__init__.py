@@ -2,11 +2,14 @@
 
 from lockstep.catalog.builtins import register_builtins
 from lockstep.catalog.context_keys import ContextKey, extractor
+from lockstep.catalog.documents import action_type, trigger_type
 from lockstep.catalog.errors import AlreadyRegistered, BadResult, CatalogError, SchemaRefused
 from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
 from lockstep.catalog.plugins import PluginFailure, load_plugins
+from lockstep.catalog.registered import Registered
 from lockstep.catalog.registry import Registry
+from lockstep.catalog.remote import result_of
 from lockstep.catalog.schema import CompiledSchema, compile_schema
 from lockstep.catalog.services import ServiceBag
 from lockstep.catalog.shapes import schema_of, text_paths
@@ -23,20 +26,24 @@ __all__ = [
     "MemoryCatalog",
     "PluginFailure",
     "Recorder",
+    "Registered",
     "Registry",
     "SchemaRefused",
     "ServiceBag",
     "Shape",
     "Sleeper",
     "TriggerOptions",
+    "action_type",
     "build_catalog",
     "compile_schema",
     "extractor",
     "load_plugins",
     "register_builtins",
     "register_stubs",
+    "result_of",
     "schema_of",
     "text_paths",
+    "trigger_type",
 ]
 
 

@@ -4,14 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TypeVar
 
 from lockstep.catalog.errors import AlreadyRegistered, CatalogError
 from lockstep.catalog.options import Filter
 from lockstep.catalog.registry import Batch, Registry
 from lockstep.model.catalog import ActionType, ArtifactType, TriggerType
-
-Kind = TypeVar("Kind", TriggerType, ActionType)
 
 
 class MemoryCatalog:
@@ -21,10 +18,15 @@ class MemoryCatalog:
     one by one, by `put_trigger` and `put_action`, and are replaced when they come again.
     """
 
-    __slots__ = ("_actions", "_artifacts", "_filters", "_is_open", "_triggers")
+    __slots__ = (
+        "_actions", "_artifacts", "_brought", "_filters", "_is_open", "_triggers", "events_state",
+    )  # fmt: skip
 
     def __init__(self, *, is_open: bool) -> None:
         self._is_open = is_open
+        self.events_state = 0
+        """Another one after each change by which events may be judged otherwise."""
+        self._brought: dict[str, str] = {}  # owners of artifact types that came with actions
         self._triggers: dict[str, TriggerType] = {}
         self._actions: dict[str, ActionType] = {}
         self._artifacts: dict[str, ArtifactType] = {}
@@ -116,7 +118,9 @@ class MemoryCatalog:
         Raises:
             AlreadyRegistered: The id belongs to a plug-in or to another owner.
         """
-        self._put(self._triggers, kind, "trigger")
+        self.check_free(kind)
+        self._triggers[kind.qualified_id] = kind
+        self.events_state += 1
 
     def put_action(self, kind: ActionType) -> None:
         """Add an action type of a service, or replace the one that its owner had.
@@ -126,9 +130,13 @@ class MemoryCatalog:
         Raises:
             AlreadyRegistered: The id belongs to a plug-in or to another owner.
         """
-        self._put(self._actions, kind, "action")
-        if kind.produces is not None:
-            self._artifacts.setdefault(kind.produces.qualified_id, kind.produces)
+        self.check_free(kind)
+        self._actions[kind.qualified_id] = kind
+        if kind.produces is not None and kind.owner is not None:
+            brought = kind.produces.qualified_id
+            if brought not in self._artifacts or self._brought.get(brought) == kind.owner:
+                self._artifacts[brought] = kind.produces
+                self._brought[brought] = kind.owner
             self._link(kind)
 
     def override_action(self, kind: ActionType) -> Callable[[], None]:
@@ -152,14 +160,16 @@ class MemoryCatalog:
 
         return put_back
 
-    def _put(self, kinds: dict[str, Kind], kind: Kind, what: str) -> None:
-        there = kinds.get(kind.qualified_id)
+    def check_free(self, kind: TriggerType | ActionType) -> None:
+        """Raise AlreadyRegistered if the id belongs to a plug-in or to another owner."""
+        is_trigger = isinstance(kind, TriggerType)
+        there = (self._triggers if is_trigger else self._actions).get(kind.qualified_id)
         if there is not None and (there.owner is None or there.owner != kind.owner):
             owner = there.owner or f"plug-in '{there.plugin}'"
             raise AlreadyRegistered(
-                f"{what} '{kind.qualified_id}' is already registered by {owner}"
+                f"{'trigger' if is_trigger else 'action'} '{kind.qualified_id}' is already"
+                f" registered by {owner}"
             )
-        kinds[kind.qualified_id] = kind
 
     def _link(self, action: ActionType) -> None:
         """Let an action that was there before its artifact type point to it."""

@@ -8,12 +8,11 @@ from typing import Final
 import msgspec
 import structlog
 
+from lockstep.catalog.documents import OWN_WORDS
 from lockstep.catalog.errors import CatalogError
 from lockstep.catalog.memory import MemoryCatalog
 
 GROUP: Final = "lockstep.plugins"
-RESERVED: Final = frozenset({"automation", "http", "lockstep", "nats"})
-"""Names of built-in plug-ins, and of event ids that are the engine's own."""
 
 log = structlog.get_logger()
 
@@ -60,7 +59,7 @@ def load_plugins(
 
 def _load(point: EntryPoint, catalog: MemoryCatalog, loaded: set[str]) -> None:
     name = point.name
-    if name in RESERVED:
+    if name in OWN_WORDS:
         raise CatalogError(f"plug-in name '{name}' is the engine's own; choose another")
     if name in loaded:
         raise CatalogError(f"plug-in name '{name}' is already registered by another package")

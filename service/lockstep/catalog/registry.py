@@ -115,9 +115,9 @@ class Registry:
         self._batch.artifacts[qualified] = ArtifactType(
             qualified_id=qualified,
             plugin=self._plugin,
-            display_name=display_name or _title(name),
+            display_name=display_name or title(name),
             description=description,
-            schema=_schema(schema, what, "schema"),
+            schema=schema_for(schema, what, "schema"),
         )
 
     def trigger(self, event: str, **options: Unpack[TriggerOptions]) -> None:
@@ -144,11 +144,13 @@ class Registry:
         self._batch.triggers[qualified] = TriggerType(
             qualified_id=qualified,
             plugin=self._plugin,
-            display_name=options.get("display_name") or _title(event),
+            display_name=options.get("display_name") or title(event),
             description=options.get("description"),
             category=options.get("category", UNCATEGORIZED),
-            payload_schema=None if payload is None else _schema(payload, what, "payload"),
-            config_schema=None if config is None else _schema(config, what, "config", strict=True),
+            payload_schema=None if payload is None else schema_for(payload, what, "payload"),
+            config_schema=None
+            if config is None
+            else schema_for(config, what, "config", strict=True),
             config_type=config if isinstance(config, type) else None,
             context_key=None if key is None else extractor(key, qualified),
             context_key_text=key if isinstance(key, str) else None,
@@ -190,12 +192,12 @@ class Registry:
             raise CatalogError(
                 f"{what}: timeout_seconds: expected > 0 and <= {limit}, got {timeout}"
             )
-        schema = _schema(config, what, "config", strict=True)
+        schema = schema_for(config, what, "config", strict=True)
         consumes, closes = self._consumed(what, options)
         self._batch.actions[qualified] = ActionType(
             qualified_id=qualified,
             plugin=self._plugin,
-            display_name=options.get("display_name") or _title(name),
+            display_name=options.get("display_name") or title(name),
             description=options.get("description") or _first_line(function),
             category=options.get("category", UNCATEGORIZED),
             execute=executor(qualified, function),
@@ -273,7 +275,7 @@ class Registry:
         return known or ArtifactType(
             qualified_id=qualified,
             plugin=self._plugin,
-            display_name=_title(local),
+            display_name=title(local),
             schema=compile_schema(ANY_SCHEMA),
         )
 
@@ -297,8 +299,10 @@ def _check_options(what: str, given: Iterable[str], known: Mapping[str, object])
             raise CatalogError(f"{what}: no option '{name}'; there are {', '.join(sorted(known))}")
 
 
-def _schema(shape: Shape | None, what: str, where: str, *, strict: bool = False) -> CompiledSchema:
-    """Compile what an author gave; it is always about an object."""
+def schema_for(
+    shape: Shape | None, what: str, where: str, *, strict: bool = False
+) -> CompiledSchema:
+    """Compile what an author gave; it is always about an object. Raise CatalogError."""
     if isinstance(shape, type):
         if not issubclass(shape, msgspec.Struct):
             raise CatalogError(f"{what}: {where}: '{shape.__name__}' is no msgspec struct")
@@ -326,7 +330,7 @@ def _code_fields(what: str, fields: Iterable[str], schema: CompiledSchema) -> fr
     return named
 
 
-def _title(local: str) -> str:
+def title(local: str) -> str:
     """Make a name for people of an id: `create_issue` becomes `Create issue`."""
     text = re.sub(r"[._:-]+", " ", local).strip()
     return text[:1].upper() + text[1:]

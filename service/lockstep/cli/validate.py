@@ -9,7 +9,7 @@ import msgspec
 
 from lockstep import definition
 from lockstep.catalog import MemoryCatalog, build_catalog, load_plugins
-from lockstep.catalog.plugins import RESERVED
+from lockstep.catalog.documents import OWN_WORDS
 from lockstep.cli import documents, logs, output
 from lockstep.cli.apply import fault_json
 from lockstep.cli.documents import Document, Fault
@@ -80,7 +80,7 @@ def _remote(
             plugin = msgspec.convert(name, QualifiedId).partition(".")[0]
         except msgspec.ValidationError:
             continue
-        if catalog.action(str(name)) is None and plugin not in RESERVED:
+        if catalog.action(str(name)) is None and plugin not in OWN_WORDS:
             found[path] = action.get("id")
     return found
 

@@ -6,11 +6,13 @@ from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
+from lockstep.control.register import RegisterEndpoints
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
+from lockstep_schemas.registration import ActionRegister, TriggerRegister
 
 __all__ = [
     "Answer",
@@ -18,6 +20,7 @@ __all__ = [
     "CatalogEndpoints",
     "DeadEndpoints",
     "Handler",
+    "RegisterEndpoints",
     "RunEndpoints",
     "StartEndpoint",
     "endpoints",
@@ -31,6 +34,7 @@ def endpoints(
     start: StartEndpoint,
     letters: DeadEndpoints,
     catalog: CatalogEndpoints,
+    register: RegisterEndpoints,
 ) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -51,6 +55,8 @@ def endpoints(
         "catalog.triggers": handler(CatalogList, catalog.triggers),
         "catalog.actions": handler(CatalogList, catalog.actions),
         "catalog.artifact_types": handler(CatalogList, catalog.artifact_types),
+        "catalog.triggers.register": handler(TriggerRegister, register.trigger),
+        "catalog.actions.register": handler(ActionRegister, register.action),
         "templates.render": handler(RenderRequest, catalog.render),
         "dead.list": handler(DeadList, letters.list),
         "dead.show": handler(DeadById, letters.show),

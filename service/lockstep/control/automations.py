@@ -102,6 +102,10 @@ class Automations(Protocol):
 class Checker(Protocol):
     """The one engine of validation."""
 
+    async def refresh(self) -> None:
+        """Let it know all types that were registered until now."""
+        ...
+
     def definition(self, raw: Json) -> Validation:
         """Judge a definition."""
         ...
@@ -167,7 +171,7 @@ class AutomationEndpoints:
 
     async def create(self, request: AutomationCreate, actor: Actor | None) -> Automation:
         """Store an automation; it is in force for every event published after the reply."""
-        self._check(request.definition)
+        await self._check(request.definition)
         now = self._clock.now()
         new = Automation(
             id=request.id or str(uuid7()),
@@ -194,7 +198,7 @@ class AutomationEndpoints:
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
         """Change the fields that are given; running runs keep their version."""
         if request.definition is not UNSET:
-            self._check(request.definition)
+            await self._check(request.definition)
         async with self._store.change() as change:
             before = await change.hold(request.id)
             if before is None:
@@ -245,6 +249,7 @@ class AutomationEndpoints:
 
     async def validate(self, request: ValidateRequest, _: Actor | None) -> Validation:
         """Say every fault of a definition, and what may be meant otherwise."""
+        await self._checker.refresh()
         if request.source is not UNSET:
             if request.definition is not UNSET:
                 raise Refusal("bad_request", "give `definition` or `source`, not both")
@@ -253,7 +258,8 @@ class AutomationEndpoints:
             raise Refusal("bad_request", "give `definition`, or its text as `source`")
         return self._checker.definition(request.definition)
 
-    def _check(self, definition: Json) -> None:
+    async def _check(self, definition: Json) -> None:
+        await self._checker.refresh()
         verdict = self._checker.definition(definition)
         if not verdict.valid:
             raise Refusal("bad_request", _told(verdict.errors), verdict.errors)

@@ -1,5 +1,6 @@
 """The endpoints `catalog.*` and `templates.render`."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from lockstep.model.catalog import Catalog
@@ -35,11 +36,14 @@ class Renderer(Protocol):
 class CatalogEndpoints:
     """Lists the types that are known, and renders texts for those who write them."""
 
-    def __init__(self, catalog: Catalog, renderer: Renderer) -> None:
-        self._catalog, self._renderer = catalog, renderer
+    def __init__(
+        self, catalog: Catalog, renderer: Renderer, refresh: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._catalog, self._renderer, self._refresh = catalog, renderer, refresh
 
     async def triggers(self, _request: CatalogList, _: Actor | None) -> Triggers:
         """All types of triggers, by id."""
+        await self._refresh()
         kinds = sorted(self._catalog.triggers(), key=lambda kind: kind.qualified_id)
         return Triggers(
             [
@@ -60,6 +64,7 @@ class CatalogEndpoints:
 
     async def actions(self, _request: CatalogList, _: Actor | None) -> Actions:
         """All types of actions, by id."""
+        await self._refresh()
         kinds = sorted(self._catalog.actions(), key=lambda kind: kind.qualified_id)
         return Actions(
             [
@@ -83,6 +88,7 @@ class CatalogEndpoints:
 
     async def artifact_types(self, _request: CatalogList, _: Actor | None) -> ArtifactTypes:
         """All types of artifacts, by id."""
+        await self._refresh()
         kinds = sorted(self._catalog.artifacts(), key=lambda kind: kind.qualified_id)
         return ArtifactTypes(
             [

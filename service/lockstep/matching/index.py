@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -30,8 +30,14 @@ class DefinitionLost(EngineError):
 class Index:
     """Enabled automations by the events of their triggers."""
 
-    def __init__(self, source: AutomationSource, compile_definition: Compile) -> None:
+    def __init__(
+        self,
+        source: AutomationSource,
+        compile_definition: Compile,
+        refresh_types: Callable[[], Awaitable[None]],
+    ) -> None:
         self._source, self._compile = source, compile_definition
+        self._refresh_types = refresh_types
         self._revision = -1
         self._automations: dict[str, Automation] = {}
         self._by_event: dict[str, list[Entry]] = {}
@@ -63,6 +69,10 @@ class Index:
             if self._revision < revision:
                 await self._reload()
 
+    async def refresh(self) -> None:
+        """Load what has changed, if anything has. Raise Unavailable."""
+        await self.at_least(await self._source.revision())
+
     async def program(self, automation_id: str, version: int) -> Program:
         """Give the compiled definition that a run is pinned to.
 
@@ -87,6 +97,7 @@ class Index:
 
     async def _reload(self) -> None:
         revision, heads = await self._source.heads()
+        await self._refresh_types()  # the revision is that of both, and types come first
         enabled = [head for head in heads if head.enabled]
         changed = [head for head in enabled if self._known(head) is None]
         found = await self._source.definitions([(head.id, head.version) for head in changed])

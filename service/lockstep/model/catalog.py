@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -10,6 +10,7 @@ from lockstep_schemas.base import Json, JsonObject
 
 ANY_SCHEMA: JsonObject = {"type": "object"}
 Service = TypeVar("Service")
+TypeKind: TypeAlias = Literal["trigger", "action"]
 
 
 class SchemaFault(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class ActionContext:
     idempotency_key: str  # `<run id>:<step path>`: the same for every attempt and after a crash
     logger: Logger
     services: Services
+    timeout_seconds: float = 300  # after which the call is given up
 
 
 class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +83,8 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     external_id: str | None = None
     error: str | None = None
     retry_after_ms: int | None = None
+    accepted: bool = False
+    """It goes on elsewhere and the result follows: for types with a `follow_up` only."""
 
 
 Execute = Callable[[ActionContext], Awaitable[ActionResult]]
@@ -124,6 +128,8 @@ class ActionType:
     text_paths: frozenset[tuple[str, ...]] = frozenset()
     source: str = "plugin"
     owner: str | None = None  # the service that registered it; None for a plug-in
+    # How a result comes that a call may leave open: by an event, or by the end of another run.
+    follow_up: Literal["remote", "child"] | None = None
 
     def takes_text(self, path: Sequence[str]) -> bool:
         """Say whether the config at `path` always gets text; list items are "*" in it."""
@@ -154,6 +160,16 @@ class TriggerType:
     source: str = "bus"  # or `setup`
     setup: Callable[..., object] | None = field(default=None, repr=False)
     owner: str | None = None  # the service or file that it comes from; None for a plug-in
+
+
+class StoredType(msgspec.Struct, frozen=True):
+    """A type as its owner has described it: JSON, as the API takes it."""
+
+    kind: TypeKind
+    id: str
+    owner: str
+    document: bytes
+    revision: int
 
 
 class Catalog(Protocol):

@@ -68,6 +68,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "subscription.lost": "a subscription could not be made again",
     "trail.refused": "why an event started nothing cannot be stored",
     "trigger.failed": "a filter or a condition could not be judged; no run",
+    "type.refused": "a type that was registered, or stands in a file, cannot be taken over here",
     "verdict.lost": "an acknowledgement could not be sent; the message comes again",
     "wait.failed": "the filter of a wait could not be judged; it keeps waiting",
     "waits.overdue": "waits that nobody has woken in time",

@@ -70,7 +70,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
-WaitKind: TypeAlias = Literal["delay", "event", "retry", "remote", "deadline"]
+WaitKind: TypeAlias = Literal["delay", "event", "retry", "remote", "child", "deadline"]
 Cause: TypeAlias = Literal["event", "due"]
 KEY_SECONDS: Final = 1.0  # who sleeps for less has no key on the bus: it would come too late
 
@@ -88,6 +88,7 @@ class WaitRow(msgspec.Struct, frozen=True, kw_only=True):
     context_key: str | None = None
     filter: str | None = None
     run_scope: bytes | None = None  # what the filter sees of the run, where it asks for it
+    is_shown: bool = True  # on the bus, to people: not what is mostly over at once
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -103,6 +104,10 @@ class Woken(msgspec.Struct, frozen=True):
 
     wakes: int
     fired: Mapping[UUID, Fired]
+
+
+StepKey: TypeAlias = tuple[UUID, str]
+"""Run id and step path: what an idempotency key says."""
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -250,6 +255,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     artifacts: list[ArtifactRow]
     waits: list[WaitRow] = []
     over: list[UUID] = []  # waits that were taken up
+    closed: list[UUID] = []  # artifacts that were closed
     deadline: UUID | None = None  # of the run, where it has one
     wakes: int = 0  # what the walk knew when it decided to sleep
 
@@ -272,4 +278,11 @@ class Ended(msgspec.Struct, frozen=True):
     awaited: Sequence[UUID]
 
 
-Consumed = Mapping[str, Json]
+class Consumable(msgspec.Struct, frozen=True):
+    """An open artifact that an action is handed."""
+
+    id: UUID
+    data: Json
+
+
+Consumed = Mapping[str, Consumable]

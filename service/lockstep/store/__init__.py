@@ -9,6 +9,7 @@ from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
 from lockstep.store.triggers import JudgementStore
+from lockstep.store.types import TypeStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
 
@@ -22,6 +23,7 @@ __all__ = [
     "RunStore",
     "RunViews",
     "Store",
+    "TypeStore",
     "WaitStore",
     "create_database",
     "migrate",

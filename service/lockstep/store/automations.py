@@ -127,6 +127,11 @@ class AutomationStore:
             await connection.execute(QUERIES["insert_automations"], *columns(rows, 3))
             await connection.fetchval(QUERIES["raise_revision"])
 
+    async def revision(self) -> int:
+        """See `ports.AutomationSource`."""
+        async with self._store.connection() as connection:
+            return int(await connection.fetchval(QUERIES["read_revision"]))
+
     async def heads(self) -> tuple[int, Sequence[Head]]:
         """See `ports.AutomationSource`."""
         async with self._store.connection() as connection:

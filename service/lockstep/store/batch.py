@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
-from lockstep.model.runs import Awaited, Ended, Ending, Event, EventRow, Firing
+from lockstep.model.runs import Awaited, Ended, Ending, Event, EventRow, Firing, StepKey
 from lockstep.store import triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
@@ -120,6 +120,10 @@ class BatchTransaction:
     async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
         """Find the armed waits that events may satisfy."""
         return await waits.awaited(self._connection, events)
+
+    async def open_results(self, keys: Sequence[StepKey]) -> list[Awaited]:
+        """Find the armed waits for results of remote actions."""
+        return await waits.open_results(self._connection, keys)
 
     async def fire(
         self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime

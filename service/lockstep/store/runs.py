@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Checkpoint, Fired, RunState, Woken, topic
+from lockstep.model.runs import Checkpoint, Consumable, Consumed, Fired, RunState, Woken, topic
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep_schemas.base import Json
@@ -97,13 +97,13 @@ class RunStore:
 
     async def consumable(
         self, automation_id: str, context_key: str | None, types: Sequence[str]
-    ) -> Mapping[str, Json]:
+    ) -> Consumed:
         """See `ports.History.consumable`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
                 QUERIES["consumable_artifacts"], automation_id, context_key, list(types)
             )
-        return {row["artifact_type"]: _decode(row["data"]) for row in rows}
+        return {row["artifact_type"]: Consumable(row["id"], _decode(row["data"])) for row in rows}
 
     async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
         """See `ports.History.items`."""
@@ -191,6 +191,7 @@ def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
         for w in c.waits
     ]  # fmt: skip
     over = [(c.run.id, wait_id) for c in checkpoints for wait_id in c.over]
+    closed = [(c.run.id, artifact_id) for c in checkpoints for artifact_id in c.closed]
     return [
         *columns(walks, 9),
         *columns(steps, 13),
@@ -198,6 +199,7 @@ def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
         *columns(artifacts, 7),
         *columns(waits, 12),
         *columns(over, 2),
+        *columns(closed, 2),
     ]
 
 

@@ -17,6 +17,7 @@ from lockstep.model.runs import (
     EventRow,
     Firing,
     Sleeper,
+    StepKey,
     has_key,
     topic,
 )
@@ -50,6 +51,24 @@ async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awa
             run_scope=None if row["run_scope"] is None else _decode(row["run_scope"]),
             path=row["action_path"],
             warning=row["warning"],
+            automation_id=row["automation_id"],
+        )
+        for row in rows
+    ]
+
+
+async def open_results(connection: "Connection", keys: Sequence[StepKey]) -> list[Awaited]:
+    """Find the armed waits for results of remote actions; `place` is that of the key."""
+    rows = await connection.fetch(QUERIES["open_results"], *columns(keys, 2))
+    return [
+        Awaited(
+            place=row["place"] - 1,
+            id=row["id"],
+            run_id=row["run_id"],
+            filter=None,
+            run_scope=None,
+            path=row["action_path"],
+            warning=None,
             automation_id=row["automation_id"],
         )
         for row in rows
@@ -92,6 +111,12 @@ class WaitStore:
         """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
         async with self._store.connection() as connection:
             return await fire(connection, [(one, None) for one in wait_ids], "due", now)
+
+    async def known_steps(self, keys: Sequence[StepKey]) -> set[StepKey]:
+        """Say which of these steps have been visited, whatever has become of them."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["known_steps"], *columns(keys, 2))
+        return {(row["run_id"], row["action_path"]) for row in rows}
 
     async def exceeded(self, wait_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
         """Find the runs whose deadline is among these and is over, each with what to say."""

@@ -8,6 +8,7 @@ from lockstep.wake.due import DueWaits
 from lockstep.wake.endings import Endings
 from lockstep.wake.heart import Heart
 from lockstep.wake.mirror import Mirror, holding, sleeper
+from lockstep.wake.results import results, strangers
 from lockstep.wake.satisfy import satisfied
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Heart",
     "Mirror",
     "holding",
+    "results",
     "satisfied",
     "sleeper",
+    "strangers",
 ]

@@ -65,7 +65,8 @@ class LeafFrame(Visit, tag_field="k", tag="leaf", kw_only=True, omit_defaults=Tr
     """A leaf: what it waits for; of a provider action the attempt and what it is called with.
 
     `attempt` counts calls, `failures` those that came back: one that died with its worker does
-    not use up the retries.
+    not use up the retries. `follow_up` is the wait for a result that the call may leave open; it is
+    armed before the call, so that no result comes too early.
     """
 
     sleep: Sleep | None = None
@@ -73,6 +74,8 @@ class LeafFrame(Visit, tag_field="k", tag="leaf", kw_only=True, omit_defaults=Tr
     failures: int = 0
     config: JsonObject | None = None
     consumed: dict[str, Json] | None = None
+    closes: list[UUID] | None = None
+    follow_up: UUID | None = None
 
 
 class ListedFrame(Visit, tag_field="k", tag="list", kw_only=True, omit_defaults=True):

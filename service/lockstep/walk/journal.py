@@ -31,6 +31,7 @@ class Journal:
         self.artifacts: list[ArtifactRow] = []
         self.waits: list[WaitRow] = []
         self.over: list[UUID] = []  # waits that were taken up
+        self.closed: list[UUID] = []  # artifacts that were closed
         self.event_seq = run.event_seq
 
     @property
@@ -86,6 +87,7 @@ class Journal:
         self.waits.clear()
         self.events = taken.events + self.events
         self.over = taken.over + self.over
+        self.closed = taken.closed + self.closed
 
     def take(
         self,
@@ -110,8 +112,10 @@ class Journal:
             artifacts=self.artifacts,
             waits=self.waits,
             over=self.over,
+            closed=self.closed,
             deadline=deadline,
             wakes=wakes,
         )
-        self.steps, self.events, self.artifacts, self.waits, self.over = {}, [], [], [], []
+        self.steps, self.events, self.artifacts, self.waits = {}, [], [], []
+        self.over, self.closed = [], []
         return checkpoint

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar, cast
+from uuid import UUID
 
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Node, Provide
@@ -113,7 +114,6 @@ class Step:
         error: str | None = None,
     ) -> Suspended:
         """Arm a wait of this leaf: it is stored with the next checkpoint, and wakes the run."""
-        frame = self.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
         wait = WaitRow(
             id=uuid7(),
             kind=kind,
@@ -126,6 +126,11 @@ class Step:
             filter=awaited.filter if awaited else None,
             run_scope=awaited.run_scope if awaited else None,
         )
+        return self.rest(wait, error)
+
+    def rest(self, wait: WaitRow, error: str | None = None) -> Suspended:
+        """Sleep until a wait fires, which may be stored already."""
+        frame = self.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
         frame.sleep = Sleep(wait.id, wait.waiting_for)
         self.row.status = "waiting"
         self.row.error = storable(error) if error is not None else None
@@ -147,12 +152,18 @@ class Step:
         """Take up what has ended the sleep of this leaf; None if it sleeps still."""
         if frame.sleep is None:
             return None
-        fired = self.walk.fired.pop(frame.sleep.wait_id, None)
+        fired = self.taken(frame.sleep.wait_id)
         if fired is not None:
-            self.walk.journal.over.append(frame.sleep.wait_id)
             frame.sleep = None
             if fired.warning is not None:
                 self.warn(fired.warning)
+        return fired
+
+    def taken(self, wait_id: UUID) -> Fired | None:
+        """Take up that a wait has fired; None if it has not, as far as this walk has heard."""
+        fired = self.walk.fired.pop(wait_id, None)
+        if fired is not None:
+            self.walk.journal.over.append(wait_id)
         return fired
 
     def finish(self, outcome: Outcome) -> None:

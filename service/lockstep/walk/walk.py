@@ -1,7 +1,7 @@
 """One run being walked: its frames, its journal, what it may ask of the engine."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -38,6 +38,7 @@ class Parts:
     catalog: Catalog
     services: Services
     clock: Clock
+    refresh_types: Callable[[], Awaitable[None]] | None = None
     prefix: str = "lockstep"
     step_events: bool = True
 

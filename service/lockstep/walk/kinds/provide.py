@@ -1,26 +1,27 @@
 """A provider action: render its config, call it, keep what it produced."""
 
+import asyncio
 import random
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 import msgspec
 
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
-from lockstep.model.errors import RenderError
+from lockstep.model.catalog import ActionResult, ActionType
+from lockstep.model.errors import RenderError, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
-from lockstep.model.runs import ArtifactRow
-from lockstep.ports import Clock
+from lockstep.model.runs import ArtifactRow, WaitRow
+from lockstep.walk.call import call, consume, converted, follow_up
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
 from lockstep.walk.scope import ScopeTooLarge
 from lockstep.walk.step import Step
+from lockstep.walk.walk import RETRY_SECONDS
 from lockstep_schemas.actions import Retry
-from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.base import JsonObject
 
 LONGEST_RETRY_SECONDS: Final = 30 * 86_400.0
 
@@ -29,33 +30,122 @@ async def perform(action: Provide, step: Step) -> Outcome:
     """Call it with what is stored before the call, so that a second call is the same call.
 
     A run that is recovered in the middle calls again with the stored config and artifacts and the
-    same idempotency key; where the type is not safe to call twice, the step fails.
+    same idempotency key; where the type is not safe to call twice, the step fails. What a call left
+    open ends by its follow-up, whenever and wherever that comes.
     """
-    kind = step.walk.parts.catalog.action(action.action)
+    kind = await _kind(action, step)
     if kind is None:
         return Failed(f"unknown action '{action.action}'")
     frame = step.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
+    came: ActionResult | None = None
     if frame.sleep is not None:
-        if step.woken(frame) is None:
+        is_follow_up = frame.sleep.wait_id == frame.follow_up
+        fired = step.woken(frame)
+        if fired is None:
             return Suspended()
-    elif frame.attempt and not kind.retry_safe:
-        return Failed("interrupted: the worker died during the call, and calling twice is not safe")
+        if is_follow_up:
+            came = follow_up(fired, _seconds(action, kind))
+    elif frame.attempt:  # the worker died in the call
+        came = _came(action, kind, frame, step)
+        if came is None and not kind.retry_safe:
+            return Failed(
+                "interrupted: the worker died during the call, and calling twice is not safe"
+            )
+    if came is None:
+        outcome = await _perform(action, kind, frame, step)
+        if not isinstance(outcome, ActionResult):
+            return outcome
+        came = outcome
+    if frame.follow_up is not None:
+        step.walk.journal.over.append(frame.follow_up)
+        frame.follow_up = None
+    return _keep(kind, came, frame, step) if came.success else _failed(action, came, frame, step)
+
+
+async def _perform(
+    action: Provide, kind: ActionType, frame: LeafFrame, step: Step
+) -> ActionResult | Outcome:
+    """Make one attempt: store what it is called with, and call."""
+    walk = step.walk
     try:
         if not frame.attempt:
             frame.config = fill_config(action.config, kind, step.context())
-        config = _converted(kind, frame.config or {})
+        config = converted(kind, frame.config or {})
     except (RenderError, msgspec.ValidationError) as error:
         return Failed(str(error))
     if not frame.attempt:
-        frame.consumed = await _consumed(kind, step)
+        await consume(kind, frame, step)
     frame.attempt += 1
     step.row.attempts = frame.attempt
-    step.walk.journal.step(step.row)
-    await step.walk.checkpoint()
-    result = await _call(action, kind, _context(kind, config, frame, step), step.walk.parts.clock)
-    if result.success:
-        return _keep(kind, result, step)
-    return _failed(action, result, frame, step)
+    walk.journal.step(step.row)
+    seconds = _seconds(action, kind)
+    wait = _follow_up(action, kind, frame, seconds, step)
+    await walk.checkpoint()
+    result = await call(kind, config, seconds, step)
+    if not (result.accepted or result.success):
+        # The answer was lost, or came too late; the result may have come all the same.
+        return _came(action, kind, frame, step) or result
+    if not result.accepted:
+        return result
+    if wait is None:
+        return ActionResult(
+            success=False, error=f"'{kind.qualified_id}' answered that it goes on, which it may not"
+        )
+    return step.rest(msgspec.structs.replace(wait, is_shown=True))
+
+
+async def _kind(action: Provide, step: Step) -> ActionType | None:
+    """Find the type; it may have been registered at another replica a moment ago."""
+    parts = step.walk.parts
+    kind = parts.catalog.action(action.action)
+    while kind is None and parts.refresh_types is not None:
+        try:
+            await parts.refresh_types()
+        except Unavailable:
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        return parts.catalog.action(action.action)
+    return kind
+
+
+def _seconds(action: Provide, kind: ActionType) -> float:
+    return action.timeout_seconds or kind.timeout_seconds
+
+
+def _follow_up(
+    action: Provide, kind: ActionType, frame: LeafFrame, seconds: float, step: Step
+) -> WaitRow | None:
+    """Arm the wait for the result that this call may leave open.
+
+    An event has the time of the step for it; another run ends when it ends, unless the step says.
+    """
+    if kind.follow_up is None:
+        return None
+    if frame.follow_up is not None:  # of the call that died with its worker
+        step.walk.journal.over.append(frame.follow_up)
+    frame.follow_up = uuid7()
+    is_limited = kind.follow_up == "remote" or action.timeout_seconds is not None
+    due_at = step.now + timedelta(seconds=seconds) if is_limited else None
+    text = f"result of {kind.qualified_id}" + (f" until {iso(due_at)}" if due_at else "")
+    wait = WaitRow(
+        id=frame.follow_up,
+        kind=kind.follow_up,
+        path=step.path,
+        waiting_for=text,
+        armed_at=step.now,
+        due_at=due_at,
+        is_shown=False,  # most calls are answered before anybody could look
+    )
+    step.walk.journal.waits.append(wait)
+    return wait
+
+
+def _came(action: Provide, kind: ActionType, frame: LeafFrame, step: Step) -> ActionResult | None:
+    """Give the result that came by an event, not by the answer; None if there is none."""
+    fired = step.taken(frame.follow_up) if frame.follow_up is not None else None
+    if fired is None or fired.cause != "event":
+        return None
+    return follow_up(fired, _seconds(action, kind))
 
 
 def _failed(action: Provide, result: ActionResult, frame: LeafFrame, step: Step) -> Outcome:
@@ -84,77 +174,7 @@ def _backoff_seconds(retry: Retry, failures: int) -> float:
     return random.uniform(0, min(backoff, retry.max_delay_seconds))  # noqa: S311 - spreads
 
 
-def _converted(kind: ActionType, config: JsonObject) -> object:
-    """Give the config as the type wants it.
-
-    Raises:
-        ValidationError: It is not of the type's shape; the message names the field.
-    """
-    if kind.config_type is not None:
-        try:
-            return msgspec.convert(config, kind.config_type, strict=False)
-        except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(f"config: {error}") from None
-    for fault in kind.config_schema.faults(config):
-        place = ".".join(["config", *(str(part) for part in fault.path)])
-        raise msgspec.ValidationError(f"{place}: {fault.message}")
-    return config
-
-
-async def _consumed(kind: ActionType, step: Step) -> dict[str, Json]:
-    """Find what the type consumes, by local name; what is missing is absent."""
-    if not kind.consumes:
-        return {}
-    walk = step.walk
-    await walk.checkpoint()  # what this run has produced counts too
-    run = walk.run
-    found = await walk.parts.history.consumable(run.automation_id, run.context_key, kind.consumes)
-    return {_local(name): data for name, data in found.items()}
-
-
-def _local(qualified_id: str) -> str:
-    return qualified_id.partition(".")[2]
-
-
-async def _call(
-    action: Provide, kind: ActionType, context: ActionContext, clock: Clock
-) -> ActionResult:
-    """Call it within its time; whatever it raises is a failure of the step."""
-    seconds = action.timeout_seconds or kind.timeout_seconds
-    try:
-        async with clock.limit(seconds):
-            result = await kind.execute(context)
-    except TimeoutError:
-        return ActionResult(success=False, error=f"no result within {seconds:g} s")
-    except Exception as error:
-        context.logger.warning("action.failed", exc_info=True)
-        text = str(error) or "no message"
-        return ActionResult(success=False, error=f"{type(error).__name__}: {text}")
-    if not isinstance(result, ActionResult):
-        given = type(result).__name__
-        return ActionResult(success=False, error=f"the action gave {given}, not an ActionResult")
-    return result
-
-
-def _context(kind: ActionType, config: object, frame: LeafFrame, step: Step) -> ActionContext:
-    run = step.walk.run
-    consumed: Mapping[str, Json] = frame.consumed or {}
-    return ActionContext(
-        config=config,
-        consumed_artifacts=consumed,
-        scope=step.context(),
-        run_id=str(run.id),
-        automation_id=run.automation_id,
-        context_key=run.context_key,
-        step_path=step.path,
-        attempt=frame.attempt,
-        idempotency_key=f"{run.id}:{step.path}",
-        logger=step.walk.log.bind(path=step.path, action=kind.qualified_id),
-        services=step.walk.parts.services,
-    )
-
-
-def _keep(kind: ActionType, result: ActionResult, step: Step) -> Outcome:
+def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) -> Outcome:
     """Check the artifact against its type, note it, and let the scope have it."""
     artifact: JsonObject | None = None
     if kind.produces is not None and result.artifact is not None:
@@ -173,6 +193,7 @@ def _keep(kind: ActionType, result: ActionResult, step: Step) -> Outcome:
             return Failed(str(error))
         row = ArtifactRow(uuid7(), action_id, kind.produces.qualified_id, artifact)
         step.walk.journal.artifacts.append(row)
+    step.walk.journal.closed += frame.closes or ()
     kept = {"artifact": artifact, "external_id": result.external_id}
     step.row.result = {name: value for name, value in kept.items() if value is not None} or None
     return Ok()

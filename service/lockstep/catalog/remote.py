@@ -1,0 +1,93 @@
+"""Remote actions: a request to whoever provides the action on the bus, and what it answers."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from lockstep.catalog.builtins import hop, traceparent
+from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.model.messages import Reply
+from lockstep.ports import Asker
+from lockstep_schemas.events import HEADER_HOP, HEADER_TRACE
+from lockstep_schemas.remote import ActionReply, ActionRequest
+
+MAX_ERROR: Final = 4096  # characters of the provider's words that are kept
+MARGIN_SECONDS: Final = 1.0  # the step's own limit speaks first
+
+_reply = msgspec.json.Decoder(ActionReply).decode
+
+
+class RemoteCall:
+    """Calls one action of a service; see `model.catalog.Execute`."""
+
+    def __init__(self, qualified_id: str, subject: str) -> None:
+        self._id, self._subject = qualified_id, subject
+
+    async def __call__(self, context: ActionContext) -> ActionResult:
+        """Ask, and wait for the answer; whatever goes wrong on the way is a failed result."""
+        headers = {HEADER_HOP: str(hop(context.scope) + 1)}
+        if (trace := traceparent(context.scope)) is not None:
+            headers[HEADER_TRACE] = trace
+        seconds = context.timeout_seconds + MARGIN_SECONDS
+        asker = context.services.get(Asker)
+        try:
+            reply = await asker.ask(self._subject, _request(context), headers, seconds)
+        except NobodyAnswers:
+            return _failed(
+                f"nobody provides '{self._id}': no service answers on {self._subject}; start it, "
+                "or see that it has joined the same NATS"
+            )
+        except EngineError as error:
+            return _failed(f"'{self._id}' could not be asked: {error}")
+        return self._result(reply)
+
+    def _result(self, reply: Reply) -> ActionResult:
+        if reply.error_code:
+            text = f"the provider of '{self._id}' answered {reply.error_code}: {reply.error}"
+            return _failed(text[:MAX_ERROR])
+        try:
+            return result_of(_reply(reply.body))
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return _failed(f"the provider of '{self._id}' answered nonsense: {error}")
+
+
+def result_of(reply: ActionReply) -> ActionResult:
+    """Turn the answer of a provider into the result of a call.
+
+    Raises:
+        ValueError: It says neither how the work has ended nor that it was accepted.
+    """
+    if reply.accepted:
+        return ActionResult(accepted=True)
+    if reply.success is UNSET:
+        raise ValueError("`success` is missing, and `accepted` is not true")
+    return ActionResult(
+        success=reply.success,
+        artifact=reply.artifact,
+        external_id=reply.external_id,
+        error=None if reply.error is None else reply.error[:MAX_ERROR],
+        retry_after_ms=reply.retry_after_ms,
+    )
+
+
+def _request(context: ActionContext) -> bytes:
+    config: object = context.config
+    return msgspec.json.encode(
+        ActionRequest(
+            config=config if isinstance(config, dict) else {},
+            consumed_artifacts=dict(context.consumed_artifacts),
+            scope=dict(context.scope),
+            run_id=context.run_id,
+            automation_id=context.automation_id,
+            context_key=context.context_key,
+            step_path=context.step_path,
+            attempt=context.attempt,
+            idempotency_key=context.idempotency_key,
+        )
+    )
+
+
+def _failed(error: str) -> ActionResult:
+    return ActionResult(success=False, error=error)

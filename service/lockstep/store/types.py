@@ -1,0 +1,35 @@
+"""Types that services have registered, in PostgreSQL."""
+
+from lockstep.model.catalog import StoredType, TypeKind
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+
+
+class TypeStore:
+    """What the catalog needs of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def register(self, kind: TypeKind, type_id: str, owner: str, document: bytes) -> bool:
+        """Store a type, in force for all events from now on; False if it is another owner's.
+
+        One that is stored as it is already changes nothing: services register at each start.
+        """
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(QUERIES[f"{kind}_type"], type_id)
+            if row is not None and (row["owner"], row["document"]) == (owner, document):
+                return True
+            done = await connection.fetchval(
+                QUERIES[f"register_{kind}_type"], type_id, owner, document
+            )
+        return done is not None
+
+    async def since(self, revision: int) -> list[StoredType]:
+        """Give what was registered or changed after a revision, in that order."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(QUERIES["types_since"], revision)
+        return [
+            StoredType(row["kind"], row["id"], row["owner"], row["document"], row["revision"])
+            for row in rows
+        ]

@@ -1,0 +1,110 @@
+"""The call of an action: what it is handed, its time limit, and what it gives back."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.runs import Fired
+from lockstep.walk.frames import LeafFrame
+from lockstep.walk.step import Step
+from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.remote import ActionReply
+
+
+async def call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
+    """Call it within its time; whatever it raises is a failure of the step."""
+    context = _context(kind, config, seconds, step)
+    try:
+        async with step.walk.parts.clock.limit(seconds):
+            result = await kind.execute(context)
+    except TimeoutError:
+        return _failed(_late(seconds))
+    except Exception as error:
+        context.logger.warning("action.failed", exc_info=True)
+        text = str(error) or "no message"
+        return _failed(f"{type(error).__name__}: {text}")
+    if not isinstance(result, ActionResult):
+        given = type(result).__name__
+        return _failed(f"the action gave {given}, not an ActionResult")
+    return result
+
+
+def follow_up(fired: Fired, seconds: float) -> ActionResult:
+    """Read the result that came after the call was answered, or that did not come in time."""
+    if fired.cause != "event":
+        return _failed(_late(seconds))
+    try:
+        told = msgspec.convert(fired.payload, ActionReply)
+    except msgspec.ValidationError as error:
+        return _failed(f"the result that followed is nonsense: {error}")
+    if told.success is msgspec.UNSET:
+        return _failed("the result that followed does not say `success`")
+    return ActionResult(
+        success=told.success,
+        artifact=told.artifact,
+        external_id=told.external_id,
+        error=told.error,
+        retry_after_ms=told.retry_after_ms,
+    )
+
+
+def converted(kind: ActionType, config: JsonObject) -> object:
+    """Give the config as the type wants it.
+
+    Raises:
+        ValidationError: It is not of the type's shape; the message names the field.
+    """
+    if kind.config_type is not None:
+        try:
+            return msgspec.convert(config, kind.config_type, strict=False)
+        except msgspec.ValidationError as error:
+            raise msgspec.ValidationError(f"config: {error}") from None
+    for fault in kind.config_schema.faults(config):
+        place = ".".join(["config", *(str(part) for part in fault.path)])
+        raise msgspec.ValidationError(f"{place}: {fault.message}")
+    return config
+
+
+async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
+    """Keep what the type consumes, by local name, and what a success closes of it."""
+    if not kind.consumes:
+        return
+    walk = step.walk
+    await walk.checkpoint()  # what this run has produced counts too
+    run = walk.run
+    found = await walk.parts.history.consumable(run.automation_id, run.context_key, kind.consumes)
+    frame.consumed = {_local(name): one.data for name, one in found.items()}
+    frame.closes = [found[name].id for name in kind.closes if name in found] or None
+
+
+def _local(qualified_id: str) -> str:
+    return qualified_id.partition(".")[2]
+
+
+def _context(kind: ActionType, config: object, seconds: float, step: Step) -> ActionContext:
+    run, frame = step.walk.run, step.frame
+    kept = frame.consumed if isinstance(frame, LeafFrame) else None
+    consumed: Mapping[str, Json] = kept or {}
+    return ActionContext(
+        config=config,
+        consumed_artifacts=consumed,
+        scope=step.context(),
+        run_id=str(run.id),
+        automation_id=run.automation_id,
+        context_key=run.context_key,
+        step_path=step.path,
+        attempt=frame.attempt if isinstance(frame, LeafFrame) else 1,
+        idempotency_key=f"{run.id}:{step.path}",
+        logger=step.walk.log.bind(path=step.path, action=kind.qualified_id),
+        services=step.walk.parts.services,
+        timeout_seconds=seconds,
+    )
+
+
+def _late(seconds: float) -> str:
+    return f"no result within {seconds:g} s"
+
+
+def _failed(error: str) -> ActionResult:
+    return ActionResult(success=False, error=error)
