@@ -173,13 +173,13 @@ class Stored:
 
 
 @asynccontextmanager
-async def room(settings: Settings) -> AsyncIterator[Room]:
+async def room(settings: Settings, *, is_open: bool = True) -> AsyncIterator[Room]:
     """Start an engine on a migrated database, and stop it in good order."""
     database = await open_store(settings)
     connection = await bus.connect(settings.nats)
     try:
         await bus.prepare(connection)
-        catalog: MemoryCatalog = build_catalog(open=True, with_stubs=True)
+        catalog: MemoryCatalog = build_catalog(open=is_open, with_stubs=True)
         recorder, services = Recorder(), ServiceBag()
         services.add(Recorder, recorder)
         engine = Engine(settings, database, connection, catalog, services)

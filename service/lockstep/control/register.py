@@ -84,6 +84,6 @@ def _name(actor: Actor | None) -> str:
 
 def _issue(text: str, request: TriggerRegister | ActionRegister) -> Issue:
     """Name the field that a fault is about: `action 'a.b': config: ..` is about the config."""
-    word = text.partition("': ")[2].partition(":")[0]
+    word = text.partition("': ")[2].partition(" ")[0].rstrip(":")
     field = {"config": "config_schema"}.get(word, word)
     return Issue(path=[field if field in request.__struct_fields__ else "id"], message=text)
