@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -22,13 +23,13 @@ from lockstep import (
     matching,
     pipeline,
     report,
+    secrets,
     store,
     timers,
     wake,
     walk,
 )
 from lockstep.catalog import MemoryCatalog, Registered, ServiceBag
-from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
@@ -37,6 +38,7 @@ from lockstep.model.runs import Checkpoint, EventRow, Poison
 from lockstep.model.verdicts import Verdict
 from lockstep.ports import Asker, Clock, Publisher
 from lockstep.render import Renderer
+from lockstep.settings import Settings
 from lockstep.waking import Waking
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import ACTION_DONE
@@ -106,6 +108,7 @@ class Engine:
             history=self.runs,
             catalog=self.catalog,
             refresh_types=self.registered.refresh,
+            secrets=_resolver(self.settings, self.connection),
             services=self.services,
             clock=self.clock,
             prefix=self.settings.nats.prefix,
@@ -299,6 +302,17 @@ class Engine:
 
     def _compiled(self, raw: Json) -> Program:
         return definition.compile_program(definition.parse(raw), self.renderer)
+
+
+def _resolver(settings: Settings, connection: bus.Connection) -> secrets.Resolver:
+    wanted = settings.secrets
+    sources: list[secrets.Source] = [secrets.Environment(wanted.environment_prefix)]
+    if wanted.folder:
+        sources.append(secrets.Folder(Path(wanted.folder)))
+    if wanted.bus:
+        subject = connection.names.secret
+        sources.append(secrets.Bus(bus.Asker(connection), subject, wanted.timeout_seconds))
+    return secrets.Resolver(sources)
 
 
 class _RunStream:

@@ -6,14 +6,14 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, field, inspect
+from msgspec import inspect
 
-from lockstep.bus.settings import BusSettings
 from lockstep.model.errors import SettingError
+from lockstep.settings import MASK, SecretSettings, Settings, without_secrets
 
 PREFIX: Final = "LOCKSTEP_"
 CONFIG_VARIABLE: Final = "LOCKSTEP_CONFIG"
@@ -23,87 +23,11 @@ SECRETS: Final = frozenset({"nats.password", "nats.token"})
 ADDRESSES: Final = frozenset({"nats.servers", "postgres.dsn"})
 FROM_FILES: Final = {f"{name}_file": name for name in SECRETS | ADDRESSES}
 
-_MASK: Final = "***"
 # What Kubernetes sets for a Service whose name begins with `lockstep`; none of ours.
 # Source: kubernetes.io, Service, "Environment variables".
 _KUBERNETES: Final = re.compile(r"LOCKSTEP_(\w+_)?(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?")
 _MEANT: Final = {"nats.url": "nats.servers", "postgres.url": "postgres.dsn"}
 _BOOLEANS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-
-Positive = Annotated[float, Meta(gt=0, le=3600)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Dsn = Annotated[str, Meta(pattern="^postgres(ql)?://")]
-
-
-class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where PostgreSQL is."""
-
-    dsn: Annotated[Dsn, Meta(description="As libpq has it: postgresql://user@host/database.")] = (
-        "postgresql://lockstep@127.0.0.1/lockstep"
-    )
-    password_file: Annotated[str, Meta(description="A file with the password of the DSN.")] = ""
-    pool_size: Annotated[int, Meta(ge=4, le=200, description="Connections of a replica.")] = 10
-
-    def __repr__(self) -> str:
-        """Show all of it, without what is secret."""
-        return (
-            f"PostgresSettings(dsn={without_secrets(self.dsn)!r}, "
-            f"password_file={self.password_file!r}, pool_size={self.pool_size})"
-        )
-
-
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a replica works."""
-
-    catalog: Annotated[
-        Literal["open", "strict"],
-        Meta(description="Whether any event id may be used, or registered ones only."),
-    ] = "strict"
-    max_walks: Annotated[Count, Meta(description="Runs that a replica walks at once.")] = 256
-    batch_size: Annotated[int, Meta(ge=1, le=1000, description="Events in a transaction.")] = 256
-    max_ready_runs: Annotated[
-        Count, Meta(description="Ready runs without a place above which no event is fetched.")
-    ] = 10_000
-    heartbeat_seconds: Annotated[Positive, Meta(description="Between two signs of life.")] = 1.0
-    stale_seconds: Annotated[
-        Positive, Meta(description="Without a sign of life, until others adopt its runs.")
-    ] = 4.0
-    grace_seconds: Annotated[
-        float, Meta(ge=0, le=3600, description="For walks to end at a shutdown.")
-    ] = 20.0
-    late_wakes_per_second: Annotated[
-        float, Meta(ge=1, le=100_000, description="Overdue runs that are woken, after an outage.")
-    ] = 500.0
-    step_events: Annotated[bool, Meta(description="Whether steps are told as run events.")] = True
-    hop_limit: Annotated[
-        int, Meta(ge=1, le=1000, description="Longest chain of causes of an event.")
-    ] = 16
-    receipts_hours: Annotated[
-        int, Meta(ge=1, le=8760, description="For which a message id is remembered.")
-    ] = 24
-    judgements: Annotated[
-        int, Meta(ge=0, le=10_000_000, description="Kept for `lockstep why`; 0: none.")
-    ] = 100_000
-    stub_actions: Annotated[bool, Meta(description="The plug-in `test`: for tests only.")] = False
-    stub_record_file: Annotated[str, Meta(description="Where stub actions note calls.")] = ""
-
-
-class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is logged, and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Annotated[
-        Literal["auto", "json", "console"], Meta(description="auto: console on a terminal.")
-    ] = "auto"
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings."""
-
-    nats: BusSettings = field(default_factory=BusSettings)
-    postgres: PostgresSettings = field(default_factory=PostgresSettings)
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    log: LogSettings = field(default_factory=LogSettings)
 
 
 class DevServers(msgspec.Struct, frozen=True):
@@ -236,6 +160,8 @@ class _Reader:
         for variable, text in sorted(environ.items()):
             if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or not text:
                 continue
+            if variable.startswith(SecretSettings().environment_prefix):
+                continue  # a value for automations
             name = variable.removeprefix(PREFIX).lower().replace("__", ".", 1)
             source = f"environment {variable}"
             if name in FROM_FILES:
@@ -332,26 +258,13 @@ def expected(kind: inspect.Type) -> str:
 def masked(name: str, value: object) -> object:
     """Show the value of a setting without what must stay secret."""
     if name in SECRETS:
-        return _MASK if value else value
+        return MASK if value else value
     if isinstance(value, list):
         return [masked(name, one) for one in value]
     if name in ADDRESSES:
         # A NATS URL may carry a token in place of a user.
         return without_secrets(str(value), keep_user=name == "postgres.dsn")
     return value
-
-
-def without_secrets(url: str, *, keep_user: bool = True) -> str:
-    """Mask passwords in an address: before its host, in its query, or as libpq's words."""
-    # The first `://`: a password may hold another.
-    head, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    user, at, tail = rest.rpartition("@")
-    if at and (":" in user or not keep_user):
-        user = f"{user.partition(':')[0]}:{_MASK}" if keep_user else _MASK
-    words = re.sub(
-        r"((?:ssl)?password\s*=\s*)('[^']*'|[^&\s]*)", rf"\1{_MASK}", f"{user}{at}{tail}"
-    )
-    return f"{head}{separator}{words}"
 
 
 def is_alive(pid: int) -> bool:

@@ -92,6 +92,20 @@ class Asker(Protocol):
         ...
 
 
+class Secrets(Protocol):
+    """Resolves secrets, each time anew: they change, and nothing keeps them."""
+
+    async def resolve(
+        self, names: Sequence[str], run_id: str, automation_id: str
+    ) -> Mapping[str, str]:
+        """Give the values; from now on they are masked in all that this process writes.
+
+        Raises:
+            SecretRefused: One is not known, or cannot be asked for now; the message names it.
+        """
+        ...
+
+
 class Transaction(Protocol):
     """One transaction for a batch of events: all of it is committed, or nothing.
 

@@ -11,8 +11,8 @@ import structlog
 from lockstep import bus, store
 from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog, load_plugins
-from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit, Unavailable
+from lockstep.settings import Settings
 
 _LONGEST_WAIT_SECONDS: Final = 10.0
 

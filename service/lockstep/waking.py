@@ -9,11 +9,11 @@ import structlog
 
 from lockstep import bus, report, store, wake, walk
 from lockstep.bus.names import ENGINE
-from lockstep.config import Settings
 from lockstep.model.errors import ServerUnfit
 from lockstep.model.matches import Hold
 from lockstep.model.runs import Checkpoint, Due, has_key
 from lockstep.ports import Clock
+from lockstep.settings import Settings
 from lockstep_schemas.run_events import ACTIVE
 
 QUEUES_AT_ONCE: Final = 200

@@ -14,7 +14,7 @@ import msgspec
 from lockstep import bus
 from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
-from lockstep.config import EngineSettings, PostgresSettings, Settings
+from lockstep.settings import EngineSettings, PostgresSettings, Settings
 from lockstep.start import open_store
 from lockstep_schemas import api
 from lockstep_schemas.events import HEADER_CONTEXT_KEY

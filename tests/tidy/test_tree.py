@@ -33,8 +33,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "render": {"model", "lockstep_schemas"},
     "ports": {"model", "lockstep_schemas"},
     "schedule": {"lockstep_schemas"},
+    "secrets": {"ports", "model", "lockstep_schemas"},
     "model": {"lockstep_schemas"},
-    "config": {"bus", "model", "lockstep_schemas"},  # the settings of the bus are part of ours
+    "settings": {"bus", "lockstep_schemas"},  # those of the bus are part of ours
+    "config": {"settings", "model", "lockstep_schemas"},
     "embedded": {"model"},
     "lockstep_schemas": set(),
 }

@@ -91,6 +91,11 @@ class Names:
         digest = sha256(event_id.encode("utf-8", "replace")).hexdigest()
         return f"{self.prefix}.dead._odd.{digest}"
 
+    @property
+    def secret(self) -> str:
+        """The subject on which a service resolves secrets."""
+        return f"{self.prefix}.secret"
+
     def action(self, qualified_id: str) -> str:
         """Name the subject on which a service provides an action."""
         return f"{self.prefix}.action.{qualified_id}"

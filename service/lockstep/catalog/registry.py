@@ -14,7 +14,7 @@ from lockstep.catalog.errors import AlreadyRegistered, CatalogError, SchemaRefus
 from lockstep.catalog.execution import Function, executor
 from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
 from lockstep.catalog.schema import CompiledSchema, compile_schema
-from lockstep.catalog.shapes import closed, schema_of, text_paths
+from lockstep.catalog.shapes import closed, schema_of, secret_paths, text_paths
 from lockstep.model.catalog import ANY_SCHEMA, ActionType, ArtifactType, TriggerType
 from lockstep.render.filters import BUILT_IN
 
@@ -210,6 +210,7 @@ class Registry:
             retry_safe=options.get("retry_safe", True),
             code_fields=_code_fields(what, options.get("code_fields", ()), schema),
             text_paths=text_paths(schema.document),
+            secret_paths=secret_paths(schema.document),
         )
 
     def filter(self, name: str) -> Callable[[FilterT], FilterT]:

@@ -12,6 +12,7 @@ from lockstep.catalog.pointers import Weight, follow, parts
 from lockstep_schemas.base import Json, JsonObject
 
 ANYTHING_ELSE: Final = "*"
+MARK_OF_SECRETS: Final = "x-secret"
 MAX_PATH: Final = 16
 MAX_STEPS: Final = 10_000
 
@@ -75,6 +76,29 @@ def text_paths(document: JsonObject) -> frozenset[tuple[str, ...]]:
                 found.add(path)
             elif len(path) < MAX_PATH:
                 pending.extend(((*path, key), at) for key, at in expander.inner(real).items())
+    return frozenset(found)
+
+
+def secret_paths(document: JsonObject) -> frozenset[tuple[str, ...]]:
+    """Find the places of a value that may hold secrets: those with `"x-secret": true`.
+
+    One that a shape marks is marked, whatever other shapes say; what lies in it is so too.
+
+    Raises:
+        SchemaRefused: The schema nests too deep, or is too large when it is written out.
+    """
+    Weight(document)
+    found: set[tuple[str, ...]] = set()
+    expander = _Expander(document)
+    pending: deque[tuple[tuple[str, ...], Ways]] = deque()
+    with suppress(_EnoughSeen):
+        pending.append(((), expander.ways(document, ())))
+        while pending:
+            path, ways = pending.popleft()
+            if any(schema.get(MARK_OF_SECRETS) is True for way in ways for schema in way):
+                found.add(path)
+            elif len(path) < MAX_PATH:
+                pending.extend(((*path, key), at) for key, at in expander.inner(ways).items())
     return frozenset(found)
 
 

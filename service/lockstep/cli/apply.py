@@ -12,8 +12,8 @@ from lockstep.cli.diff import MISSING, Difference
 from lockstep.cli.documents import Document, Fault, path_text
 from lockstep.cli.plan import APPLY, Change, Plan, plan
 from lockstep.cli.remote import Refused, Remote, connected
-from lockstep.config import Settings
 from lockstep.model.errors import EngineError
+from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.base import Json, JsonObject
 

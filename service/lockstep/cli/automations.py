@@ -2,7 +2,7 @@
 
 from lockstep.cli import output, source
 from lockstep.cli.remote import PAGE, connected
-from lockstep.config import Settings
+from lockstep.settings import Settings
 from lockstep_schemas import api
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from lockstep import store
 from lockstep.cli import output
-from lockstep.config import Settings, without_secrets
 from lockstep.model.errors import Unavailable
+from lockstep.settings import Settings, without_secrets
 from lockstep.store.migrate import known
 from lockstep.store.pool import explained
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lockstep.cli import output
 from lockstep.cli.remote import PAGE, Remote, connected
-from lockstep.config import Settings
+from lockstep.settings import Settings
 from lockstep_schemas import dead
 
 ALL = "*"

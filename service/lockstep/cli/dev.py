@@ -19,10 +19,11 @@ from lockstep.cli.documents import Document
 from lockstep.cli.plan import plan
 from lockstep.cli.remote import connected
 from lockstep.cli.serve import cancelled, either, engine, stop_signal
-from lockstep.config import DEV_FILE, DevServers, Loaded, Settings, is_alive, without_secrets
+from lockstep.config import DEV_FILE, DevServers, Loaded, is_alive
 from lockstep.embedded import Servers
 from lockstep.embedded.lock import LOCK_LIMIT_SECONDS
 from lockstep.model.errors import EngineError
+from lockstep.settings import Settings, without_secrets
 
 SAMPLES: Final = "dev"
 """Who manages the sample automations: `apply --prune` leaves them alone."""

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
-from lockstep.config import LogSettings
+from lockstep.model.secrets import MASKER
+from lockstep.settings import LogSettings
 
 _SHARED: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
@@ -49,6 +50,7 @@ def _as_json() -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _mask,
         structlog.processors.JSONRenderer(serializer=_encode),
     ]
 
@@ -56,10 +58,27 @@ def _as_json() -> list[Processor]:
 def _for_people(*, colors: bool) -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-        structlog.dev.ConsoleRenderer(
-            colors=colors and not os.environ.get("NO_COLOR"), pad_event_to=24
+        _masked(
+            structlog.dev.ConsoleRenderer(
+                colors=colors and not os.environ.get("NO_COLOR"), pad_event_to=24
+            )
         ),
     ]
+
+
+def _masked(render: Processor) -> Processor:
+    """Take the values of secrets out of a line for people."""
+    return lambda logger, method, line: MASKER.text(str(render(logger, method, line)))
+
+
+def _mask(_: object, __: str, line: EventDict) -> EventDict:
+    """Take the values of secrets out of a line, and of the traceback in it."""
+    return {
+        name: MASKER.json(
+            value if isinstance(value, str | int | float | None | dict | list) else repr(value)
+        )
+        for name, value in line.items()
+    }
 
 
 def _encode(line: dict[str, object], **_: object) -> str:

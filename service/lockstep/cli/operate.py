@@ -7,7 +7,7 @@ from msgspec import UNSET
 from lockstep.cli import output
 from lockstep.cli.publish import payload_of
 from lockstep.cli.remote import connected
-from lockstep.config import Settings
+from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.base import JsonObject
 

@@ -10,8 +10,8 @@ import typer
 from lockstep import bus
 from lockstep.cli import output
 from lockstep.cli.remote import connected
-from lockstep.config import Settings
 from lockstep.model.ids import uuid7
+from lockstep.settings import Settings
 from lockstep_schemas.base import EventId, JsonObject
 from lockstep_schemas.events import (
     HEADER_ACTOR,

@@ -9,8 +9,8 @@ import msgspec
 
 from lockstep import bus
 from lockstep.bus.settings import redacted
-from lockstep.config import Settings
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.events import HEADER_ACTOR, Actor
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from lockstep.cli import output
 from lockstep.cli.remote import PAGE, Remote, connected
 from lockstep.cli.tree import FOLDED, run_text, tree
-from lockstep.config import Settings
+from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.run_events import RunStatus
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from lockstep import start
 from lockstep.app import Engine
 from lockstep.cli import logs, output
-from lockstep.config import Settings
+from lockstep.settings import Settings
 
 AGAIN_SECONDS = 1.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

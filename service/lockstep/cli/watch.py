@@ -9,7 +9,7 @@ from lockstep import bus
 from lockstep.cli import output
 from lockstep.cli.remote import Remote, connected, read
 from lockstep.cli.runs import draw
-from lockstep.config import Settings
+from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData
 

@@ -24,11 +24,11 @@ from lockstep.catalog import (
     build_catalog,
     load_plugins,
 )
-from lockstep.config import Settings
 from lockstep.model.catalog import ActionType
 from lockstep.model.messages import Message
 from lockstep.model.runs import Poison
 from lockstep.model.verdicts import Verdict
+from lockstep.settings import Settings
 from lockstep_schemas.api import Fault, RunDetail, RunsList
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import HEADER_ACTOR, HEADER_CONTEXT_KEY, HEADER_MESSAGE_ID

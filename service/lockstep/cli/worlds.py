@@ -15,9 +15,9 @@ from lockstep.cases.format import Publish
 from lockstep.cases.operations import CaseRefused
 from lockstep.catalog import Recorder
 from lockstep.cli.world import RUNS, CaseWorld
-from lockstep.config import EngineSettings, PostgresSettings, Settings
 from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
+from lockstep.settings import EngineSettings, PostgresSettings, Settings
 from lockstep_schemas.api import RunsList
 from lockstep_schemas.base import Json
 

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 from lockstep.definition.conditions import compile_condition
-from lockstep.definition.tree import is_secret
 from lockstep.model import program
 from lockstep.model.program import Expression, Node, Program, Slot, TriggerRule
 from lockstep.render import Renderer
@@ -110,7 +109,7 @@ class _Compiler:
     def slot(self, value: Json) -> Slot:
         """Compile the templates in a JSON value; other texts stay as they are."""
         if isinstance(value, str):
-            if "{{" not in value or is_secret(value):
+            if "{{" not in value:
                 return value
             return self._renderer.template(value)
         if isinstance(value, dict):

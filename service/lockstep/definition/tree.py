@@ -1,8 +1,7 @@
 """Walks over the structs of a definition: actions in document order, and all that is compiled."""
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -24,8 +23,6 @@ from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or
 from lockstep_schemas.definition import Definition
 
 Path = tuple[str | int, ...]
-
-_SECRET: Final = re.compile(r"\$\{\{\s*secrets\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}")
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -147,7 +144,7 @@ def _condition(condition: Condition, path: Path) -> Iterator[Text]:
 def _values(value: Json, path: Path) -> Iterator[Text]:
     """Give the templates in a JSON value; a text without braces is none."""
     if isinstance(value, str):
-        if "{{" in value and not is_secret(value):
+        if "{{" in value:
             yield Text(path, value, "template")
     elif isinstance(value, dict):
         for name, inner in value.items():
@@ -155,8 +152,3 @@ def _values(value: Json, path: Path) -> Iterator[Text]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _values(inner, (*path, index))
-
-
-def is_secret(text: str) -> bool:
-    """Say whether a text names a secret: rendering leaves it alone."""
-    return _SECRET.fullmatch(text.strip()) is not None

@@ -7,6 +7,8 @@ from typing import Final
 from lockstep.definition.references import names_in
 from lockstep.definition.tree import Path, actions, bodies, texts
 from lockstep.model.catalog import Catalog, Schema
+from lockstep.model.secrets import names_in as names_of_secrets
+from lockstep.model.secrets import texts_in
 from lockstep.render import Renderer
 from lockstep_schemas.actions import Action, Guard, ProviderAction, Stop
 from lockstep_schemas.api import Issue
@@ -21,6 +23,22 @@ def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator
     yield from _payload_fields(definition, catalog, renderer)
     yield from _unreachable(definition.actions, ("actions",))
     yield from _self_starts(definition)
+    yield from _secrets(definition, catalog)
+
+
+def _secrets(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
+    """Warn of secrets in fields that take none: the action is handed the text as it stands."""
+    for path, action in actions(definition.actions, ("actions",)):
+        kind = catalog.action(action.action) if isinstance(action, ProviderAction) else None
+        if kind is None or not isinstance(action, ProviderAction):
+            continue
+        for place, text in texts_in(action.config):
+            if names_of_secrets(text) and not kind.takes_secrets(place):
+                yield Issue(
+                    path=[*path, "config", *place[:1]],
+                    message=f"'{action.action}' takes no secret in `{'.'.join(place)}`",
+                    hint='fields that do are marked `"x-secret": true` in the config schema',
+                )
 
 
 def _payload_fields(

@@ -126,6 +126,7 @@ class ActionType:
     code_fields: frozenset[str] = frozenset()  # fields that rendering leaves alone
     # paths of the config that are declared as text, list items and values of maps as "*"
     text_paths: frozenset[tuple[str, ...]] = frozenset()
+    secret_paths: frozenset[tuple[str, ...]] = frozenset()  # places that may ask for secrets
     source: str = "plugin"
     owner: str | None = None  # the service that registered it; None for a plug-in
     # How a result comes that a call may leave open: by an event, or by the end of another run.
@@ -136,11 +137,21 @@ class ActionType:
         if tuple(path) in self.text_paths:
             return True
         return any(
-            len(declared) == len(path)
-            and all(a in ("*", b) for a, b in zip(declared, path, strict=True))
+            len(declared) == len(path) and _covers(declared, path)
             for declared in self.text_paths
             if "*" in declared
         )
+
+    def takes_secrets(self, path: Sequence[str]) -> bool:
+        """Say whether the config at `path` may ask for secrets; list items are "*" in it."""
+        return any(_covers(declared, path) for declared in self.secret_paths)
+
+
+def _covers(declared: Sequence[str], path: Sequence[str]) -> bool:
+    """Say whether `path` is what was declared, or lies in it."""
+    return len(declared) <= len(path) and all(
+        a in ("*", b) for a, b in zip(declared, path, strict=False)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

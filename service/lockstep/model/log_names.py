@@ -59,6 +59,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "run.stopped": "a run was ended from outside; its walk stops",
     "runs.adopted": "runs of a worker that is gone go on here",
     "runs.left": "walks that did not end within the grace period are left to others",
+    "secret.refused": "a secret that was used before cannot be resolved any more",
     "step.failed": "a kind of action raised an unexpected exception",
     "store.connected": "PostgreSQL answers",
     "store.unavailable": "PostgreSQL does not answer; retried",

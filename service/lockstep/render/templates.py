@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
+from lockstep.model.secrets import PLACEHOLDER
 from lockstep.render.compile import Compiler, Path, Run
 from lockstep.render.faults import excess, fault, locate, unexpected
 from lockstep.render.filters import Filters
@@ -146,8 +147,11 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
     _check_text(text, limits)
     compiler = Compiler(text, filters, limits)
     parts: list[str | _Part] = []
-    at = 0
-    while (begin := text.find("{{", at)) >= 0:
+    at = seek = 0
+    while (begin := text.find("{{", seek)) >= 0:
+        if begin and (secret := PLACEHOLDER.match(text, begin - 1)):
+            seek = secret.end()  # resolved for the call only
+            continue
         if begin > at:
             parts.append(text[at:begin])
         scanner = Scanner(text, begin + 2, limits)
@@ -156,6 +160,7 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
             raise fault(text, begin, "the expression is empty")
         tree = parse(text, tokens, at - 2, scanner.deepest)
         parts.append(_Part(text, begin, compiler.compile_root(tree)))
+        seek = at
     constant = not parts
     if at < len(text):
         parts.append(text[at:])

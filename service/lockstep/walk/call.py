@@ -6,6 +6,8 @@ import msgspec
 
 from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep.model.runs import Fired
+from lockstep.model.secrets import MASKER, SecretRefused
+from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
 from lockstep_schemas.base import Json, JsonObject
@@ -14,6 +16,10 @@ from lockstep_schemas.remote import ActionReply
 
 async def call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
     """Call it within its time; whatever it raises is a failure of the step."""
+    return _masked(await _call(kind, config, seconds, step))
+
+
+async def _call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
     context = _context(kind, config, seconds, step)
     try:
         async with step.walk.parts.clock.limit(seconds):
@@ -32,6 +38,10 @@ async def call(kind: ActionType, config: object, seconds: float, step: Step) -> 
 
 def follow_up(fired: Fired, seconds: float) -> ActionResult:
     """Read the result that came after the call was answered, or that did not come in time."""
+    return _masked(_followed(fired, seconds))
+
+
+def _followed(fired: Fired, seconds: float) -> ActionResult:
     if fired.cause != "event":
         return _failed(_late(seconds))
     try:
@@ -49,6 +59,23 @@ def follow_up(fired: Fired, seconds: float) -> ActionResult:
     )
 
 
+async def resolved(kind: ActionType, config: JsonObject, step: Step) -> JsonObject:
+    """Give a config with the secrets that it asks for; it is for one call and kept nowhere.
+
+    Raises:
+        SecretRefused: One of them cannot be had.
+    """
+    names = secrets_of(config, kind)
+    if not names:
+        return config
+    secrets, run = step.walk.parts.secrets, step.walk.run
+    if secrets is None:
+        raise SecretRefused(f"secret '{names[0]}': this engine has no source of secrets")
+    values = await secrets.resolve(names, str(run.id), run.automation_id)
+    filled: JsonObject = with_secrets(config, kind, values)
+    return filled
+
+
 def converted(kind: ActionType, config: JsonObject) -> object:
     """Give the config as the type wants it.
 
@@ -59,10 +86,10 @@ def converted(kind: ActionType, config: JsonObject) -> object:
         try:
             return msgspec.convert(config, kind.config_type, strict=False)
         except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(f"config: {error}") from None
+            raise msgspec.ValidationError(MASKER.text(f"config: {error}")) from None
     for fault in kind.config_schema.faults(config):
         place = ".".join(["config", *(str(part) for part in fault.path)])
-        raise msgspec.ValidationError(f"{place}: {fault.message}")
+        raise msgspec.ValidationError(MASKER.text(f"{place}: {fault.message}"))
     return config
 
 
@@ -99,6 +126,16 @@ def _context(kind: ActionType, config: object, seconds: float, step: Step) -> Ac
         logger=step.walk.log.bind(path=step.path, action=kind.qualified_id),
         services=step.walk.parts.services,
         timeout_seconds=seconds,
+    )
+
+
+def _masked(result: ActionResult) -> ActionResult:
+    """Take resolved secrets out of what is stored and told: services echo what they are sent."""
+    return msgspec.structs.replace(
+        result,
+        artifact=MASKER.json(result.artifact),
+        external_id=MASKER.json(result.external_id),
+        error=MASKER.json(result.error),
     )
 
 

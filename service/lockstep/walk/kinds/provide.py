@@ -13,7 +13,8 @@ from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
 from lockstep.model.runs import ArtifactRow, WaitRow
-from lockstep.walk.call import call, consume, converted, follow_up
+from lockstep.model.secrets import SecretRefused
+from lockstep.walk.call import call, consume, converted, follow_up, resolved
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
@@ -44,6 +45,7 @@ async def perform(action: Provide, step: Step) -> Outcome:
         if fired is None:
             return Suspended()
         if is_follow_up:
+            await _recall_secrets(kind, frame, step)
             came = follow_up(fired, _seconds(action, kind))
     elif frame.attempt:  # the worker died in the call
         came = _came(action, kind, frame, step)
@@ -70,14 +72,15 @@ async def _perform(
     try:
         if not frame.attempt:
             frame.config = fill_config(action.config, kind, step.context())
-        config = converted(kind, frame.config or {})
+        config = converted(kind, await resolved(kind, frame.config or {}, step))
     except (RenderError, msgspec.ValidationError) as error:
         return Failed(str(error))
+    except SecretRefused as error:
+        _count_attempt(frame, step)
+        return ActionResult(success=False, error=str(error))
     if not frame.attempt:
         await consume(kind, frame, step)
-    frame.attempt += 1
-    step.row.attempts = frame.attempt
-    walk.journal.step(step.row)
+    _count_attempt(frame, step)
     seconds = _seconds(action, kind)
     wait = _follow_up(action, kind, frame, seconds, step)
     await walk.checkpoint()
@@ -94,6 +97,12 @@ async def _perform(
     return step.rest(msgspec.structs.replace(wait, is_shown=True))
 
 
+def _count_attempt(frame: LeafFrame, step: Step) -> None:
+    frame.attempt += 1
+    step.row.attempts = frame.attempt
+    step.walk.journal.step(step.row)
+
+
 async def _kind(action: Provide, step: Step) -> ActionType | None:
     """Find the type; it may have been registered at another replica a moment ago."""
     parts = step.walk.parts
@@ -106,6 +115,14 @@ async def _kind(action: Provide, step: Step) -> ActionType | None:
             continue
         return parts.catalog.action(action.action)
     return kind
+
+
+async def _recall_secrets(kind: ActionType, frame: LeafFrame, step: Step) -> None:
+    """Let this replica know what the provider may echo: another one may have called."""
+    try:
+        await resolved(kind, frame.config or {}, step)
+    except SecretRefused as error:
+        step.walk.log.warning("secret.refused", path=step.path, error=str(error))
 
 
 def _seconds(action: Provide, kind: ActionType) -> float:
