@@ -18,6 +18,7 @@ from lockstep import (
     api,
     bus,
     checkpoint,
+    children,
     definition,
     intake,
     matching,
@@ -36,7 +37,7 @@ from lockstep.model.messages import Message
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, EventRow, Poison
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Asker, Clock, Publisher
+from lockstep.ports import Asker, Children, Clock, Publisher
 from lockstep.render import Renderer
 from lockstep.settings import Settings
 from lockstep.waking import Waking
@@ -137,8 +138,10 @@ class Engine:
         """Let all hear of a checkpoint that is stored: ops, timers, the bus, the next in line."""
         self.reporter.offer(done.events)
         self.waking.committed(done)
-        if done.run.gate is not None and done.status not in ACTIVE:
-            self.walkers.expect_ready()
+        if done.status not in ACTIVE:
+            self.children.run_ended(done.run)
+            if done.run.gate is not None:
+                self.walkers.expect_ready()
 
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
@@ -165,6 +168,15 @@ class Engine:
             prefix=prefix,
         )
         self.waking.expire = functools.partial(timers.expire, parts=parts)
+        self.children = children.Children(
+            store.ChildStore(self.database),
+            parts,
+            self.catalog,
+            self.waking.endings.cancel,
+            engine.hop_limit,
+        )
+        self.waking.ended_outside = self.children.ended_outside
+        self.services.add(Children, self.children)
         letters = bus.DeadLetters(self.connection, self.publisher)
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
@@ -226,11 +238,13 @@ class Engine:
             self.heart.run(),
             self.trail.run(),
             self.waking.mirror.run(),
+            self.children.run(),
             self._every(self.settings.engine.heartbeat_seconds, self._renew_key),
             self._watch_workers(),
             *(self._every(SWEEP_SECONDS, sweep) for sweep in self.waking.sweeps),
             self._every(RECONCILE_SECONDS, self.waking.reconcile),
             self._every(SWEEP_SECONDS, self.reporter.sweep),
+            self._every(SWEEP_SECONDS, self.children.sweep),
             self._every(SWEEP_SECONDS, self.index.refresh),
             self._every(HOUSEKEEPING_SECONDS, self._keep_house),
         ]

@@ -15,6 +15,8 @@ from lockstep.model.messages import Message, Reply
 from lockstep.model.runs import (
     Awaited,
     Checkpoint,
+    Child,
+    ChildWanted,
     Consumed,
     Ended,
     Ending,
@@ -92,6 +94,19 @@ class Asker(Protocol):
         ...
 
 
+class Children(Protocol):
+    """Starts runs that steps of other runs ask for."""
+
+    async def start(self, wanted: ChildWanted) -> Child:
+        """Start it, once for each step; give the one that is there already.
+
+        Raises:
+            ChildRefused: There is no such automation, or it is disabled, or the payload is wrong.
+            Unavailable: The store is away.
+        """
+        ...
+
+
 class Secrets(Protocol):
     """Resolves secrets, each time anew: they change, and nothing keeps them."""
 
@@ -134,6 +149,10 @@ class Transaction(Protocol):
 
     async def active_runs(self, ids: Sequence[str]) -> Sequence[Active]:
         """The active runs of automations, with their rank."""
+        ...
+
+    async def child(self, run_id: UUID, path: str) -> Child | None:
+        """The run that a step has started, if it has."""
         ...
 
     async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:

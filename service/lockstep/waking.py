@@ -11,7 +11,7 @@ from lockstep import bus, report, store, wake, walk
 from lockstep.bus.names import ENGINE
 from lockstep.model.errors import ServerUnfit
 from lockstep.model.matches import Hold
-from lockstep.model.runs import Checkpoint, Due, has_key
+from lockstep.model.runs import Checkpoint, Due, Ended, has_key
 from lockstep.ports import Clock
 from lockstep.settings import Settings
 from lockstep_schemas.run_events import ACTIVE
@@ -26,6 +26,7 @@ Expire = Callable[[Sequence[UUID]], Awaitable[None]]
 class Waking:
     """Fires what is due, tells owners, ends runs from outside, shows on the bus what sleeps."""
 
+    ended_outside: Callable[[Sequence[Ended]], None]  # hears of runs that were ended from outside
     expire: Expire  # starts the runs of timers that are due; set by who has the way of an event
 
     def __init__(
@@ -60,7 +61,7 @@ class Waking:
             clock,
             settings.nats.prefix,
             reporter.take_over,
-            self.calls.ended,
+            self._tell_ended,
             self.mirror.hide,
             self.timer_alarms.arm,
         )
@@ -142,6 +143,10 @@ class Waking:
             log.warning("mirror.delayed", error=str(error))
             return
         await self.mirror.reconcile(self._clock.now())
+
+    def _tell_ended(self, ended: Sequence[Ended]) -> None:
+        self.calls.ended(ended)
+        self.ended_outside(ended)
 
     async def _expire_due(self, due: Sequence[Due]) -> None:
         await self.expire([one.id for one in due])

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -50,6 +50,7 @@ ASKING: Json = {
     "deep": [{"a": ["${{ secrets.BUS }}"]}],
     "open": "${{ secrets.FILE }}",
 }
+RETRY: Json = {"attempts": 2, "delay_seconds": 0}
 HANDED: Json = {
     "token": f"Bearer {IN_ENVIRONMENT} for Ann",
     "headers": {"X-Key": IN_FILE},
@@ -177,59 +178,70 @@ def steps(actions: list[Json]) -> list[Json]:
     return [*actions, note, {"variables": {"kept": "{{ artifacts.e.loot }}"}}]
 
 
-async def test_a_secret_is_handed_over_and_stands_nowhere_else(
-    keeper: Room, dsn: str, servers: Servers
-) -> None:
-    prefix = keeper.settings.nats.prefix
+@asynccontextmanager
+async def listening(url: str) -> AsyncIterator[list[tuple[str, str]]]:
+    """Hear all that is said on the bus."""
     seen: list[tuple[str, str]] = []
-    listener = await nats.connect(servers.nats_url)
 
     async def note(message: Any) -> None:
-        seen.append(
-            (message.subject, f"{message.headers} {message.data.decode('utf-8', 'replace')}")
-        )
+        text = message.data.decode("utf-8", "replace")
+        seen.append((message.subject, f"{message.headers} {text}"))
 
+    listener = await nats.connect(url)
     await listener.subscribe(">", cb=note)
     await listener.flush()
+    yield seen
+    await listener.drain()
+
+
+async def use_in_this_process(room: Room) -> None:
+    """Hand secrets to actions that echo, log and raise them."""
     handed.clear()
-    echoing = await keeper.automation(
+    echoing = await room.automation(
         steps([{"id": "e", "action": "leaky.echo", "config": ASKING}, {"delay": {"seconds": 1}}])
     )
-    retry = {"attempts": 2, "delay_seconds": 0}
-    failing = await keeper.automation([{"action": "leaky.raise", "config": ASKING, "retry": retry}])
-    action = "vault.use"
-    await keeper.call(
-        "catalog.actions.register", id=action, owner="vault", config_schema=CONFIG, produces="loot"
-    )
-    asking = await keeper.automation(
-        steps([{"id": "e", "action": action, "config": ASKING}, {"delay": {"seconds": 1}}])
-    )
-    replies = iter([
-        {"success": False, "error": f"bad token {IN_ENVIRONMENT} {IN_FILE}", "retry_after_ms": 1},
-    ])  # fmt: skip
-    async with provider(
-        keeper,
-        action,
-        lambda request: next(replies, {"success": True, "artifact": {"was": request["config"]}}),
-    ) as asked:
-        remote = await keeper.automation(
-            steps([{"id": "e", "action": action, "config": ASKING, "retry": retry}])
-        )
-        assert (await asking.run({"who": "Ann"})).status == "failed"
-        assert (await remote.run({"who": "Ann"})).status == "success"
-    assert asked.asked[-1]["config"] == HANDED
+    failing = await room.automation([{"action": "leaky.raise", "config": ASKING, "retry": RETRY}])
     assert (await echoing.run({"who": "Ann"})).status == "success"
     ended = await failing.run({"who": "Ann"})
     assert (ended.status, "refused: " in ended.error, "***" in ended.error) == (
         "failed", True, True,
     )  # fmt: skip
     assert handed == [HANDED]
-    text = "".join(record.value for record in keeper.recorder.records)
-    assert "***" in text
-    await listener.drain()
 
+
+async def use_over_the_bus(room: Room) -> None:
+    """Hand secrets to a service that echoes them, as an error and as an artifact."""
+    await room.call(
+        "catalog.actions.register",
+        id="vault.use", owner="vault", config_schema=CONFIG, produces="loot",
+    )  # fmt: skip
+    step = {"id": "e", "action": "vault.use", "config": ASKING}
+    once = await room.automation(steps([step, {"delay": {"seconds": 1}}]))
+    again = await room.automation(steps([{**step, "retry": RETRY}]))
+    replies = iter([
+        {"success": False, "error": f"bad token {IN_ENVIRONMENT} {IN_FILE}", "retry_after_ms": 1},
+    ] * 2)  # fmt: skip
+    async with provider(
+        room,
+        "vault.use",
+        lambda request: next(replies, {"success": True, "artifact": {"was": request["config"]}}),
+    ) as asked:
+        assert (await once.run({"who": "Ann"})).status == "failed"
+        assert (await again.run({"who": "Ann"})).status == "success"
+    assert asked.asked[-1]["config"] == HANDED
+
+
+async def test_a_secret_is_handed_over_and_stands_nowhere_else(
+    keeper: Room, dsn: str, servers: Servers
+) -> None:
+    prefix = keeper.settings.nats.prefix
+    async with listening(servers.nats_url) as seen:
+        await use_in_this_process(keeper)
+        await use_over_the_bus(keeper)
     assert await in_tables(dsn, ALL) == []
     assert await in_streams(servers.nats_url, prefix, ALL) == []
+    text = "".join(record.value for record in keeper.recorder.records)
+    assert "***" in text
     log_text = keeper.log.getvalue()  # type: ignore[attr-defined] # set by the fixture
     assert "action.logged" in log_text
     assert "Traceback" in log_text

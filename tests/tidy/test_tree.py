@@ -22,6 +22,7 @@ BELOW = {"ports", "render", "schedule", "model", "lockstep_schemas"}
 # What each part may import beside itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": STATIONS | BELOW | {"catalog", "definition"},
+    "children": STATIONS | BELOW | {"pipeline"},
     "timers": STATIONS | BELOW | {"pipeline"},
     "control": STATIONS | BELOW | {"catalog", "definition"},
     "cases": STATIONS | BELOW | {"catalog", "definition"},

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.registry import Registry
+from lockstep.catalog.start import add_start
 from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError
 from lockstep.ports import Publisher
@@ -57,6 +58,7 @@ def register_builtins(catalog: MemoryCatalog, *, prefix: str = "lockstep") -> No
 
 
 def _automation(registry: Registry) -> None:
+    add_start(registry)
     for event_id, kind in KINDS.items():
         registry.trigger(
             event_id.removeprefix(PREFIX),

@@ -57,6 +57,7 @@ def action_type(document: ActionRegister, owner: str, subject: str, catalog: Cat
         "category": document.category,
         "timeout_seconds": document.timeout_seconds,
         "retry_safe": document.retry_safe,
+        "follow_up": "remote",
     }
     if document.produces is not None:
         options["produces"] = document.produces
@@ -68,7 +69,6 @@ def action_type(document: ActionRegister, owner: str, subject: str, catalog: Cat
         description=document.description,
         owner=owner,
         source="bus",
-        follow_up="remote",
     )
 
 

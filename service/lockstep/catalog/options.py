@@ -1,7 +1,7 @@
 """What authors of plug-ins may say of triggers and actions."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 import msgspec
 
@@ -51,6 +51,10 @@ class ActionOptions(TypedDict, total=False):
     """Above 0, at most 86400; 300 if left out."""
     retry_safe: bool
     """False: calling it twice with one idempotency key does harm. True if left out."""
+    follow_up: Literal["remote", "child"]
+    """`remote`: a call may answer `ActionResult(accepted=True)`; the result follows as the event
+    `lockstep.action.done` with the idempotency key, within the time of the step. (`child`: it is
+    the end of a run that the step has started.)"""
     code_fields: Iterable[str]
     """Fields of the config that hold source code: rendering leaves them alone."""
     display_name: str

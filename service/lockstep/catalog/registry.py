@@ -209,6 +209,7 @@ class Registry:
             timeout_seconds=timeout,
             retry_safe=options.get("retry_safe", True),
             code_fields=_code_fields(what, options.get("code_fields", ()), schema),
+            follow_up=options.get("follow_up"),
             text_paths=text_paths(schema.document),
             secret_paths=secret_paths(schema.document),
         )

@@ -66,4 +66,5 @@ def state(birth: Birth) -> RunState:
         epoch=1,
         gate=birth.gate,
         traceparent=event.traceparent,
+        parent_run_id=event.parent.run_id if event.parent else None,
     )

@@ -41,6 +41,7 @@ class Index:
         self._revision = -1
         self._automations: dict[str, Automation] = {}
         self._by_event: dict[str, list[Entry]] = {}
+        self._by_name: dict[str, list[Automation]] = {}
         self._old: OrderedDict[tuple[str, int], Program] = OrderedDict()
         self._reloading = asyncio.Lock()
 
@@ -56,6 +57,10 @@ class Index:
     def automation(self, automation_id: str) -> Automation | None:
         """Give an automation as it is in force now; None if it is disabled or gone."""
         return self._automations.get(automation_id)
+
+    def named(self, name: str) -> Sequence[Automation]:
+        """Give the enabled automations of a name."""
+        return self._by_name.get(name, ())
 
     async def at_least(self, revision: int) -> None:
         """Load what has changed where the index is older than `revision`.
@@ -124,6 +129,9 @@ class Index:
         self._automations = automations
         self._old.clear()
         self._by_event = _by_event(automations.values())
+        self._by_name = {}
+        for automation in automations.values():
+            self._by_name.setdefault(automation.name, []).append(automation)
         self._revision = revision
         log.info("automations.loaded", revision=revision, enabled=len(automations))
 

@@ -26,6 +26,14 @@ class OwnerLost(EngineError):
         self.run_id, self.epoch = run_id, epoch
 
 
+class Parent(msgspec.Struct, frozen=True):
+    """The step of a run that has started another run."""
+
+    run_id: UUID
+    path: str
+    cancels: bool  # the other one with it
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event as it was taken from the stream."""
 
@@ -41,6 +49,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int  # 0: not from a stream; it ranks by the time at which it reaches the gate
     message: Message | None = None
     traceparent: str | None = None
+    parent: Parent | None = None  # of a run that is started by another run
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -196,6 +205,7 @@ class RunState(msgspec.Struct, kw_only=True):
     started_at: datetime
     epoch: int
     gate: str | None = None  # what its queue counts, if it was started in mode `queued`
+    parent_run_id: UUID | None = None
     traceparent: str | None = None
     event_seq: int = 0
     document: bytes | None = None  # frames, None before the first checkpoint
@@ -276,6 +286,31 @@ class Ended(msgspec.Struct, frozen=True):
     owner: UUID | None  # who executed it
     delays: Sequence[UUID]
     awaited: Sequence[UUID]
+
+
+class ChildWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that a step asks for."""
+
+    automation: str  # id, or name
+    payload: JsonObject
+    parent: Parent
+    context_key: str | None
+    actor: Actor
+    hop: int
+    traceparent: str | None
+
+
+class Child(msgspec.Struct, frozen=True):
+    """A run that a step has started, and how it is now."""
+
+    run_id: UUID
+    status: RunStatus
+
+
+class ChildRefused(EngineError):
+    """A run cannot be started by a step: its automation is not there, or the chain is too long."""
+
+    code = "child.refused"
 
 
 class Consumable(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from lockstep.store.automations import AutomationStore
 from lockstep.store.batch import Batches
+from lockstep.store.children import ChildStore
 from lockstep.store.clock import DatabaseClock
 from lockstep.store.due import DueRows
 from lockstep.store.migrate import create_database, migrate, pending
@@ -16,6 +17,7 @@ from lockstep.store.waits import WaitStore
 __all__ = [
     "AutomationStore",
     "Batches",
+    "ChildStore",
     "DatabaseClock",
     "DueRows",
     "JudgementStore",

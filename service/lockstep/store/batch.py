@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 
 from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
-from lockstep.model.runs import Awaited, Ended, Ending, Event, EventRow, Firing, StepKey
-from lockstep.store import triggers, waits
+from lockstep.model.runs import Awaited, Child, Ended, Ending, Event, EventRow, Firing, StepKey
+from lockstep.store import children, triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
@@ -57,7 +57,7 @@ class BatchTransaction:
     async def create_runs(self, births: Sequence[Birth]) -> None:
         """Insert run rows."""
         rows = [_row(birth) for birth in births]
-        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 20), self._worker_id)
+        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 23), self._worker_id)
 
     async def active_runs(self, ids: Sequence[str]) -> list[Active]:
         """Give the active runs of automations, with their rank."""
@@ -71,6 +71,10 @@ class BatchTransaction:
             )
             for row in rows
         ]
+
+    async def child(self, run_id: UUID, path: str) -> Child | None:
+        """Find the run that a step has started."""
+        return await children.child(self._connection, run_id, path)
 
     async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
         """Hold runs, and the runs of waits, in their one order."""
@@ -164,6 +168,9 @@ def _row(birth: Birth) -> tuple[object, ...]:
         birth.gate,
         birth.queued,
         event.traceparent,
+        event.parent.run_id if event.parent else None,
+        event.parent.path if event.parent else None,
+        event.parent is not None and event.parent.cancels,
     )
 
 

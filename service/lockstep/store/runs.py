@@ -231,4 +231,5 @@ def run_state(row: asyncpg.Record) -> RunState:
         wakes=row["wakes"],
         gate=row["gate"],
         traceparent=row["traceparent"],
+        parent_run_id=row["parent_run_id"],
     )

@@ -14,6 +14,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.runs import Ended, Firing
 
 AT_ONCE = 500
+ROUND = frozenset({"event", "remote", "child"})  # what sleeps in the bucket of waits
 
 log = structlog.get_logger()
 
@@ -70,7 +71,7 @@ class Calls:
             self._walkers.expect_ready()
         self._shown.hide(
             [one.id for one in firings if one.has_key and one.kind in {"delay", "retry"}],
-            [one.id for one in firings if one.has_key and one.kind in {"event", "remote"}],
+            [one.id for one in firings if one.has_key and one.kind in ROUND],
         )
 
     def ended(self, some: Sequence[Ended]) -> None:

@@ -22,7 +22,7 @@ IN_FLIGHT: Final = 64
 MOST: Final = 50_000  # changes that wait to be written; of more, the comparison writes what lacks
 RETRY_SECONDS: Final = 1.0
 SETTLED_SECONDS: Final = 30.0  # what is younger may just be on its way
-ROUND: Final = frozenset({"event", "remote"})
+ROUND: Final = frozenset({"event", "remote", "child"})
 FIRST: Final = UUID(int=0)
 
 log = structlog.get_logger()

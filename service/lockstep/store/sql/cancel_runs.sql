@@ -30,10 +30,10 @@ steps as (
      where s.run_id = c.id and s.status in ('running', 'waiting')
 )
 select c.*, true as has_frames, coalesce(d.event_seq, 0) as event_seq, null::bytea as document,
-       array(select w.id from waits_gone w where w.run_id = c.id and w.kind in ('event', 'remote'))
+       array(select w.id from waits_gone w where w.run_id = c.id and w.kind in ('event', 'remote', 'child'))
            as awaited,
        array(select w.id from waits_gone w
-              where w.run_id = c.id and w.kind not in ('event', 'remote')) as delays
+              where w.run_id = c.id and w.kind not in ('event', 'remote', 'child')) as delays
   from cancelled c
   left join dropped d on d.run_id = c.id
  order by c.position;
