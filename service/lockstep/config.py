@@ -87,6 +87,10 @@ def load(
     named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     if named is not None or CONFIG_FILE.is_file():
         reader.file(named or CONFIG_FILE)
+        beside = (named or CONFIG_FILE).parent / "triggers"
+        if beside.is_dir():
+            reader.sources.setdefault("engine.triggers_folder", f"beside {named or CONFIG_FILE}")
+            reader.values.setdefault("engine.triggers_folder", str(beside))
     reader.environment(environ)
     for name, value in (overrides or {}).items():
         reader.put(name, value, "command line")

@@ -54,6 +54,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     late_wakes_per_second: Annotated[
         float, Meta(ge=1, le=100_000, description="Overdue runs that are woken, after an outage.")
     ] = 500.0
+    triggers_folder: Annotated[
+        str,
+        Meta(description="YAML files with types of triggers; else `triggers` beside this file."),
+    ] = ""
     step_events: Annotated[bool, Meta(description="Whether steps are told as run events.")] = True
     hop_limit: Annotated[
         int, Meta(ge=1, le=1000, description="Longest chain of causes of an event.")

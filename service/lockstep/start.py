@@ -10,7 +10,14 @@ import structlog
 
 from lockstep import bus, store
 from lockstep.app import Engine
-from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog, load_plugins
+from lockstep.catalog import (
+    MemoryCatalog,
+    Recorder,
+    ServiceBag,
+    build_catalog,
+    load_plugins,
+    load_triggers,
+)
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.settings import Settings
 
@@ -79,6 +86,9 @@ def make_catalog(settings: Settings) -> tuple[MemoryCatalog, ServiceBag]:
         settings.engine.catalog == "open", with_stubs=stubs, prefix=settings.nats.prefix
     )
     load_plugins(catalog)
+    folder = settings.engine.triggers_folder
+    if folder:
+        load_triggers(catalog, Path(folder))
     services = ServiceBag()
     if stubs:
         record = settings.engine.stub_record_file

@@ -357,3 +357,19 @@ def test_a_worker_may_not_be_stale_before_its_next_sign_of_life() -> None:
 )
 def test_a_wrong_value_is_told_what_is_allowed(name: str, value: Any, words: str) -> None:
     assert f"{words}" in refused(**{name: value})
+
+
+def test_the_folder_of_triggers_is_beside_the_file_unless_it_is_set(tmp_path: Path) -> None:
+    file = tmp_path / "lockstep.toml"
+    file.write_text("")
+    assert load(file, {}, use_dev=False).settings.engine.triggers_folder == ""
+    (tmp_path / "triggers").mkdir()
+    loaded = load(file, {}, use_dev=False)
+    assert loaded.settings.engine.triggers_folder == str(tmp_path / "triggers")
+    assert loaded.sources["engine.triggers_folder"] == f"beside {file}"
+    other = load(file, {"LOCKSTEP_ENGINE__TRIGGERS_FOLDER": "/x"}, use_dev=False)
+    assert other.settings.engine.triggers_folder == "/x"
+
+
+def test_a_value_of_a_secret_is_no_setting(tmp_path: Path) -> None:
+    load(None, {"LOCKSTEP_SECRET_TOKEN": "value"}, use_dev=False)

@@ -4,6 +4,7 @@ from lockstep.catalog.builtins import register_builtins
 from lockstep.catalog.context_keys import ContextKey, extractor
 from lockstep.catalog.documents import action_type, trigger_type
 from lockstep.catalog.errors import AlreadyRegistered, BadResult, CatalogError, SchemaRefused
+from lockstep.catalog.files import load_triggers
 from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
 from lockstep.catalog.plugins import PluginFailure, load_plugins
@@ -38,6 +39,7 @@ __all__ = [
     "compile_schema",
     "extractor",
     "load_plugins",
+    "load_triggers",
     "register_builtins",
     "register_stubs",
     "result_of",
