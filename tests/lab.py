@@ -95,6 +95,18 @@ class Lab:
             )
         return launch.state(birth)
 
+    async def retry(self, run_id: UUID, program: Program) -> RunState:
+        """Insert a run that goes on where this one failed, for a worker that is not seen again."""
+        async with store.Batches(self.database, uuid7()).transaction() as tx:
+            past = await tx.past_run(run_id)
+            assert past is not None
+            assert past.document is not None, "what it stood at was not kept"
+            trigger = TriggerRule(id="e", event="e", filter=None, config={})
+            automation = Automation(id="lab", name="lab", version=1, position=1, program=program)
+            hit = Hit(past.event, automation, trigger, walk.revive(run_id, past.document))
+            (birth,) = await launch.create([Admission(hit)], 1, self.clock.now(), tx)
+        return launch.state(birth)
+
     def event(self, event_id: str, payload: Json, key: str | None = None) -> Event:
         """Make an event as intake hands it on."""
         self.sequence += 1

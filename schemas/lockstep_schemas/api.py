@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from .base import Json, JsonObject, Name, Struct
 from .events import Actor
@@ -257,6 +257,19 @@ class RunStarted(Struct, frozen=True, omit_defaults=False):
 
     run_id: str
     status: RunStatus
+
+
+class RunRetry(Struct, frozen=True, kw_only=True):
+    """Request of `runs.retry`: from the start, or where the run failed, with what it had."""
+
+    id: str
+    from_: Literal["start", "failed"] = field(name="from", default="failed")
+
+
+class RunRetried(Struct, frozen=True, omit_defaults=False):
+    """The new run; `runs.get` tells what becomes of it."""
+
+    run_id: str
 
 
 class WhyRequest(Struct, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
             engine.catalog,
             clock,
         ),
+        retry=control.RetryEndpoint(functools.partial(pipeline.retry, parts=engine.way)),
         letters=control.DeadEndpoints(bus.DeadLetterBox(engine.connection, engine.publisher)),
         catalog=control.CatalogEndpoints(engine.catalog, engine.renderer, engine.index.refresh),
         register=control.RegisterEndpoints(

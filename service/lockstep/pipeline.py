@@ -13,7 +13,7 @@ import structlog
 from lockstep import gate, launch, matching, wake
 from lockstep.matching import Index
 from lockstep.model.errors import DataRefused
-from lockstep.model.matches import Birth, Hit, Hold, Judgement, Match
+from lockstep.model.matches import Birth, Hit, Hold, Judgement, Match, Past
 from lockstep.model.messages import Message
 from lockstep.model.program import Expression
 from lockstep.model.run_events import run_event
@@ -140,6 +140,24 @@ async def start(
     async def decide(tx: Transaction) -> Decided:
         await parts.index.at_least(await tx.revision())
         hit = make(parts.index.automation(automation_id))
+        await tx.lock_gates([gate.gate_of(hit)])
+        return Decided([hit])
+
+    return await commit(decide, parts)
+
+
+async def retry(
+    run_id: UUID, make: Callable[[Past | None, Automation | None], Hit], parts: Parts
+) -> list[Birth]:
+    """Start a run for the event of another one.
+
+    `make` is given that run, None if there is none, and its automation as it is in force.
+    """
+
+    async def decide(tx: Transaction) -> Decided:
+        past = await tx.past_run(run_id)
+        await parts.index.at_least(await tx.revision())
+        hit = make(past, parts.index.automation(past.automation_id) if past else None)
         await tx.lock_gates([gate.gate_of(hit)])
         return Decided([hit])
 

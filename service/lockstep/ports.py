@@ -10,7 +10,17 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.catalog import StoredType
-from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
+from lockstep.model.matches import (
+    Active,
+    Birth,
+    Counter,
+    Hold,
+    Holder,
+    Moments,
+    Past,
+    Revival,
+    StoredTimer,
+)
 from lockstep.model.messages import Message, Reply
 from lockstep.model.runs import (
     Awaited,
@@ -213,6 +223,14 @@ class Transaction(Protocol):
 
     async def create_runs(self, births: Sequence[Birth]) -> None:
         """Insert run rows."""
+        ...
+
+    async def past_run(self, run_id: UUID) -> Past | None:
+        """A run that is to be retried."""
+        ...
+
+    async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
+        """Give a run the steps of the one that it goes on from."""
         ...
 
     async def add_events(self, events: Sequence[EventRow]) -> None:

@@ -7,6 +7,7 @@ from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
 from lockstep.control.register import RegisterEndpoints
+from lockstep.control.retry import RetryEndpoint
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
@@ -21,6 +22,7 @@ __all__ = [
     "DeadEndpoints",
     "Handler",
     "RegisterEndpoints",
+    "RetryEndpoint",
     "RunEndpoints",
     "StartEndpoint",
     "endpoints",
@@ -32,6 +34,7 @@ def endpoints(
     automations: AutomationEndpoints,
     runs: RunEndpoints,
     start: StartEndpoint,
+    retry: RetryEndpoint,
     letters: DeadEndpoints,
     catalog: CatalogEndpoints,
     register: RegisterEndpoints,
@@ -50,6 +53,7 @@ def endpoints(
         "runs.list": handler(api.RunsList, runs.list),
         "runs.get": handler(api.ById, runs.get),
         "runs.cancel": handler(api.RunCancel, runs.cancel),
+        "runs.retry": handler(api.RunRetry, retry.retry),
         "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
         "catalog.triggers": handler(CatalogList, catalog.triggers),

@@ -43,6 +43,9 @@ async def create(
         )
     if births:
         await tx.create_runs(births)
+    for birth in births:
+        if birth.hit.revival is not None and birth.status in {"running", "pending"}:
+            await tx.copy_steps(birth.id, birth.hit.revival)
     return births
 
 
@@ -67,4 +70,5 @@ def state(birth: Birth) -> RunState:
         gate=birth.gate,
         traceparent=event.traceparent,
         parent_run_id=event.parent.run_id if event.parent else None,
+        document=hit.revival.document if hit.revival is not None else None,
     )

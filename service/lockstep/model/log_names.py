@@ -56,6 +56,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "request.ignored": "a request of the API without a reply subject",
     "run.failed": "a walk ended with an unexpected exception",
     "run.lost": "another worker or an operator took the run",
+    "run.retried": "an operator has had a run started again",
     "run.stopped": "a run was ended from outside; its walk stops",
     "runs.adopted": "runs of a worker that is gone go on here",
     "runs.left": "walks that did not end within the grace period are left to others",

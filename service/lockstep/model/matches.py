@@ -17,12 +17,38 @@ Outcome: TypeAlias = Literal["start", "queue", "refuse", "replace", "supersede"]
 Gate: TypeAlias = Literal["filter", "cancel_filter", "window", "for", "conditions", "wait"]
 
 
+class Revival(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run begins with that goes on where another one failed.
+
+    The other steps of that run are over, and are told of the new run as they are.
+    """
+
+    of: UUID
+    document: bytes  # the frames
+    reopened: Sequence[int]  # seqs of the containers that it goes on in
+    dropped: Sequence[int]  # seqs of the steps that are begun anew
+
+
 class Hit(msgspec.Struct, frozen=True):
     """An event that a trigger asks for."""
 
     event: Event
     automation: Automation
     trigger: TriggerRule
+    revival: Revival | None = None
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that an operator wants again: its event, how it ended, and what it stood at."""
+
+    id: UUID
+    event: Event
+    automation_id: str
+    automation_status: str | None  # None: it was deleted
+    version: int
+    trigger_id: str
+    status: RunStatus
+    document: bytes | None
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -256,7 +256,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
     run: RunState
     at: datetime
-    document: bytes
+    document: bytes | None  # None: it ends, and what was stored before is what it stood at
     status: RunStatus  # `running` goes on, `pending` is given up, `waiting` sleeps, else final
     reason: str | None
     error: str | None

@@ -8,9 +8,19 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.matches import Active, Birth, Counter, Hold, Holder, Moments, StoredTimer
+from lockstep.model.matches import (
+    Active,
+    Birth,
+    Counter,
+    Hold,
+    Holder,
+    Moments,
+    Past,
+    Revival,
+    StoredTimer,
+)
 from lockstep.model.runs import Awaited, Child, Ended, Ending, Event, EventRow, Firing, StepKey
-from lockstep.store import children, triggers, waits
+from lockstep.store import children, retries, triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
@@ -57,7 +67,11 @@ class BatchTransaction:
     async def create_runs(self, births: Sequence[Birth]) -> None:
         """Insert run rows."""
         rows = [_row(birth) for birth in births]
-        await self._connection.execute(QUERIES["create_runs"], *columns(rows, 23), self._worker_id)
+        revivals = [birth.hit.revival for birth in births]
+        documents = [None if one is None else one.document for one in revivals]
+        await self._connection.execute(
+            QUERIES["create_runs"], *columns(rows, 23), self._worker_id, documents
+        )
 
     async def active_runs(self, ids: Sequence[str]) -> list[Active]:
         """Give the active runs of automations, with their rank."""
@@ -138,6 +152,14 @@ class BatchTransaction:
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         """Keep why the filters of waits could not be judged."""
         await self._connection.execute(QUERIES["warn_waits"], *columns(reasons, 2))
+
+    async def past_run(self, run_id: UUID) -> Past | None:
+        """Read a run that is to be retried."""
+        return await retries.past_run(self._connection, run_id)
+
+    async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
+        """Give a run the steps of the one that it goes on from."""
+        await retries.copy_steps(self._connection, run_id, revival)
 
     async def add_events(self, events: Sequence[EventRow]) -> None:
         """Put events into the outbox."""

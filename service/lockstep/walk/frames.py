@@ -2,7 +2,8 @@
 
 Frames are changed in place while the run is walked, and encoded at each checkpoint. A list has its
 index, a choose its branch, a loop its iteration and scope, a parallel the state of each branch, a
-leaf its attempt. When a container ends, its frames go.
+leaf its attempt. When a container ends, its frames go; where a run fails, they stay as they are: a
+retry goes on from them.
 """
 
 from collections.abc import Iterator

@@ -91,7 +91,7 @@ class Journal:
 
     def take(
         self,
-        document: bytes,
+        document: bytes | None,
         status: RunStatus,
         reason: str | None,
         error: str | None,

@@ -198,7 +198,7 @@ class Walkers:
 async def _fail(walk: Walk, text: str) -> None:
     """End a run whose walk ended in an exception: nothing may stay stuck."""
     try:
-        walk.root = RootFrame(last_seq=walk.root.last_seq)
+        walk.root, walk.is_sound = RootFrame(last_seq=walk.root.last_seq), False
         now = walk.parts.clock.now()
         walk.journal.steps.clear()
         walk.journal.artifacts.clear()

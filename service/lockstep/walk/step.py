@@ -27,11 +27,16 @@ WHAT: Final[Mapping[StepStatus, What]] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A list in the tree of actions: the path before the index, its scope, its loop."""
+    """A list in the tree of actions: the path before the index, its scope, its loop.
+
+    `tolerated`: the run outlives a failure in it, because an action around it says
+    `continue_on_error`.
+    """
 
     path: str
     scope: Scope
     repeat: Mapping[str, object] | None = None
+    tolerated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,11 @@ class Step:
     def now(self) -> datetime:
         """The time, by the clock that all engines share."""
         return self.walk.parts.clock.now()
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether the run goes on if this action fails."""
+        return self.place.tolerated or self.node.continue_on_error
 
     def open(self, new: Callable[[int, datetime], F]) -> F:
         """Give the frame of this visit, made by `new` from seq and beginning if it is the first."""
@@ -102,6 +112,7 @@ class Step:
             self.path + path,
             self.place.scope if scope is None else scope,
             self.place.repeat if repeat is None else repeat,
+            self.tolerated,
         )
         return await self.walk_list(self.walk, nodes, frame, place)
 

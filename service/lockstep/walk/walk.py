@@ -58,6 +58,7 @@ class Walk:
     bells: set[asyncio.Event] = field(default_factory=set)  # branches that sleep beside live ones
     heard: int = 0  # how often something has fired under way
     giving_up: bool = False
+    is_sound: bool = True  # else the run ends, and its frames say nothing of where
     base: Mapping[str, object] = field(default_factory=dict)
     log: LazyLogger = field(default_factory=LazyLogger)
     pure_steps: int = 0
@@ -88,8 +89,9 @@ class Walk:
         root = frames.decode(run.document) if run.document else RootFrame()
         walk = cls.make(run, program, parts, root)
         walk.fired = dict(run.fired)
-        if not run.document:
+        if not run.event_seq:  # it may be new and have frames: those of a run that it retries
             walk.begin()
+        if not run.document:
             return walk
         loops = [f.seq for f in frames.live(root.body) if isinstance(f, RepeatFrame)]
         if loops:
@@ -196,7 +198,7 @@ class Walk:
         self, status: RunStatus, reason: str | None, error: str | None, known: int = 0
     ) -> int | None:
         covered = self._version
-        document = frames.encode(self.root)
+        document = frames.encode(self.root) if self.is_sound else None
         deadline = self.root.deadline
         taken = self.journal.take(document, status, reason, error, deadline, known)
         try:

@@ -10,7 +10,7 @@ from lockstep.model.errors import DataRefused
 from lockstep.model.program import Node
 from lockstep.model.runs import OwnerLost
 from lockstep.walk import table
-from lockstep.walk.frames import ListFrame
+from lockstep.walk.frames import LeafFrame, ListFrame
 from lockstep.walk.outcome import (
     Completed,
     Failed,
@@ -35,6 +35,7 @@ async def walk_run(walk: Walk) -> None:
             await walk.end("pending", None, None)
             return
         except DataRefused as error:
+            walk.is_sound = False
             end = Stopped(str(error), error=True)
         if not isinstance(end, Suspended):
             await _end(walk, end)
@@ -63,34 +64,44 @@ async def walk_list(walk: Walk, nodes: Sequence[Node], frame: ListFrame, place: 
             raise GivenUp
         await walk.breathe()
         node = nodes[frame.index]
-        outcome = await _visit(walk, node, frame, place)
+        step = Step(walk, node, frame, place, walk_list)
+        outcome = await _visit(step)
         if isinstance(outcome, Suspended):
             return outcome
         # No await between the row that is finished and the frame that moves on: a checkpoint sees
         # both or none.
+        end = _end_by(outcome, node)
+        if end is not None and end.error and not place.tolerated:
+            # The run fails by it: the frames stay here, for a retry.
+            if frame.inner is None or isinstance(frame.inner, LeafFrame):
+                frame.inner = LeafFrame(seq=step.row.seq, began_at=step.row.started_at)
+            return end
         frame.index, frame.inner = frame.index + 1, None
-        match outcome:
-            case Ok() | Skipped():
-                continue
-            case Failed() if node.continue_on_error:
-                continue
-            case Failed(reason):
-                return Stopped(reason, error=True)
-            case Stopped():
-                return outcome
+        if end is not None:
+            return end
     return Completed()
 
 
-async def _visit(walk: Walk, node: Node, frame: ListFrame, place: Place) -> Outcome:
-    step = Step(walk, node, frame, place, walk_list)
+def _end_by(outcome: Ok | Skipped | Failed | Stopped, node: Node) -> Stopped | None:
+    """Say how a list ends with the outcome of one of its actions; None if it goes on."""
+    match outcome:
+        case Stopped():
+            return outcome
+        case Failed(reason) if not node.continue_on_error:
+            return Stopped(reason, error=True)
+        case _:
+            return None
+
+
+async def _visit(step: Step) -> Outcome:
     outcome: Outcome
-    if node.enabled:
+    if step.node.enabled:
         try:
-            outcome = await table.perform(node, step)
+            outcome = await table.perform(step.node, step)
         except (OwnerLost, GivenUp, DataRefused):
             raise
         except Exception as error:
-            walk.log.exception("step.failed", path=step.path)
+            step.walk.log.exception("step.failed", path=step.path)
             outcome = Failed(f"{type(error).__name__}: {error}")
     else:
         outcome = Skipped("disabled")

@@ -18,7 +18,15 @@ cancelled as (
     returning r.*, active.owner as last_owner
 ),
 dropped as (
-    delete from run_frames f using cancelled c where f.run_id = c.id returning f.run_id, f.event_seq
+    delete from run_frames f
+     using cancelled c
+     where f.run_id = c.id
+    returning f.run_id, f.event_seq, f.document
+),
+-- What a failed run stood at, for its retry.
+kept as (
+    insert into failed_frames (run_id, document)
+    select run_id, document from dropped where $2 = 'failed' and document is not null
 ),
 waits_gone as (
     delete from waits w using cancelled c where w.run_id = c.id returning w.id, w.run_id, w.kind

@@ -56,6 +56,13 @@ dropped as (
     delete from run_frames f
      using held h
      where f.run_id = h.run_id and h.status not in ('running', 'pending', 'waiting')
+    returning f.run_id, case when h.status = 'failed' then coalesce(h.document, f.document) end
+              as document
+),
+-- What a failed run stood at, for its retry; or, where its walk cannot tell, what was stored last.
+kept as (
+    insert into failed_frames (run_id, document)
+    select run_id, document from dropped where document is not null
 ),
 ended as (
     update runs r

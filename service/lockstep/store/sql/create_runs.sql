@@ -1,5 +1,6 @@
 -- One row per admission, refusals too; active ones get the row of their frames.
 -- $1..$23 arrays in the order of the columns; $24 the worker, for those with status `running`
+-- $25 documents: what retries begin with
 with born as (
     insert into runs (
         id, automation_id, automation_name, version, trigger_id, trigger_event_id, trigger_payload,
@@ -30,5 +31,8 @@ with born as (
      order by b.place
     returning id, epoch, status
 )
-insert into run_frames (run_id, epoch)
-select id, epoch from born where status in ('pending', 'running');
+insert into run_frames (run_id, epoch, document)
+select born.id, born.epoch, d.document
+  from born
+  join unnest($1::uuid[], $25::bytea[]) as d (id, document) on d.id = born.id
+ where born.status in ('pending', 'running');

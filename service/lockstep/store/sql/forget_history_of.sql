@@ -10,5 +10,8 @@ steps as (
 ),
 made as (
     delete from artifacts a using gone where a.run_id = gone.id
+),
+kept as (
+    delete from failed_frames f using gone where f.run_id = gone.id
 )
 select count(*) as runs from gone;

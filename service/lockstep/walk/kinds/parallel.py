@@ -95,7 +95,6 @@ async def _branch(node: Node, frame: BranchFrame, step: Step, index: int, team: 
         if not await team.woken(heard):
             return
     frame.done, frame.reason = _done(end)
-    frame.body.inner = None
     step.walk.touch()
     team.leave()
 
@@ -107,15 +106,21 @@ def _done(end: Completed | Stopped) -> tuple[BranchEnd, str | None]:
 
 
 def _join(frame: ParallelFrame, step: Step) -> Outcome:
-    """Merge what the branches changed, then judge: any failed, else any stop, else ok."""
+    """Merge what the branches changed, then judge: any failed, else any stop, else ok.
+
+    Where the run fails by it, nothing is merged: nobody would see it, and a retry of the failed
+    branches works on the scope as it was at the fork.
+    """
+    failure = next((branch for branch in frame.branches if branch.done == "failed"), None)
+    if failure is not None and not step.tolerated:
+        return Failed(failure.reason or "stopped")
     try:
         for branch in frame.branches:
             step.place.scope.merge(branch.changes)
     except ScopeTooLarge as error:
         return Failed(str(error))
-    for branch in frame.branches:
-        if branch.done == "failed":
-            return Failed(branch.reason or "stopped")
+    if failure is not None:
+        return Failed(failure.reason or "stopped")
     for branch in frame.branches:
         if branch.done == "stopped":
             return Stopped(branch.reason)

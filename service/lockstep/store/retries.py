@@ -1,0 +1,49 @@
+"""Runs that are retried: what they were started with, and the steps that a new run begins with."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from lockstep.model.matches import Past, Revival
+from lockstep.model.runs import Event
+from lockstep.store.queries import QUERIES
+from lockstep.store.runs import run_state
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+
+async def past_run(connection: "Connection", run_id: UUID) -> Past | None:
+    """Read a run with its event, and what it stood at if it failed."""
+    row = await connection.fetchrow(QUERIES["past_run"], run_id)
+    if row is None:
+        return None
+    run = run_state(row)
+    return Past(
+        id=run.id,
+        event=Event(
+            id=run.trigger_event_id,
+            payload=run.trigger_payload,
+            body=row["trigger_payload"],
+            delivery=f"retry:{run.id}",
+            message_id=run.message_id,
+            context_key=run.context_key,
+            actor=run.actor,
+            hop=run.hop,
+            time=run.trigger_time,
+            sequence=0,  # it ranks by the time at which it reaches the gate
+            traceparent=run.traceparent,
+        ),
+        automation_id=run.automation_id,
+        automation_status=row["automation_status"],
+        version=run.version,
+        trigger_id=run.trigger_id,
+        status=row["status"],
+        document=run.document,
+    )
+
+
+async def copy_steps(connection: "Connection", run_id: UUID, revival: Revival) -> None:
+    """Give a run the steps of another: those that it goes on in are running again."""
+    await connection.execute(
+        QUERIES["copy_steps"], run_id, revival.of, revival.reopened, revival.dropped
+    )
