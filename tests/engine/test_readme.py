@@ -34,6 +34,7 @@ async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     assert FILES
     assert SHELLS
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     for name, text in FILES:
         (tmp_path / name).write_text(text)
     shown = []
@@ -56,7 +57,9 @@ async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     assert "woke" in shown[3]
     assert "cancelled" in shown[4]
     assert "disabled" in shown[4]
-    assert "2 passed, 0 failed, 0 skipped" in shown[5]
+    assert "actions[1] mailer.digest  waiting" in shown[5]
+    assert "run succeeded" in shown[5]
+    assert "2 passed, 0 failed, 0 skipped" in shown[6]
 
 
 async def active(connection: object) -> list[str]:

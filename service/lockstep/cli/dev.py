@@ -152,7 +152,7 @@ def _samples() -> list[Document]:
     if not folder.is_dir():
         output.tell("no sample automations: they are in the checkout of the project only")
         return []
-    loaded = documents.load([folder])
+    loaded = documents.load(sorted(folder.glob("*.yaml")))
     for fault in loaded.faults:
         output.tell(f"sample left out: {fault}", "yellow")
     return loaded.documents
