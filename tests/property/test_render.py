@@ -116,6 +116,8 @@ def test_any_expression_evaluates_or_raises_an_error_of_ours(
     with suppress(RenderError):
         expression = RENDERER.expression(text)
         value = expression.evaluate(scope)
+        if "duration_since" in text or "older_than" in text:
+            return  # the time goes on between two evaluations
         assert expression.holds(scope) is truth(value)
         assert RENDERER.template("{{" + text + "}}").render(scope) == to_text(value)
     assert time.process_time() - began < 2
