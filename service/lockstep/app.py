@@ -20,6 +20,7 @@ from lockstep import (
     checkpoint,
     children,
     definition,
+    fetch,
     intake,
     matching,
     pipeline,
@@ -37,7 +38,7 @@ from lockstep.model.messages import Message
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, EventRow, Poison
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Asker, Children, Clock, Publisher
+from lockstep.ports import Asker, Children, Clock, HttpCaller, Publisher
 from lockstep.render import Renderer
 from lockstep.settings import Settings
 from lockstep.waking import Waking
@@ -78,6 +79,8 @@ class Engine:
         self.publisher = bus.Publisher(connection)
         services.add(Publisher, self.publisher)
         services.add(Asker, bus.Asker(connection))
+        self.http = fetch.Client(settings.http)
+        services.add(HttpCaller, self.http)
         self.automations = store.AutomationStore(database)
         self.registered = Registered(store.TypeStore(database), catalog, connection.names.action)
         self.index = matching.Index(self.automations, self._compiled, self.registered.refresh)
@@ -205,7 +208,7 @@ class Engine:
         """
         await self.heart.once()
         await self.index.at_least(0)
-        async with asyncio.TaskGroup() as group:
+        async with self.http, asyncio.TaskGroup() as group:
             background = [group.create_task(part) for part in self._background()]
             await self.walkers.started()
             service = bus.Service(self.connection, version=__version__, endpoints=self.endpoints)

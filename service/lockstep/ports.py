@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.catalog import StoredType
+from lockstep.model.http import HttpRequest, HttpResponse
 from lockstep.model.matches import (
     Active,
     Birth,
@@ -127,6 +128,19 @@ class Secrets(Protocol):
 
         Raises:
             SecretRefused: One is not known, or cannot be asked for now; the message names it.
+        """
+        ...
+
+
+class HttpCaller(Protocol):
+    """Calls HTTP servers, as far as the settings allow."""
+
+    async def call(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and read the whole response, whatever its status.
+
+        Raises:
+            Unavailable: No response, or not in time; it may have arrived.
+            EngineError: It may not be sent, cannot be sent, or the response is too large.
         """
         ...
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, field
 
 from lockstep.bus.settings import BusSettings
+from lockstep.fetch.settings import HttpSettings
 
 MASK = "***"
 
@@ -98,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nats: BusSettings = field(default_factory=BusSettings)
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

@@ -179,7 +179,8 @@ async def room(settings: Settings, *, is_open: bool = True) -> AsyncIterator[Roo
     connection = await bus.connect(settings.nats)
     try:
         await bus.prepare(connection)
-        catalog: MemoryCatalog = build_catalog(open=is_open, with_stubs=True)
+        prefix = settings.nats.prefix
+        catalog: MemoryCatalog = build_catalog(open=is_open, with_stubs=True, prefix=prefix)
         recorder, services = Recorder(), ServiceBag()
         services.add(Recorder, recorder)
         engine = Engine(settings, database, connection, catalog, services)

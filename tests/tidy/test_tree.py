@@ -36,13 +36,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedule": {"lockstep_schemas"},
     "secrets": {"ports", "model", "lockstep_schemas"},
     "model": {"lockstep_schemas"},
-    "settings": {"bus", "lockstep_schemas"},  # those of the bus are part of ours
+    "fetch": {"ports", "model", "lockstep_schemas"},
+    # those of the bus and of HTTP are part of ours
+    "settings": {"bus", "fetch", "lockstep_schemas"},
     "config": {"settings", "model", "lockstep_schemas"},
     "embedded": {"model"},
     "lockstep_schemas": set(),
 }
 # A driver is known to one package.
-DRIVERS = {"asyncpg": "store", "nats": "bus", "jinja2": "render"}
+DRIVERS = {"asyncpg": "store", "nats": "bus", "jinja2": "render", "aiohttp": "fetch"}
 TOP_LEVEL = {
     "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", ".ci", ".gitignore",
     "service", "schemas", "deploy", "tests",

@@ -5,12 +5,12 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from lockstep.catalog.builtins import hop, traceparent
+from lockstep.catalog.builtins.headers import hop, trace
 from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.errors import EngineError, NobodyAnswers
 from lockstep.model.messages import Reply
 from lockstep.ports import Asker
-from lockstep_schemas.events import HEADER_HOP, HEADER_TRACE
+from lockstep_schemas.events import HEADER_HOP
 from lockstep_schemas.remote import ActionReply, ActionRequest
 
 MAX_ERROR: Final = 4096  # characters of the provider's words that are kept
@@ -27,9 +27,7 @@ class RemoteCall:
 
     async def __call__(self, context: ActionContext) -> ActionResult:
         """Ask, and wait for the answer; whatever goes wrong on the way is a failed result."""
-        headers = {HEADER_HOP: str(hop(context.scope) + 1)}
-        if (trace := traceparent(context.scope)) is not None:
-            headers[HEADER_TRACE] = trace
+        headers = {HEADER_HOP: str(hop(context.scope) + 1), **trace(context.scope)}
         seconds = context.timeout_seconds + MARGIN_SECONDS
         asker = context.services.get(Asker)
         try:

@@ -43,7 +43,7 @@ class CompiledSchema:
 
     def is_valid(self, value: object) -> bool:
         """Say whether `value` is right; a value that is no JSON is not."""
-        if self._recursive and _deeper(value, MAX_VALUE_DEPTH):
+        if self._recursive and nests_deeper(value, MAX_VALUE_DEPTH):
             return False
         try:
             return self._validator.is_valid(value)
@@ -57,7 +57,7 @@ class CompiledSchema:
         """
         if self.is_valid(value):
             return ()
-        if self._recursive and _deeper(value, MAX_VALUE_DEPTH):
+        if self._recursive and nests_deeper(value, MAX_VALUE_DEPTH):
             text = f"nests deeper than {MAX_VALUE_DEPTH} levels"
             return (SchemaFault((), text, "depth"),)
         try:
@@ -81,7 +81,7 @@ def compile_schema(document: JsonObject, *, strict: bool = False) -> CompiledSch
     given: object = document
     if not isinstance(given, dict):
         raise SchemaRefused(f"schema: an object was expected, got {type(given).__name__}")
-    if _deeper(given, MAX_VALUE_DEPTH * 2):
+    if nests_deeper(given, MAX_VALUE_DEPTH * 2):
         raise SchemaRefused("schema: nests too deep")
     own: JsonObject = deepcopy(given)
     said = own.keys() & {"additionalProperties", "unevaluatedProperties"}
@@ -92,7 +92,7 @@ def compile_schema(document: JsonObject, *, strict: bool = False) -> CompiledSch
     return CompiledSchema(own)
 
 
-def _deeper(value: object, levels: int) -> bool:
+def nests_deeper(value: object, levels: int) -> bool:
     """Say whether lists and objects are nested deeper; the schema engine would run out of stack."""
     layer: list[Json] = [value]
     for _ in range(levels + 1):

@@ -36,7 +36,7 @@ def test_credentials_of_other_servers_are_not_used() -> None:
 
 def said(folder: Path) -> str:
     """The welcome, with the sample automations of the project."""
-    samples = documents.load([SAMPLES])
+    samples = documents.load(sorted(SAMPLES.glob("*.yaml")))
     assert not samples.faults
     settings = settings_for(loaded(), URL, DSN)
     return "\n".join(line.plain for line in welcome(settings, folder, samples.documents))

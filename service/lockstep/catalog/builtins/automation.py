@@ -1,0 +1,152 @@
+"""The plug-in `automation`: schedules, `automation.log` and `automation.notify_user`."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from lockstep.catalog.builtins.headers import trace
+from lockstep.catalog.builtins.start import add_start
+from lockstep.catalog.registry import Registry
+from lockstep.model.catalog import ActionContext, ActionResult, Execute
+from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.ports import Asker
+from lockstep.schedule import KINDS, PREFIX, Fired
+from lockstep_schemas.events import HEADER_MESSAGE_ID
+from lockstep_schemas.notify import (
+    ChannelResult,
+    Importance,
+    NotifyReply,
+    NotifyRequest,
+    NotifyUserResult,
+)
+
+CATEGORY: Final = "Automation"
+NOTIFY_SECONDS: Final = 30.0
+MAX_SHOWN: Final = 500
+
+
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Write a line to the log of the engine."""
+
+    message: str
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
+class NotifyUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tell a user something."""
+
+    userId: Annotated[str, Meta(min_length=1)]  # noqa: N815 - as automations write it
+    title: str
+    body: str
+    importance: Importance = "info"
+
+
+class NonsenseReply(EngineError):
+    """The service that delivers notifications gave a reply that makes no sense: correct it."""
+
+    code = "notify.nonsense"
+
+
+def register_automation(prefix: str) -> Callable[[Registry], None]:
+    """Make what registers the plug-in for an engine whose subjects begin with `prefix`."""
+
+    def register(registry: Registry) -> None:
+        for event_id, kind in KINDS.items():
+            registry.trigger(
+                event_id.removeprefix(PREFIX),
+                config=kind,
+                payload=Fired,
+                category=CATEGORY,
+                description=kind.__doc__ or "",
+            )
+        add_start(registry)
+        registry.add_action("log", _log, config=Log, category=CATEGORY)
+        registry.artifact("notify_user_result", schema=NotifyUserResult)
+        registry.add_action(
+            "notify_user",
+            _notifier(f"{prefix}.notify"),
+            config=NotifyUser,
+            produces="notify_user_result",
+            category=CATEGORY,
+        )
+
+    return register
+
+
+async def _log(context: ActionContext) -> None:
+    """Write a line to the log of the engine."""
+    config = msgspec.convert(context.config, Log)
+    logger = context.logger
+    write = {"debug": logger.debug, "warn": logger.warning, "error": logger.error}
+    write.get(config.level, logger.info)("action.logged", message=config.message)
+
+
+def _notifier(subject: str) -> Execute:
+    async def notify_user(context: ActionContext) -> ActionResult:
+        """Tell a user something, on whatever channels reach the user."""
+        config = msgspec.convert(context.config, NotifyUser)
+        request = NotifyRequest(
+            userId=config.userId,
+            title=config.title,
+            body=config.body,
+            importance=config.importance,
+            run_id=context.run_id,
+            automation_id=context.automation_id,
+            idempotency_key=context.idempotency_key,
+        )
+        headers = {HEADER_MESSAGE_ID: context.idempotency_key, **trace(context.scope)}
+        try:
+            body = msgspec.json.encode(request)
+            asker = context.services.get(Asker)
+            reply = await asker.ask(subject, body, headers, NOTIFY_SECONDS)
+            if reply.error_code:
+                return _failed(f"refused: {reply.error or 'no reason'} ({reply.error_code})")
+            result = read_reply(config.userId, reply.body)
+        except NobodyAnswers:
+            return _failed(f"no service delivers notifications: nobody listens on '{subject}'")
+        except (EngineError, UnicodeEncodeError) as error:
+            return _failed(str(error))
+        if result.deliveredCount == 0:
+            return _failed(_why_not(result.results))
+        return ActionResult(artifact=msgspec.to_builtins(result))
+
+    return notify_user
+
+
+def read_reply(user_id: str, body: bytes) -> NotifyUserResult:
+    """Read what became of a notification.
+
+    Raises:
+        NonsenseReply: It is none, or contradicts itself.
+    """
+    try:
+        reply = msgspec.json.decode(body, type=NotifyReply)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise NonsenseReply(f"the reply of the notification service: {error}") from None
+    results = [] if reply.results is UNSET else reply.results
+    successes = sum(one.success for one in results)
+    if reply.deliveredCount is UNSET:
+        if reply.results is UNSET:
+            raise NonsenseReply(
+                "the reply of the notification service has neither `results` nor `deliveredCount`"
+            )
+        return NotifyUserResult(userId=user_id, deliveredCount=successes, results=results)
+    count = reply.deliveredCount
+    if count < 0 or (results and (count > 0) != (successes > 0)):
+        raise NonsenseReply(
+            f"the reply of the notification service: deliveredCount is {count}, but {successes} of"
+            f" {len(results)} channels were successful"
+        )
+    return NotifyUserResult(userId=user_id, deliveredCount=count, results=results)
+
+
+def _why_not(results: Sequence[ChannelResult]) -> str:
+    told = "; ".join(f"{one.channel}: {one.error or 'no reason'}" for one in results)
+    return f"delivered on no channel: {told or 'the user has none'}"
+
+
+def _failed(reason: str) -> ActionResult:
+    text = f"not notified: {reason}"
+    return ActionResult(success=False, error=text[:MAX_SHOWN])

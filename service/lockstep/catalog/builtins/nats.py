@@ -1,0 +1,173 @@
+"""The plug-in `nats`: `nats.publish` and `nats.request`."""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from lockstep.catalog.builtins.bodies import Kind, decoded, encoded
+from lockstep.catalog.builtins.headers import headers_fault, hop, names_schema, trace
+from lockstep.catalog.registry import Registry
+from lockstep.model.catalog import ActionContext, ActionResult, Execute
+from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.ports import Asker, Publisher
+from lockstep_schemas.base import Json
+from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID
+
+CATEGORY: Final = "NATS"
+MAX_SUBJECT_BYTES: Final = 512
+MAX_SECONDS: Final = 3600
+# A scope holds 1 MiB: what is larger could not be kept.
+MAX_REPLY_BYTES: Final = 524_288
+MAX_SHOWN: Final = 500
+
+# The engine sets these: one makes a repeated call harmless, one ends loops of automations.
+_OWN_HEADERS: Final = frozenset({HEADER_MESSAGE_ID.lower(), HEADER_HOP.lower()})
+
+Subject = Annotated[str, Meta(min_length=1, description="Words with dots, no wildcards.")]
+
+
+class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Publish a message to a stream."""
+
+    subject: Subject
+    payload: Annotated[Json, Meta(description="A text is sent as it is, everything else as JSON.")]
+    headers: Annotated[
+        dict[str, str], Meta(extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)})
+    ] = {}
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask a service on the bus."""
+
+    subject: Subject
+    payload: Annotated[
+        Json,
+        Meta(
+            description="A text is sent as it is, everything else as JSON.",
+            extra_json_schema={"x-secret": True},
+        ),
+    ]
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=MAX_SECONDS, description="How long the answer may take.")
+    ] = 10.0
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service answered."""
+
+    payload: Annotated[Json, Meta(description="The JSON value, or the text if it is no JSON.")]
+    kind: Annotated[Kind, Meta(description="How the payload was read.")]
+    headers: dict[str, str]
+
+
+def register_nats(prefix: str) -> Callable[[Registry], None]:
+    """Make what registers the plug-in for an engine whose subjects begin with `prefix`."""
+
+    def register(registry: Registry) -> None:
+        registry.add_action("publish", publisher(prefix), config=Publish, category=CATEGORY)
+        registry.artifact("reply", schema=Reply)
+        registry.add_action(
+            "request",
+            requester(prefix),
+            config=Request,
+            produces="reply",
+            category=CATEGORY,
+            timeout_seconds=MAX_SECONDS + 10,  # its config has the limit that counts
+        )
+
+    return register
+
+
+def publisher(prefix: str) -> Execute:
+    """Make the action `nats.publish` for an engine whose subjects begin with `prefix`."""
+
+    async def publish(context: ActionContext) -> ActionResult:
+        """Publish a message to a stream, once however often the step is repeated."""
+        config = msgspec.convert(context.config, Publish)
+        wrong = subject_fault(config.subject, prefix, takes_events=True)
+        wrong = wrong or headers_fault(config.headers, _OWN_HEADERS)
+        if wrong:
+            return _failed(wrong)
+        try:
+            body = encoded(config.payload)
+        except ValueError as error:
+            return _failed(f"payload: {error}")
+        headers = {**trace(context.scope), **config.headers, **_own_headers(context)}
+        try:
+            await context.services.get(Publisher).publish(config.subject, body, headers)
+        except EngineError as error:
+            return _failed(f"not published to '{config.subject}': {error}")
+        return ActionResult(external_id=context.idempotency_key)
+
+    return publish
+
+
+def requester(prefix: str) -> Execute:
+    """Make the action `nats.request` for an engine whose subjects begin with `prefix`."""
+
+    async def request(context: ActionContext) -> ActionResult:
+        """Ask a service on the bus and keep its answer."""
+        config = msgspec.convert(context.config, Request)
+        subject, seconds = config.subject, config.timeout_seconds
+        wrong = subject_fault(subject, prefix, takes_events=False)
+        if wrong:
+            return _failed(wrong)
+        try:
+            body = encoded(config.payload)
+        except ValueError as error:
+            return _failed(f"payload: {error}")
+        headers = {**trace(context.scope), **_own_headers(context)}
+        try:
+            reply = await context.services.get(Asker).ask(subject, body, headers, seconds)
+        except NobodyAnswers:
+            return _failed(f"'{subject}': nobody answers there")
+        except EngineError as error:
+            return _failed(f"'{subject}': {error}")
+        if reply.error_code:
+            text = f"'{subject}' answered with error {reply.error_code}: {reply.error}"
+            return _failed(text[:MAX_SHOWN])
+        if len(reply.body) > MAX_REPLY_BYTES:
+            size = len(reply.body)
+            return _failed(
+                f"'{subject}': the reply has {size:,} bytes; {MAX_REPLY_BYTES:,} are allowed"
+            )
+        payload, kind = decoded(reply.body, is_json=True)
+        return ActionResult(
+            artifact={"payload": payload, "kind": kind, "headers": dict(reply.headers)}
+        )
+
+    return request
+
+
+def subject_fault(subject: str, prefix: str, *, takes_events: bool) -> str | None:
+    """Say why an automation must not send to a subject; `takes_events`: it may fire triggers."""
+    words = subject.split(".")
+    if "" in words:
+        return f"subject '{subject}': a word between the dots is empty"
+    if "*" in words or ">" in words:
+        return f"subject '{subject}': wildcards are for listening, not for publishing"
+    if any(char.isspace() or not char.isprintable() for char in subject):
+        return f"subject {subject!r}: spaces and control characters are not allowed"
+    if len(subject.encode(errors="replace")) > MAX_SUBJECT_BYTES:
+        return f"subject '{subject[:40]}…': longer than {MAX_SUBJECT_BYTES} bytes"
+    # The engine's connection may do what authors of automations may not: manage streams, control.
+    if subject.startswith(("$", "_INBOX")):
+        return f"subject '{subject}': subjects of the server itself are not for automations"
+    if words[0] != prefix or (takes_events and words[1:2] in (["trigger"], ["lane"])):
+        return None
+    if takes_events:
+        return f"subject '{subject}': below '{prefix}.', only 'trigger' and 'lane' are for events"
+    return f"subject '{subject}': what is below '{prefix}.' is the engine's own"
+
+
+def _own_headers(context: ActionContext) -> dict[str, str]:
+    return {
+        HEADER_MESSAGE_ID: context.idempotency_key,
+        HEADER_HOP: str(hop(context.scope) + 1),
+    }
+
+
+def _failed(error: str) -> ActionResult:
+    return ActionResult(success=False, error=error)

@@ -1,0 +1,14 @@
+"""The way out to HTTP servers: what may be called, and the client that calls it."""
+
+from lockstep.fetch.client import Client
+from lockstep.fetch.errors import HttpFailed, HttpMissing, HttpRefused, HttpTooLarge
+from lockstep.fetch.settings import HttpSettings
+
+__all__ = [
+    "Client",
+    "HttpFailed",
+    "HttpMissing",
+    "HttpRefused",
+    "HttpSettings",
+    "HttpTooLarge",
+]
