@@ -23,15 +23,16 @@ def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
     """Give the handler of each endpoint."""
     views = store.RunViews(engine.database)
     endings, clock = engine.waking.endings, engine.clock
+    automations = control.AutomationEndpoints(
+        engine.automations,
+        _Checker(engine),
+        engine.reporter,
+        endings,
+        clock,
+        engine.settings.nats.prefix,
+    )
     return control.endpoints(
-        automations=control.AutomationEndpoints(
-            engine.automations,
-            _Checker(engine),
-            engine.reporter,
-            endings,
-            clock,
-            engine.settings.nats.prefix,
-        ),
+        automations=automations,
         runs=control.RunEndpoints(views, endings, clock),
         start=control.StartEndpoint(
             functools.partial(pipeline.start, parts=engine.way),
@@ -48,6 +49,9 @@ def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
             engine.catalog,
             engine.connection.names.action,
             engine.index.refresh,
+        ),
+        migration=control.MigrationEndpoints(
+            automations, store.ImportStore(engine.database), clock
         ),
     )
 

@@ -24,7 +24,7 @@ CONFORMANCE = Path(__file__).parents[1] / "conformance"
 WHOLE = {
     "actions", "choose", "parallel", "repeat", "variables", "guard-stop", "templates",
     "structured-conditions", "validation", "waits", "nested-waits", "durability", "artifacts",
-    "concurrency", "triggers", "later-features", "registries",
+    "concurrency", "triggers", "later-features", "registries", "migration",
 }  # fmt: skip
 Json = dict[str, Any]
 

@@ -211,16 +211,58 @@ class RegistryCase(CommonFields, frozen=True, kw_only=True):
     expect: JsonObject
 
 
-class LaterCase(CommonFields, frozen=True, kw_only=True, forbid_unknown_fields=False):
-    """A case of a kind that this version cannot run."""
+class WantedAction(Struct, frozen=True, kw_only=True):
+    """What the one action of an imported automation must be; of its config a part."""
+
+    action: str | UnsetType = UNSET
+    config: JsonObject = {}
+    config_non_empty: list[str] = []
+    config_absent: list[str] = []
 
 
-Case: TypeAlias = EventCase | ValueCase | ValidationCase | ApiCase | RegistryCase | LaterCase
+class WantedText(Struct, frozen=True, kw_only=True):
+    """What a field of that action must hold, once it is rendered for an event."""
 
-# The key that tells the kind of a case, and what kinds come with later versions.
-LATER = {
-    "subscription": "the import of subscriptions is not supported by this version",
-}
+    field: str
+    text: str
+    scope_event: str = "test.event"
+    scope_payload: JsonObject = {}
+
+
+class WantedAgain(Struct, frozen=True, kw_only=True):
+    """What must be there once the subscription was imported again."""
+
+    automations: int = 1
+    second_run: Literal["migrated", "skipped", "failed"] = "skipped"
+
+
+class MigrationExpect(Struct, frozen=True, kw_only=True):
+    """What must become of a subscription."""
+
+    ok: bool
+    reason_contains: str = ""
+    definition: JsonObject | UnsetType = UNSET
+    trigger0_event: str | UnsetType = UNSET
+    action0: WantedAction | UnsetType = UNSET
+    action0_rendered_contains: WantedText | UnsetType = UNSET
+    condition_count: int | UnsetType = UNSET
+    condition0_is_text: bool | UnsetType = UNSET
+    condition0_or_count: int | UnsetType = UNSET
+    condition0_true_for: JsonObject | list[JsonObject] | UnsetType = UNSET
+    condition0_false_for: JsonObject | list[JsonObject] | UnsetType = UNSET
+    condition0_mentions: list[str] = []
+    automation_status: Enabled | UnsetType = UNSET
+    after_two_runs: WantedAgain | UnsetType = UNSET
+
+
+class MigrationCase(CommonFields, frozen=True, kw_only=True):
+    """A webhook subscription is imported."""
+
+    subscription: JsonObject
+    expect: MigrationExpect
+
+
+Case: TypeAlias = EventCase | ValueCase | ValidationCase | ApiCase | RegistryCase | MigrationCase
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -230,7 +272,6 @@ class Found(msgspec.Struct, frozen=True):
     group: str
     path: Path
     line: int
-    raw: JsonObject
 
 
 def load(paths: list[Path]) -> list[Found]:
@@ -279,7 +320,7 @@ def _cases(path: Path, source: Source) -> Iterator[Found | str]:
     for index, raw in enumerate(document["cases"]):
         line, column = source.place(("cases", index))
         try:
-            yield Found(_case(raw), group, path, line, raw)
+            yield Found(_case(raw), group, path, line)
         except msgspec.ValidationError as error:
             identity = raw.get("id") if isinstance(raw, dict) else None
             yield f"{path}:{line}:{column}: case {identity or index}: {error}"
@@ -293,8 +334,8 @@ def _case(raw: Json) -> Case:
         return msgspec.convert(raw, ApiCase)
     if "register" in raw:
         return msgspec.convert(raw, RegistryCase)
-    if any(key in raw for key in LATER):
-        return msgspec.convert(raw, LaterCase)
+    if "subscription" in raw:
+        return msgspec.convert(raw, MigrationCase)
     if any(key in raw for key in ("template", "expression", "condition")):
         return msgspec.convert(raw, ValueCase)
     if "definition" in raw:

@@ -13,7 +13,6 @@ from lockstep.cases.api_calls import ApiWorld, missing
 from lockstep.cases.api_calls import differences as api_differences
 from lockstep.cases.expect import differences
 from lockstep.cases.format import (
-    LATER,
     ApiCase,
     Case,
     Concurrent,
@@ -21,7 +20,7 @@ from lockstep.cases.format import (
     EventCase,
     Expect,
     Found,
-    LaterCase,
+    MigrationCase,
     Operation,
     Publish,
     RegistryCase,
@@ -31,6 +30,7 @@ from lockstep.cases.format import (
     Wait,
     entries,
 )
+from lockstep.cases.migration import differences as migration_differences
 from lockstep.cases.operations import OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
@@ -101,8 +101,6 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
     runs: Sequence[RunDetail] = []
     try:
         match case:
-            case LaterCase():
-                skipped, reason = True, next(LATER[key] for key in LATER if key in found.raw)
             case ValueCase():
                 told = list(_value(case, renderer))
             case ValidationCase():
@@ -119,6 +117,9 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
             case RegistryCase():
                 async with asyncio.timeout(LIMIT_SECONDS):
                     told = await registry_differences(case, world)
+            case MigrationCase():
+                async with asyncio.timeout(LIMIT_SECONDS):
+                    told = await migration_differences(case, world, renderer)
             case EventCase():
                 reason = _cannot(case)
                 skipped = reason is not None

@@ -1,4 +1,4 @@
-"""The commands in groups: `automations`, `runs`, `dead`, `db`."""
+"""The commands in groups: `automations`, `runs`, `dead`, `migration`, `db`."""
 
 from contextlib import suppress
 from typing import Annotated, Final
@@ -17,6 +17,7 @@ def _group(about: str) -> typer.Typer:
 automations: Final = _group("List and show automations.")
 runs: Final = _group("List, show and watch runs.")
 dead: Final = _group("List, show, retry and discard events that could not be handled.")
+migration: Final = _group("Webhook subscriptions that could not be imported.")
 database: Final = _group("The schema of the database.")
 
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
@@ -175,6 +176,31 @@ def discard_letters(
 
     chosen = work.chosen(ids, event, everything=everything)
     finish(work.discard(load(context).settings, ids or [], chosen, sure=sure, as_json=as_json))
+
+
+@migration.command("failures")
+def list_failures(context: typer.Context, as_json: AsJson = False) -> None:
+    """List what failed and is not acknowledged, oldest first."""
+    from lockstep.cli import subscriptions as work  # noqa: PLC0415 - quick --help
+
+    finish(work.list_failures(load(context).settings, as_json=as_json))
+
+
+@migration.command("acknowledge")
+def acknowledge_failures(
+    context: typer.Context,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of subscriptions.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are listed now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List failures no longer, until they fail again."""
+    from lockstep.cli import subscriptions as work  # noqa: PLC0415 - quick --help
+
+    if bool(ids) == everything:
+        raise typer.BadParameter("name ids, or --all", param_hint="ID")
+    finish(work.acknowledge(load(context).settings, ids or [], as_json=as_json))
 
 
 @database.command("migrate")

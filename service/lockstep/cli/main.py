@@ -10,7 +10,7 @@ import typer
 
 from lockstep import __version__
 from lockstep.cli.context import AsJson, Options, finish, load
-from lockstep.cli.groups import automations, database, dead, runs
+from lockstep.cli.groups import automations, database, dead, migration, runs
 from lockstep.model.errors import EngineError
 
 app: Final = typer.Typer(
@@ -24,6 +24,7 @@ app: Final = typer.Typer(
 app.add_typer(automations, name="automations")
 app.add_typer(runs, name="runs")
 app.add_typer(dead, name="dead")
+app.add_typer(migration, name="migration")
 app.add_typer(database, name="db")
 
 Paths = Annotated[
@@ -224,6 +225,21 @@ def cancel(
     from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
 
     finish(work.cancel(load(context).settings, runs, reason, as_json=as_json))
+
+
+@app.command("migrate-subscriptions")
+def migrate_subscriptions(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="YAML or JSON: a list, or {subscriptions: [...]}."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Turn webhook subscriptions into automations; exit 1 if some could not be."""
+    from lockstep.cli import subscriptions as work  # noqa: PLC0415 - quick --help
+
+    finish(work.migrate(load(context).settings, file, as_json=as_json))
 
 
 @app.command()

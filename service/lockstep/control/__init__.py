@@ -6,6 +6,7 @@ from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Answer, Handler, handler
+from lockstep.control.migration import MigrationEndpoints
 from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
 from lockstep.control.runs import RunEndpoints
@@ -13,6 +14,7 @@ from lockstep.control.start import StartEndpoint
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
+from lockstep_schemas.migration import FailuresList, ImportRequest
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "CatalogEndpoints",
     "DeadEndpoints",
     "Handler",
+    "MigrationEndpoints",
     "RegisterEndpoints",
     "RetryEndpoint",
     "RunEndpoints",
@@ -38,6 +41,7 @@ def endpoints(
     letters: DeadEndpoints,
     catalog: CatalogEndpoints,
     register: RegisterEndpoints,
+    migration: MigrationEndpoints,
 ) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -66,4 +70,7 @@ def endpoints(
         "dead.show": handler(DeadById, letters.show),
         "dead.retry": handler(DeadSelect, letters.retry),
         "dead.discard": handler(DeadSelect, letters.discard),
+        "migration.import": handler(ImportRequest, migration.import_subscriptions),
+        "migration.failures": handler(FailuresList, migration.failures),
+        "migration.acknowledge": handler(api.ById, migration.acknowledge),
     }

@@ -42,6 +42,10 @@ class Change(Protocol):
         """Lock it until the end of the transaction."""
         ...
 
+    async def begin_import(self, subscription_id: str) -> bool:
+        """Hold the import of a subscription; say whether it has no automation yet."""
+        ...
+
     async def insert(self, new: Automation) -> bool:
         """Insert it; say whether its id was free."""
         ...
@@ -171,9 +175,28 @@ class AutomationEndpoints:
 
     async def create(self, request: AutomationCreate, actor: Actor | None) -> Automation:
         """Store an automation; it is in force for every event published after the reply."""
+        new = await self._new(request, actor)
+        async with self._store.change() as change:
+            told = await self._insert(change, new)
+        self._created(told)
+        return new
+
+    async def create_imported(
+        self, request: AutomationCreate, subscription_id: str, actor: Actor | None
+    ) -> bool:
+        """See `control.migration.Automations`."""
+        new = await self._new(request, actor)
+        async with self._store.change() as change:
+            if not await change.begin_import(subscription_id):
+                return False
+            told = await self._insert(change, new)
+        self._created(told)
+        return True
+
+    async def _new(self, request: AutomationCreate, actor: Actor | None) -> Automation:
         await self._check(request.definition)
         now = self._clock.now()
-        new = Automation(
+        return Automation(
             id=request.id or str(uuid7()),
             name=request.name,
             description=request.description,
@@ -186,14 +209,19 @@ class AutomationEndpoints:
             created_at=now,
             updated_at=now,
         )
-        async with self._store.change() as change:
-            if not await change.insert(new):
-                raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
-            ticking = await change.set_schedules(new.id, _schedules(new, now), now)
-            event = await self._announce(change, new, "created")
+
+    async def _insert(self, change: Change, new: Automation) -> tuple[EventRow, Sequence[Due]]:
+        if not await change.insert(new):
+            raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
+        now = new.created_at
+        ticking = await change.set_schedules(new.id, _schedules(new, now), now)
+        return await self._announce(change, new, "created"), ticking
+
+    def _created(self, told: tuple[EventRow, Sequence[Due]]) -> None:
+        """Let all hear of an automation, now that it is committed."""
+        event, ticking = told
         self._report.offer([event])
         self._endings.tick(ticking)
-        return new
 
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
         """Change the fields that are given; running runs keep their version."""

@@ -5,6 +5,7 @@ from lockstep.store.batch import Batches
 from lockstep.store.children import ChildStore
 from lockstep.store.clock import DatabaseClock
 from lockstep.store.due import DueRows
+from lockstep.store.imports import ImportStore
 from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
@@ -20,6 +21,7 @@ __all__ = [
     "ChildStore",
     "DatabaseClock",
     "DueRows",
+    "ImportStore",
     "JudgementStore",
     "OutboxStore",
     "RunStore",

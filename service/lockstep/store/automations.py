@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from lockstep.model.runs import Due, Ended, Ending, EventRow, Head
+from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
@@ -38,6 +39,10 @@ class AutomationChange:
         """Lock an automation until the end of the transaction."""
         row = await self._connection.fetchrow(QUERIES["hold_automation"], automation_id)
         return _automation(row) if row else None
+
+    async def begin_import(self, subscription_id: str) -> bool:
+        """Hold the import of a subscription; say whether it has no automation yet."""
+        return await begin_import(self._connection, subscription_id)
 
     async def insert(self, new: Automation) -> bool:
         """Insert an automation with its first version; say whether its id was free."""
