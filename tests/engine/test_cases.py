@@ -316,6 +316,53 @@ async def test_a_wrong_reply_of_the_api_is_red(tmp_path: Path, expect: Json, tol
     assert told in seen.out
 
 
+WRONG_IMPORTS: list[tuple[Json, str]] = [
+    ({"ok": False}, "expected a failure, and the subscription was migrated"),
+    ({"automation_status": "disabled"}, "automation_status: expected disabled, got enabled"),
+    ({"definition": {"mode": "queued"}}, "definition: expected {'mode': 'queued'}"),
+    ({"trigger0_event": "b"}, "trigger0_event: expected b, got a.b"),
+    ({"action0": {"action": "x.y"}}, "action0: expected x.y, got integration-webhook.send"),
+    ({"action0": {"config": {"url": "v"}}}, "action0.config: expected {'url': 'v'}"),
+    ({"action0": {"config_absent": ["url"]}}, "action0.config.url is there"),
+    ({"action0": {"config_non_empty": ["body"]}}, "action0.config.body is empty"),
+    ({"action0_rendered_contains": {"field": "url", "text": "v"}}, "expected 'v' in 'u'"),
+    ({"condition_count": 1}, "condition_count: expected 1, got []"),
+    ({"condition0_is_text": True}, "condition0_is_text: expected True"),
+    ({"condition0_or_count": 2}, "condition0_or_count: expected 2"),
+    ({"condition0_mentions": ["s"]}, "condition0_mentions: 's' is not in"),
+    ({"condition0_false_for": [{"systemId": "s"}]}, "condition0: expected False for"),
+    ({"after_two_runs": {"second_run": "migrated"}}, "second import: expected migrated"),
+    ({"after_two_runs": {"automations": 2}}, "expected 2 automations, got 1"),
+]
+
+
+async def test_a_wrong_expectation_of_an_import_is_red(tmp_path: Path) -> None:
+    right = {
+        "id": "s",
+        "name": "n",
+        "providerId": "integration-webhook.webhook",
+        "providerConfig": {"url": "u"},
+        "eventId": "a.b",
+        "enabled": True,
+    }
+    wrong = {**right, "providerId": "nope"}
+    cases = [
+        {"id": f"c{number}", "subscription": right, "expect": {"ok": True, **expect}}
+        for number, (expect, _) in enumerate(WRONG_IMPORTS)
+    ]
+    cases.append({"id": "c-ok", "subscription": wrong, "expect": {"ok": True}})
+    cases.append(
+        {"id": "c-why", "subscription": wrong, "expect": {"ok": False, "reason_contains": "other"}}
+    )
+    seen = await lockstep_test(write(tmp_path, *cases), "--json")
+    assert seen.code == 1
+    found = {one["id"]: one["reason"] for one in json.loads(seen.out)["cases"]}
+    for number, (_, told) in enumerate(WRONG_IMPORTS):
+        assert told in found[f"c{number}"]
+    assert "expected the subscription to be migrated, got failed" in found["c-ok"]
+    assert "expected one failure with 'other'" in found["c-why"]
+
+
 async def test_a_crash_of_the_engine_turns_the_case_red(tmp_path: Path) -> None:
     (found,) = load([Path(write(tmp_path, case()))])
     result = await run(found, BrokenWorld(), build_catalog(True), Renderer())

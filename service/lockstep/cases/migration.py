@@ -219,7 +219,9 @@ def _conditions(
 
 
 def _holds(condition: Json, scope: JsonObject, renderer: Renderer) -> bool:
-    """Judge a condition for a scope, or for a payload alone."""
+    """Judge a condition for a scope, or for a payload alone; where there is none, all pass."""
+    if condition is None:
+        return True
     shaped = Shaper().condition(condition, (), 0)
     trigger = scope.get("trigger", {"payload": scope})
     return compile_condition(shaped, renderer).holds(_scope(trigger), NOW)
