@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from lockstep import bus, control, definition, pipeline, store
+from lockstep import __version__, bus, control, definition, pipeline, store
 from lockstep.model.errors import Unavailable
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
@@ -52,6 +52,13 @@ def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
         ),
         migration=control.MigrationEndpoints(
             automations, store.ImportStore(engine.database), clock
+        ),
+        status=control.StatusEndpoint(
+            store.StatusStore(engine.database, engine.settings.engine.stale_seconds),
+            bus.Lag(engine.connection),
+            clock,
+            str(engine.id),
+            __version__,
         ),
     )
 

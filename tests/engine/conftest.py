@@ -1,12 +1,15 @@
 """One engine for all tests of the language: each test has an automation and an event of its own."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 
 from databases import TEMPLATE, database, on_server
 from engine.room import Room, room, settings_of
+from engine.shell import Shell
 from lockstep.embedded import Servers
 
 
@@ -20,3 +23,17 @@ async def shared(servers: Servers) -> AsyncIterator[Room]:
     )
     async with room(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def shell(shared: Room, tmp_path: Path) -> Shell:
+    """A shell whose settings are those of the shared engine."""
+    settings = shared.settings
+    return Shell(
+        tmp_path,
+        {
+            "LOCKSTEP_NATS__SERVERS": ",".join(settings.nats.servers),
+            "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
+            "LOCKSTEP_POSTGRES__DSN": settings.postgres.dsn,
+        },
+    )

@@ -1,121 +1,15 @@
 """The command line, as people and programs use it: a process of its own, against a whole engine."""
 
-import asyncio
-import json
-import os
-import socket
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from engine.room import Room
+from engine.shell import Json, Shell, closed_port, definition, stored, unique
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-LIMIT_SECONDS = 20
-Json = dict[str, Any]
-
-
-@dataclass
-class Told:
-    """What a command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Its one JSON document."""
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Json]:
-        """Its JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    def check(self, code: int = 0) -> "Told":
-        """Hold what is true of every command: the exit code, no traceback, no colour in a pipe."""
-        assert self.code == code, f"{self.out}\n{self.err}"
-        assert "Traceback" not in self.err
-        assert "\x1b" not in self.out + self.err
-        return self
-
-
-class Shell:
-    """Runs `lockstep` in a folder of its own."""
-
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
-        self.folder = folder
-        clean = {n: v for n, v in os.environ.items() if not n.startswith("LOCKSTEP_")}
-        self.variables = {**clean, **variables}
-
-    async def run(self, *arguments: str, code: int = 0) -> Told:
-        """Run a command to its end."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lockstep", *arguments, cwd=self.folder, env=self.variables,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(LIMIT_SECONDS):
-                out, err = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Told(process.returncode or 0, out.decode(), err.decode()).check(code)
-
-    def write(self, name: str, value: object) -> str:
-        """Write a file; JSON is YAML too."""
-        text = value if isinstance(value, str) else json.dumps(value)
-        (self.folder / name).write_text(text)
-        return name
-
-
-@pytest.fixture
-def shell(shared: Room, tmp_path: Path) -> Shell:
-    """A shell whose settings are those of the shared engine."""
-    settings = shared.settings
-    return Shell(
-        tmp_path,
-        {
-            "LOCKSTEP_NATS__SERVERS": ",".join(settings.nats.servers),
-            "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
-            "LOCKSTEP_POSTGRES__DSN": settings.postgres.dsn,
-        },
-    )
-
-
-def definition(name: str, **fields: object) -> Json:
-    """A small definition on an event of its own."""
-    return {
-        "name": name,
-        "triggers": [{"event": f"cli.{uuid4().hex}"}],
-        "actions": [{"stop": {}}],
-        **fields,
-    }
-
-
-def unique(word: str) -> str:
-    """A name that no other test has."""
-    return f"{word}-{uuid4().hex[:12]}"
-
-
-async def stored(shared: Room, name: str) -> list[Json]:
-    """The stored automations of this name."""
-    found: list[Json] = []
-    while True:
-        page = await shared.call("automations.list", limit=200, offset=len(found))
-        found += page["items"]
-        if not page["items"] or len(found) >= page["total"]:
-            return [one for one in found if one["name"] == name]
-
 
 # validate
 
@@ -359,13 +253,6 @@ async def test_config_tells_programs_every_value_and_its_source(shell: Shell) ->
 async def test_db_status_of_a_migrated_database_is_good(shell: Shell) -> None:
     assert "missing" not in (await shell.run("db", "status")).out
     assert (await shell.run("db", "status", "--json")).json["missing"] == []
-
-
-def closed_port() -> int:
-    """A port where nothing listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.mark.parametrize("command", [("apply", "a.yaml"), ("publish", "a.b")])

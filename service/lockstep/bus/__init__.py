@@ -5,13 +5,16 @@
 
 from lockstep.bus.asker import Asker
 from lockstep.bus.buckets import Bucket
-from lockstep.bus.client import Client, Reply
+from lockstep.bus.client import Client, NoEngine, Reply
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.bus.dead_letters import DeadLetters
+from lockstep.bus.follow import LIMIT as FEED_LIMIT
 from lockstep.bus.follow import Feed, Note, follow
+from lockstep.bus.lag import Lag
 from lockstep.bus.lookup import find
 from lockstep.bus.names import ENGINE
+from lockstep.bus.peek import since
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.service import Service
@@ -21,6 +24,7 @@ from lockstep.bus.worker_keys import WorkerKeys
 
 __all__ = [
     "ENGINE",
+    "FEED_LIMIT",
     "Asker",
     "Bucket",
     "BusSettings",
@@ -29,6 +33,8 @@ __all__ = [
     "DeadLetterBox",
     "DeadLetters",
     "Feed",
+    "Lag",
+    "NoEngine",
     "Note",
     "Publisher",
     "Puller",
@@ -41,4 +47,5 @@ __all__ = [
     "follow",
     "missing",
     "prepare",
+    "since",
 ]

@@ -11,6 +11,12 @@ ERROR: str = "Nats-Service-Error"
 ERROR_CODE: str = "Nats-Service-Error-Code"
 
 
+class NoEngine(Unavailable):
+    """No engine answers to this call: none is running, or it is one that does not know the call."""
+
+    code = "bus.no_engine"
+
+
 class Reply(msgspec.Struct, frozen=True):
     """What an endpoint answers; with an error, the body says the same as JSON."""
 
@@ -35,7 +41,8 @@ class Client:
         """Call the endpoint `name`, such as `automations.list`, and wait up to `timeout` seconds.
 
         Raises:
-            Unavailable: No engine is running, or none answered in time; it may have done it.
+            NoEngine: No engine listens for it.
+            Unavailable: None answered in time; it may have done it.
             MessageTooLarge: The request is larger than the server takes.
         """
         connection = self._connection
@@ -44,7 +51,7 @@ class Client:
         try:
             answer = await connection.ask(subject, body, packed, timeout)
         except NoResponders:
-            raise Unavailable(
+            raise NoEngine(
                 f"no Lockstep engine answers on {connection.server} as {subject}: is one running "
                 "there, with this prefix, and does it know this call?"
             ) from None

@@ -11,7 +11,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from lockstep.bus import api, headers
-from lockstep.bus.dial import Hooks, check_version, dial
+from lockstep.bus.dial import Hooks, check_version, dial, version_of
 from lockstep.bus.errors import BadMessage, MessageTooLarge
 from lockstep.bus.liveness import watch
 from lockstep.bus.names import MAX_SUBJECT_BYTES, Names, is_subject
@@ -76,6 +76,11 @@ class Connection:
         """Where we are, or try to be, connected; without credentials."""
         url = self.wire.connected_url
         return redacted(url.geturl() if url else ", ".join(self.settings.servers))
+
+    @property
+    def server_version(self) -> str | None:
+        """The version of the server; None while there is no connection."""
+        return version_of(self.wire) if self.connected else None
 
     @property
     def max_payload(self) -> int:

@@ -106,14 +106,18 @@ async def _dial_one(url: str, options: dict[str, Any], hooks: Hooks) -> Wire:
     return wire
 
 
+def version_of(wire: Wire) -> str:
+    """Give the version of the server, as it tells it."""
+    return repr(wire.connected_server_version).removeprefix("<nats server v").removesuffix(">")
+
+
 def check_version(wire: Wire, server: str) -> str:
     """Refuse a server that is too old.
 
     Raises:
         ServerUnfit: It is, or its version cannot be read.
     """
-    version = wire.connected_server_version
-    found = repr(version).removeprefix("<nats server v").removesuffix(">")
+    version, found = wire.connected_server_version, version_of(wire)
     needed = ".".join(map(str, NEEDED))
     try:
         fit = (version.major, version.minor) >= NEEDED

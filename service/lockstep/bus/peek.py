@@ -3,6 +3,7 @@
 import asyncio
 import re
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -46,23 +47,46 @@ async def read(
         ServerUnfit: The stream is not there, or we may not look into it.
     """
     async with _from(connection, stream, subject, start) as (consumer, pending):
-        scan = _Scan(min(limit, pending))
-        inbox = connection.wire.new_inbox()
-        subscription = await connection.listen(inbox, scan.read)
-        try:
-            async with asyncio.timeout(LIMIT_SECONDS):
-                while not scan.done:
-                    scan.turned.clear()
-                    # Whoever deletes some meanwhile must not make us wait for them.
-                    request: dict[str, Any] = {"batch": scan.left, "no_wait": True}
-                    where = f"$JS.API.CONSUMER.MSG.NEXT.{consumer}"
-                    connection.post(where, msgspec.json.encode(request), reply=inbox)
-                    await scan.turned.wait()
-        except TimeoutError:
-            text = f"stream {stream}: {scan.left} messages could not be read within 10 s"
-            raise Unavailable(text) from None
-        finally:
-            await connection.release(subscription)
+        return await _read(connection, stream, consumer, min(limit, pending))
+
+
+async def since(
+    connection: Connection, stream: str, subject: str, at: datetime, limit: int
+) -> list[Delivery]:
+    """Read the first messages on `subject` that were stored since `at`, whole.
+
+    Raises: as `read`.
+    """
+    begin = {
+        "deliver_policy": "by_start_time",
+        "opt_start_time": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    async with reader(
+        connection, stream, subject, begin, LIMIT_SECONDS, "read", headers_only=False
+    ) as (consumer, pending):
+        found = await _read(connection, stream, consumer, min(limit, pending))
+    return [one.message for one in found]
+
+
+async def _read(connection: Connection, stream: str, consumer: str, number: int) -> list[Glimpse]:
+    """Read so many messages of a consumer, or what is left of them."""
+    scan = _Scan(number)
+    inbox = connection.wire.new_inbox()
+    subscription = await connection.listen(inbox, scan.read)
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not scan.done:
+                scan.turned.clear()
+                # Whoever deletes some meanwhile must not make us wait for them.
+                request: dict[str, Any] = {"batch": scan.left, "no_wait": True}
+                where = f"$JS.API.CONSUMER.MSG.NEXT.{consumer}"
+                connection.post(where, msgspec.json.encode(request), reply=inbox)
+                await scan.turned.wait()
+    except TimeoutError:
+        text = f"stream {stream}: {scan.left} messages could not be read within 10 s"
+        raise Unavailable(text) from None
+    finally:
+        await connection.release(subscription)
     return scan.found
 
 

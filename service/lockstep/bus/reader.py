@@ -1,4 +1,4 @@
-"""A consumer that lives as long as somebody reads: in memory, headers only."""
+"""A consumer that lives as long as somebody reads: in memory, as a rule headers only."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +18,8 @@ async def reader(
     begin: Mapping[str, str | int],
     seconds: float,
     what: str,
+    *,
+    headers_only: bool = True,
 ) -> AsyncIterator[tuple[str, int]]:
     """Lend a consumer from `begin` on; give `<stream>.<name>` and how many messages it has.
 
@@ -33,7 +35,7 @@ async def reader(
         "filter_subject": subject,
         **begin,
         "ack_policy": "none",
-        "headers_only": True,
+        "headers_only": headers_only,
         "mem_storage": True,
         "num_replicas": 1,
         "inactive_threshold": round(2 * seconds * 1e9),

@@ -1,21 +1,25 @@
 """`lockstep apply`: bring the stored automations to what the files say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from rich.text import Text
 
-from lockstep.cli import documents, output
+from lockstep.cli import documents, output, trigger_types
 from lockstep.cli.diff import MISSING, Difference
-from lockstep.cli.documents import Document, Fault, path_text
+from lockstep.cli.documents import Document
+from lockstep.cli.faults import Fault, path_text
 from lockstep.cli.plan import APPLY, Change, Plan, plan
+from lockstep.cli.progress import progress
 from lockstep.cli.remote import Refused, Remote, connected
+from lockstep.cli.trigger_types import TypeChange
 from lockstep.model.errors import EngineError
 from lockstep.settings import Settings
 from lockstep_schemas import api
 from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.catalog import CatalogList, Triggers
 
 SHOWN_CHARACTERS: Final = 60
 _SIGNS: Final = {
@@ -49,27 +53,65 @@ async def apply(
 ) -> bool:
     """Do it, or with `dry_run` only say what would be done."""
     loaded = documents.load(paths)
-    if not loaded.documents and not loaded.faults:
-        names = ", ".join(map(str, paths))
-        raise Rejected(f"there is no automation in {names}; nothing was applied")
+    _check(loaded, paths, prune=prune)
     async with connected(settings) as remote:
-        faults = [*loaded.faults, *await _validate(remote, loaded.documents)]
-        made = plan(await remote.automations(), loaded.documents, prune=prune)
-        faults += made.faults
-        wrong = [fault for fault in faults if fault.severity == "error"]
+        made = await _planned(remote, loaded, prune=prune)
+        wrong = [fault for fault in made.faults if fault.severity == "error"]
         if as_json:
-            output.show_json(_as_json(made, faults, dry_run=dry_run, refused=bool(wrong)))
+            output.show_json(_as_json(made, dry_run=dry_run, refused=bool(wrong)))
         else:
-            _show_faults(faults)
+            _show_faults(made.faults)
         if wrong:
             raise Rejected(f"{output.count(len(wrong), 'fault')}; nothing was applied")
         if not as_json:
             _show(made)
         if not dry_run:
+            await _register(remote, made.types)
             await carry_out(remote, made.changes)
     if not as_json:
         output.tell(_summary(made, dry_run=dry_run))
     return True
+
+
+def _check(loaded: documents.Documents, paths: Sequence[Path], *, prune: bool) -> None:
+    """Refuse files in which nothing is, or so little that pruning would delete everything."""
+    if loaded.faults:
+        return
+    names = ", ".join(map(str, paths))
+    if not loaded.documents and not loaded.types:
+        raise Rejected(f"there is no automation in {names}; nothing was applied")
+    if prune and not loaded.documents:
+        raise Rejected(
+            f"there is no automation in {names}: --prune would delete all that were applied; "
+            "nothing was applied"
+        )
+
+
+async def _planned(remote: Remote, loaded: documents.Documents, *, prune: bool) -> Plan:
+    """Compare files and engine; have the engine judge every definition."""
+    types, wrong = list[TypeChange](), list[Fault]()
+    if loaded.types:
+        known = (await remote.call("catalog.triggers", CatalogList(), Triggers)).items
+        types, wrong = trigger_types.plan(known, loaded.types, APPLY)
+    coming = {one.id for one in types}
+    judged = await _validate(remote, loaded.documents, coming)
+    made = plan(await remote.automations(), loaded.documents, prune=prune)
+    return Plan(made.changes, [*loaded.faults, *wrong, *judged, *made.faults], types)
+
+
+async def _register(remote: Remote, changes: Sequence[TypeChange]) -> None:
+    """Bring the types to the engine: first, as automations may ask for their events."""
+    for change in changes:
+        if change.what == "keep":
+            continue
+        request = msgspec.structs.replace(change.document.register, owner=APPLY)
+        try:
+            await remote.call("catalog.triggers.register", request, api.Success)
+        except EngineError as error:
+            raise Interrupted(
+                f"the type '{change.id}' ({change.document.file}) was not "
+                f"{_DONE[change.what]}: {error}; apply again to do the rest"
+            ) from error
 
 
 async def carry_out(
@@ -81,15 +123,17 @@ async def carry_out(
         Interrupted: One failed; those before it are done.
     """
     needed = [change for change in changes if change.what != "keep"]
-    for done, change in enumerate(needed):
-        try:
-            await _carry_out(remote, change, managed_by)
-        except EngineError as error:
-            place = f" ({change.document.file})" if change.document else ""
-            raise Interrupted(
-                f"'{change.name}'{place} was not {_DONE[change.what]}: {error}; "
-                f"{done} of {len(needed)} changes were done; apply again to do the rest"
-            ) from error
+    with progress("applying", len(needed)) as advance:
+        for done, change in enumerate(needed):
+            try:
+                await _carry_out(remote, change, managed_by)
+            except EngineError as error:
+                place = f" ({change.document.file})" if change.document else ""
+                raise Interrupted(
+                    f"'{change.name}'{place} was not {_DONE[change.what]}: {error}; "
+                    f"{done} of {len(needed)} changes were done; apply again to do the rest"
+                ) from error
+            advance(1)
     return needed
 
 
@@ -107,14 +151,21 @@ async def _carry_out(remote: Remote, change: Change, managed_by: str) -> None:
                 raise
 
 
-async def _validate(remote: Remote, some: Sequence[Document]) -> list[Fault]:
-    """Have the engine judge every definition, before anything is changed."""
+async def _validate(remote: Remote, some: Sequence[Document], coming: Set[str]) -> list[Fault]:
+    """Have the engine judge every definition, before anything is changed.
+
+    That it does not know an event yet whose type comes with these files is no fault.
+    """
     faults = []
-    for document in some:
-        request = api.ValidateRequest(definition=document.definition)
-        verdict = await remote.call("automations.validate", request, api.Validation)
-        faults += [document.fault(issue) for issue in verdict.errors]
-        faults += [document.fault(issue, "warning") for issue in verdict.warnings]
+    with progress("validating", len(some)) as advance:
+        for document in some:
+            request = api.ValidateRequest(definition=document.definition)
+            verdict = await remote.call("automations.validate", request, api.Validation)
+            unknown = {f"unknown event '{one}'" for one in coming}
+            errors = [issue for issue in verdict.errors if issue.message not in unknown]
+            faults += [document.fault(issue) for issue in errors]
+            faults += [document.fault(issue, "warning") for issue in verdict.warnings]
+            advance(1)
     return faults
 
 
@@ -124,6 +175,8 @@ def _show_faults(faults: Sequence[Fault]) -> None:
 
 
 def _show(made: Plan) -> None:
+    for one in made.types:
+        output.show_line(type_text(one))
     for change in made.changes:
         output.show_line(change_text(change))
 
@@ -134,11 +187,26 @@ def change_text(change: Change) -> Text:
     text = Text(f"{sign} {output.line(change.name)}", style=style)
     about = [change.id or "", change.document.file if change.document else "", change.note]
     text.append(f"  {output.line(', '.join(part for part in about if part))}", style="dim")
-    for one in change.differences:
-        old, new = shown_pair(one.old, one.new)
-        text.append(f"\n    {path_text(one.path)}: ", style="default")
-        text.append(f"{old} → {new}", style="default")
+    for line in difference_lines(change.differences):
+        text.append(f"\n    {line}", style="default")
     return text
+
+
+def type_text(change: TypeChange) -> Text:
+    """Describe the change of a type of trigger."""
+    sign, style = _SIGNS[change.what]
+    text = Text(f"{sign} type {output.line(change.id)}", style=style)
+    text.append(f"  {output.line(change.document.file)}", style="dim")
+    for line in difference_lines(change.differences):
+        text.append(f"\n    {line}", style="default")
+    return text
+
+
+def difference_lines(found: Sequence[Difference]) -> Iterator[str]:
+    """Write each difference in one line: where, from what to what."""
+    for one in found:
+        old, new = shown_pair(one.old, one.new)
+        yield f"{path_text(one.path)}: {old} → {new}"
 
 
 def shown(value: object) -> str:
@@ -162,16 +230,17 @@ def shown_pair(old: object, new: object) -> tuple[str, str]:
 
 def _summary(made: Plan, *, dry_run: bool) -> str:
     counts = dict.fromkeys(_DONE.values(), 0)
-    for change in made.changes:
-        counts[_DONE[change.what]] += 1
+    for what in [*(one.what for one in made.types), *(one.what for one in made.changes)]:
+        counts[_DONE[what]] += 1
     text = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"nothing was changed; it would be: {text}" if dry_run else text
 
 
-def _as_json(made: Plan, faults: Sequence[Fault], *, dry_run: bool, refused: bool) -> JsonObject:
+def _as_json(made: Plan, *, dry_run: bool, refused: bool) -> JsonObject:
     return {
         "dry_run": dry_run,
-        "faults": [fault_json(fault) for fault in faults],
+        "faults": [fault_json(fault) for fault in made.faults],
+        "types": [] if refused else [_type_json(change) for change in made.types],
         "changes": [] if refused else [_change_json(change) for change in made.changes],
     }
 
@@ -188,11 +257,21 @@ def _change_json(change: Change) -> JsonObject:
         "id": change.id,
         "name": change.name,
         "file": change.document.file if change.document else None,
-        "differences": [_difference_json(one) for one in change.differences],
+        "differences": [difference_json(one) for one in change.differences],
     }
 
 
-def _difference_json(one: Difference) -> JsonObject:
+def _type_json(change: TypeChange) -> JsonObject:
+    return {
+        "change": _DONE[change.what],
+        "id": change.id,
+        "file": change.document.file,
+        "differences": [difference_json(one) for one in change.differences],
+    }
+
+
+def difference_json(one: Difference) -> JsonObject:
+    """Give a difference for programs; a side where there is nothing is left out."""
     sides: dict[str, Json] = {"old": one.old, "new": one.new}
     return {
         "path": list(one.path),

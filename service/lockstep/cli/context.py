@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from lockstep.cli import unreachable
+
 if TYPE_CHECKING:
     from lockstep.config import Loaded
 
@@ -33,7 +35,9 @@ def load(context: typer.Context, *, use_dev: bool = True) -> "Loaded":
     overrides: dict[str, object] = {}
     if options.nats_url is not None:
         overrides["nats.servers"] = [url.strip() for url in options.nats_url.split(",")]
-    return config.load(options.config, None, overrides, use_dev=use_dev)
+    loaded = config.load(options.config, None, overrides, use_dev=use_dev)
+    unreachable.SOURCES.set(loaded.sources)
+    return loaded
 
 
 def finish(work: Coroutine[None, None, bool]) -> None:

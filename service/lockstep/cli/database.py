@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lockstep import store
-from lockstep.cli import output
+from lockstep.cli import output, unreachable
 from lockstep.model.errors import Unavailable
 from lockstep.settings import Settings, without_secrets
 from lockstep.store.migrate import known
@@ -49,4 +49,4 @@ def _named(settings: Settings) -> Iterator[None]:
             yield
     except Unavailable as error:
         where = without_secrets(settings.postgres.dsn)
-        raise Unavailable(f"{error}; postgres.dsn is {where}") from error
+        raise Unavailable(unreachable.postgres(where, str(error))) from error

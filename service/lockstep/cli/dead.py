@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from lockstep.cli import output
+from lockstep.cli.progress import progress
 from lockstep.cli.remote import PAGE, Remote, connected
 from lockstep.settings import Settings
 from lockstep_schemas import dead
@@ -136,13 +137,15 @@ async def _all_of(
     else:
         requests = [dead.DeadSelect(event=event)]
     done, failed = 0, list[dead.DeadFault]()
-    while requests:
-        part = await remote.call(endpoint, requests.pop(0), dead.DeadDone)
-        done += part.done
-        failed += part.failed
-        if part.cursor is not None:
-            requests.append(dead.DeadSelect(event=event, cursor=part.cursor))
-            output.tell(f"{done} so far")
+    total = len(ids) if event is None else (await _page(remote, event, 1, None)).total
+    with progress(endpoint.replace(".", " "), total) as advance:
+        while requests:
+            part = await remote.call(endpoint, requests.pop(0), dead.DeadDone)
+            done += part.done
+            failed += part.failed
+            advance(part.done + len(part.failed))
+            if part.cursor is not None:
+                requests.append(dead.DeadSelect(event=event, cursor=part.cursor))
     return dead.DeadDone(done, failed)
 
 

@@ -1,4 +1,4 @@
-"""Automations as they stand in files: YAML or JSON, one or more in each."""
+"""Automations and types as they stand in files: YAML or JSON, one or more in each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -8,6 +8,9 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lockstep.cli import trigger_types
+from lockstep.cli.faults import Fault, fault_at
+from lockstep.cli.trigger_types import TypeDocument
 from lockstep.definition import Source, SourceError, read_all
 from lockstep_schemas.api import AutomationCreate, AutomationId, Enabled, Issue
 from lockstep_schemas.base import Json, Name
@@ -30,23 +33,6 @@ _ALLOWED: Final = {
     "status": "enabled or disabled",
     "description": "a text, or null",
 }
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong, or may be, in a file."""
-
-    file: str
-    issue: Issue
-    severity: str = "error"
-
-    def __str__(self) -> str:
-        """Give it as compilers do: `file:line:column: path: message (hint)`."""
-        issue = self.issue
-        place = f"{self.file}:{issue.line or 1}:{issue.column or 1}"
-        path = f" {path_text(issue.path)}:" if issue.path else ""
-        severity = "" if self.severity == "error" else f" {self.severity}:"
-        hint = f" ({issue.hint})" if issue.hint else ""
-        return f"{place}:{path}{severity} {issue.message}{hint}"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +78,7 @@ class Documents(msgspec.Struct, frozen=True):
 
     documents: list[Document]
     faults: list[Fault]
+    types: list[TypeDocument] = []
 
 
 def files(paths: Iterable[File]) -> Iterator[File]:
@@ -109,7 +96,7 @@ def files(paths: Iterable[File]) -> Iterator[File]:
 
 def load(paths: Iterable[File]) -> Documents:
     """Read all documents of files and folders; a document is judged without its definition."""
-    found, faults = list[Document](), list[Fault]()
+    found, faults, kinds = list[Document](), list[Fault](), list[TypeDocument]()
     for file in dict.fromkeys(files(paths)):
         try:
             sources = read_all(file.read_text())
@@ -121,10 +108,14 @@ def load(paths: Iterable[File]) -> Documents:
             faults.append(Fault(file=str(file), issue=issue))
         else:
             for source in sources:
+                if isinstance(source.value, dict) and trigger_types.KEY in source.value:
+                    some, wrong = trigger_types.read(str(file), source)
+                    faults, kinds = [*faults, *wrong], [*kinds, *some]
+                    continue
                 document, wrong = _document(str(file), source)
                 faults += wrong
                 found += [document] if document is not None else []
-    return Documents(found, [*faults, *_doubles(found)])
+    return Documents(found, [*faults, *_doubles(found), *trigger_types.doubles(kinds)], kinds)
 
 
 def _document(file: str, source: Source) -> tuple[Document | None, list[Fault]]:
@@ -134,18 +125,18 @@ def _document(file: str, source: Source) -> tuple[Document | None, list[Fault]]:
         return _make(file, source, (), {"definition": value}), []
     if not isinstance(value, dict) or "definition" not in value:
         message = "no automation: neither `definition` nor, as a definition has, `triggers`"
-        return None, [_fault(file, source, (), message)]
+        return None, [fault_at(file, source, (), message)]
     faults = []
     for key, inner in value.items():
         if key not in _BESIDE:
             near = get_close_matches(key, _BESIDE, 1)
             hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(_BESIDE)}"
-            faults.append(_fault(file, source, (key,), f"unknown key `{key}`", hint))
+            faults.append(fault_at(file, source, (key,), f"unknown key `{key}`", hint))
             continue
         try:
             msgspec.convert(inner, _BESIDE[key])
         except msgspec.ValidationError:
-            faults.append(_fault(file, source, (key,), f"expected {_ALLOWED[key]}"))
+            faults.append(fault_at(file, source, (key,), f"expected {_ALLOWED[key]}"))
     if faults:
         return None, faults
     return _make(file, source, ("definition",), value), []
@@ -183,25 +174,3 @@ def _doubles(documents: Sequence[Document]) -> Iterator[Fault]:
             message = f"the name '{document.name}' is that of another document"
             hint = f"it stands in {first.file}:{place[0]}; give both an `id`"
             yield document.fault_beside("name", message, hint)
-
-
-def _fault(
-    file: str,
-    source: Source,
-    path: tuple[str, ...],
-    message: str,
-    hint: str | None = None,
-) -> Fault:
-    issue = source.locate(Issue(path=list(path), message=message, hint=hint))
-    return Fault(file=file, issue=issue)
-
-
-def path_text(path: Sequence[str | int]) -> str:
-    """Write a path as people do: `actions[2].delay.seconds`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text

@@ -4,13 +4,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
 from lockstep import __version__
+from lockstep.cli import complete
 from lockstep.cli.context import AsJson, Options, finish, load
-from lockstep.cli.groups import automations, database, dead, migration, runs
+from lockstep.cli.examples import examples
+from lockstep.cli.groups import automations, catalog, database, dead, migration, runs, streams
+from lockstep.cli.reading import reading
 from lockstep.model.errors import EngineError
 
 app: Final = typer.Typer(
@@ -25,11 +28,27 @@ app.add_typer(automations, name="automations")
 app.add_typer(runs, name="runs")
 app.add_typer(dead, name="dead")
 app.add_typer(migration, name="migration")
+app.add_typer(catalog, name="catalog")
+app.add_typer(streams, name="bus")
 app.add_typer(database, name="db")
+app.add_typer(reading)
 
 Paths = Annotated[
     list[Path],
-    typer.Argument(help="YAML or JSON files, or folders of them.", show_default=False),
+    typer.Argument(
+        help="YAML or JSON files, or folders of them.",
+        show_default=False,
+        autocompletion=complete.file,
+    ),
+]
+Automation = Annotated[
+    str, typer.Argument(help="Its id or name.", autocompletion=complete.automation)
+]
+Payload = Annotated[
+    str,
+    typer.Option(
+        help="A JSON object; or @FILE; or @- for standard input.", autocompletion=complete.payload
+    ),
 ]
 
 
@@ -86,7 +105,7 @@ def options(
     context.obj = Options(config, nats_url)
 
 
-@app.command()
+@app.command(epilog=examples("dev"))
 def dev(
     context: typer.Context,
     folder: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".lockstep"),
@@ -98,7 +117,7 @@ def dev(
     service.run(work.dev(load(context, use_dev=False), folder, samples=samples))
 
 
-@app.command()
+@app.command(epilog=examples("serve"))
 def serve(context: typer.Context) -> None:
     """Run one engine against the servers of the settings."""
     from lockstep.cli import serve as work  # noqa: PLC0415 - quick --help
@@ -106,7 +125,7 @@ def serve(context: typer.Context) -> None:
     work.run(work.serve(load(context).settings))
 
 
-@app.command()
+@app.command(epilog=examples("apply"))
 def apply(
     context: typer.Context,
     paths: Paths,
@@ -125,7 +144,7 @@ def apply(
     finish(work.apply(settings, paths, prune=prune, dry_run=dry_run, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("validate"))
 def validate(
     paths: Paths,
     strict: Annotated[
@@ -140,13 +159,16 @@ def validate(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("publish"))
 def publish(
     context: typer.Context,
-    event: Annotated[str, typer.Argument(help="Id of the event, such as `orders.created`.")],
-    payload: Annotated[
-        str, typer.Option(help="A JSON object; or @FILE; or @- for standard input.")
-    ] = "{}",
+    event: Annotated[
+        str,
+        typer.Argument(
+            help="Id of the event, such as `orders.created`.", autocompletion=complete.event
+        ),
+    ],
+    payload: Payload = "{}",
     context_key: Annotated[
         str | None, typer.Option(help="Context key; empty for none. Else the event's own.")
     ] = None,
@@ -165,14 +187,15 @@ def publish(
     finish(work.publish(load(context).settings, letter, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("start"))
 def start(
     context: typer.Context,
-    automation: Annotated[str, typer.Argument(help="Its id or name.")],
-    trigger: Annotated[str | None, typer.Option(help="Id of a trigger; else the first.")] = None,
-    payload: Annotated[
-        str, typer.Option(help="A JSON object; or @FILE; or @- for standard input.")
-    ] = "{}",
+    automation: Automation,
+    trigger: Annotated[
+        str | None,
+        typer.Option(help="Id of a trigger; else the first."),
+    ] = None,
+    payload: Payload = "{}",
     context_key: Annotated[
         str | None, typer.Option(help="Context key; empty for none. Else that of the payload.")
     ] = None,
@@ -185,10 +208,10 @@ def start(
     finish(work.start(settings, automation, trigger, payload, context_key, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("toggle"))
 def toggle(
     context: typer.Context,
-    automation: Annotated[str, typer.Argument(help="Its id or name.")],
+    automation: Automation,
     enabled: Annotated[bool, typer.Option("--on/--off", help="Enable or disable.")],
     as_json: AsJson = False,
 ) -> None:
@@ -198,12 +221,20 @@ def toggle(
     finish(work.toggle(load(context).settings, automation, enabled=enabled, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("why"))
 def why(
     context: typer.Context,
-    event: Annotated[str, typer.Argument(metavar="EVENT_ID|MESSAGE_ID", help="Which events.")],
+    event: Annotated[
+        str,
+        typer.Argument(
+            metavar="EVENT_ID|MESSAGE_ID", help="Which events.", autocompletion=complete.event
+        ),
+    ],
     automation: Annotated[
-        str | None, typer.Option(help="Only at this automation: its id or name.")
+        str | None,
+        typer.Option(
+            help="Only at this automation: its id or name.", autocompletion=complete.automation
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many events.")] = 5,
     as_json: AsJson = False,
@@ -214,10 +245,15 @@ def why(
     finish(work.why(load(context).settings, event, automation, limit, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("cancel"))
 def cancel(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN_ID...", help="Ids of runs.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN_ID...", help="Ids of runs.", autocompletion=complete.active_run
+        ),
+    ],
     reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -227,7 +263,7 @@ def cancel(
     finish(work.cancel(load(context).settings, runs, reason, as_json=as_json))
 
 
-@app.command("migrate-subscriptions")
+@app.command("migrate-subscriptions", epilog=examples("migrate-subscriptions"))
 def migrate_subscriptions(
     context: typer.Context,
     file: Annotated[
@@ -242,7 +278,28 @@ def migrate_subscriptions(
     finish(work.migrate(load(context).settings, file, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=examples("retry"))
+def retry(
+    context: typer.Context,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN_ID", help="A run that has ended.", autocompletion=complete.ended_run
+        ),
+    ],
+    begins: Annotated[
+        Literal["start", "failed"],
+        typer.Option("--from", help="At its start, or at the step that failed, with what it had."),
+    ] = "failed",
+    as_json: AsJson = False,
+) -> None:
+    """Start a new run of the same version and event; tell its id."""
+    from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
+
+    finish(work.retry(load(context).settings, run, begins, as_json=as_json))
+
+
+@app.command(epilog=examples("config"))
 def config(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the settings in force, and where each comes from."""
     from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help
@@ -250,7 +307,7 @@ def config(context: typer.Context, as_json: AsJson = False) -> None:
     work.show(load(context), as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("bench"))
 def bench(
     figures: Annotated[
         list[str] | None,
@@ -281,7 +338,7 @@ def bench(
     work.bench(figures or [], runs, events, rounds, sizes, as_json=as_json)
 
 
-@app.command("test")
+@app.command("test", epilog=examples("test"))
 def run_cases(
     paths: Paths,
     only: Annotated[

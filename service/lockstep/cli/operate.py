@@ -1,6 +1,7 @@
 """What operators do to automations and runs: `lockstep start`, `cancel`, `toggle`, `why`."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import UNSET
 
@@ -53,6 +54,21 @@ async def cancel(
                 output.show_line(f"{run.id}  {run.status}")
     if as_json:
         output.show_json({"items": told})
+    return True
+
+
+async def retry(
+    settings: Settings, run_id: str, begins: Literal["start", "failed"], *, as_json: bool
+) -> bool:
+    """Start a run once more, and say the id of the new one."""
+    async with connected(settings) as remote:
+        request = api.RunRetry(id=run_id, from_=begins)
+        retried = await remote.call("runs.retry", request, api.RunRetried)
+    if as_json:
+        output.show_json(retried)
+    else:
+        output.show_line(retried.run_id)
+        output.tell(f"`lockstep runs watch {retried.run_id}` follows it")
     return True
 
 

@@ -7,7 +7,9 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.cli.diff import Difference, differences, meaning
-from lockstep.cli.documents import Document, Fault
+from lockstep.cli.documents import Document
+from lockstep.cli.faults import Fault
+from lockstep.cli.trigger_types import TypeChange
 from lockstep_schemas.api import Automation, AutomationUpdate
 
 APPLY: Final = "apply"
@@ -65,6 +67,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     changes: list[Change]
     faults: list[Fault]
+    types: list[TypeChange] = []
 
 
 def plan(

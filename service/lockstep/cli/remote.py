@@ -9,6 +9,7 @@ import msgspec
 
 from lockstep import bus
 from lockstep.bus.settings import redacted
+from lockstep.cli import unreachable
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.settings import Settings
 from lockstep_schemas import api
@@ -16,6 +17,8 @@ from lockstep_schemas.events import HEADER_ACTOR, Actor
 
 REQUEST_SECONDS: Final = 15.0
 PAGE: Final = 200
+_OLDEST: Final = "automations.list"
+"""What every engine answers to, of whatever version."""
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 
@@ -49,13 +52,26 @@ class Remote:
 
         Raises:
             Refused: The engine refuses.
-            Unavailable: None answers.
+            Unavailable: None answers, or it does not know this endpoint.
         """
         body = msgspec.json.encode(request)
-        reply = await self._client.request(endpoint, body, REQUEST_SECONDS, self._headers)
+        try:
+            reply = await self._client.request(endpoint, body, REQUEST_SECONDS, self._headers)
+        except bus.NoEngine as error:
+            raise Unavailable(await self._nobody(endpoint)) from error
         if reply.error_code:
             raise Refused(_fault(reply))
         return reply.body
+
+    async def _nobody(self, endpoint: str) -> str:
+        """Say why nobody answers: no engine is there, or it is one that does not know the call."""
+        connection = self.connection
+        try:
+            await self._client.request(_OLDEST, b"", REQUEST_SECONDS)
+        except bus.NoEngine:
+            subject = connection.names.api(endpoint)
+            return unreachable.engine(connection.server, subject, connection.names.prefix)
+        return unreachable.endpoint(endpoint, connection.server)
 
     async def call(self, endpoint: str, request: msgspec.Struct, kind: type[Reply]) -> Reply:
         """Call an endpoint; give its reply.
@@ -105,18 +121,29 @@ async def connected(settings: Settings) -> AsyncIterator[Remote]:
     Raises:
         Unavailable: No server answers.
     """
+    async with dialled(settings) as connection:
+        yield Remote(connection)
+
+
+@asynccontextmanager
+async def dialled(
+    settings: Settings, *, needs_jetstream: bool = False
+) -> AsyncIterator[bus.Connection]:
+    """Connect to the bus itself.
+
+    Raises:
+        Unavailable: No server answers.
+        ServerUnfit: One does, and is of no use.
+    """
     nats = msgspec.structs.replace(settings.nats, name="lockstep-cli")
     try:
-        connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=False)
+        connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=needs_jetstream)
     except Unavailable as error:
         servers = ", ".join(redacted(url) for url in nats.servers)
         reason = str(error).rpartition(f"{servers}: ")[2]
-        raise Unavailable(
-            f"no Lockstep engine answers on {servers}: "
-            f"is `lockstep dev` or `lockstep serve` running? ({reason})"
-        ) from error
+        raise Unavailable(unreachable.nats(servers, reason)) from error
     try:
-        yield Remote(connection)
+        yield connection
     finally:
         await connection.close()
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from rich.text import Text
 
 from lockstep.cli import output
-from lockstep.cli.remote import PAGE, Remote, connected
+from lockstep.cli.remote import PAGE, Remote, connected, read
 from lockstep.cli.tree import FOLDED, run_text, tree
 from lockstep.settings import Settings
 from lockstep_schemas import api
@@ -27,6 +27,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     context_key: str | None | UnsetType = UNSET
     since: datetime | None = None
     limit: int = 50
+    cursor: str | None = None
 
 
 async def list_runs(settings: Settings, wanted: Wanted, *, as_json: bool) -> bool:
@@ -52,8 +53,12 @@ async def list_runs(settings: Settings, wanted: Wanted, *, as_json: bool) -> boo
     ]
     columns = ("id", "automation", "status", "started", "took", "event", "why")
     output.show(output.table(columns, rows))
-    if len(page.items) < page.total:
-        output.tell(f"{len(page.items)} of {page.total} are shown; see --limit and --since")
+    is_all = wanted.cursor is None and len(page.items) >= page.total
+    if page.next_cursor is not None and not is_all:
+        output.tell(
+            f"{len(page.items)} of {page.total} are shown; "
+            f"--cursor {page.next_cursor} goes on, see --limit and --since too"
+        )
     return True
 
 
@@ -62,7 +67,7 @@ async def _page(remote: Remote, wanted: Wanted) -> api.RunsPage:
     automation = None
     if wanted.automation is not None:
         automation = (await remote.automation(wanted.automation)).id
-    items, cursor = list[api.Run](), None
+    items, cursor = list[api.Run](), wanted.cursor
     while True:
         request = api.RunsList(
             automation_id=automation,
@@ -91,7 +96,7 @@ async def show(settings: Settings, run_id: str, *, whole: bool, as_json: bool) -
         if as_json:
             output.show_raw_json(body)
             return True
-        detail = await remote.call("runs.get", api.ById(run_id), api.RunDetail)
+    detail = read("runs.get", body, api.RunDetail)
     draw(detail, limit=None if whole else FOLDED)
     return True
 
@@ -133,6 +138,7 @@ def wanted(
     context_key: str | None,
     since: str | None,
     limit: int,
+    cursor: str | None = None,
 ) -> Wanted:
     """Make a wish of what was typed.
 
@@ -145,6 +151,7 @@ def wanted(
         context_key=UNSET if context_key is None else context_key or None,
         since=None if since is None else moment(since),
         limit=limit,
+        cursor=cursor,
     )
 
 

@@ -13,6 +13,7 @@ from lockstep.cases.reports import junit, summary
 from lockstep.cases.runner import Result, kills, run
 from lockstep.catalog import build_catalog, load_plugins
 from lockstep.cli import output
+from lockstep.cli.progress import progress
 from lockstep.cli.tree import run_text, tree
 from lockstep.cli.world import CaseWorld
 from lockstep.cli.worlds import servers, world
@@ -49,7 +50,7 @@ def test(
     wanted = [one for one in found if not only or one.case.id in only]
     if not wanted:
         raise NoCases("there are no cases in these files")
-    results = asyncio.run(_run(wanted, workers, quiet=as_json))
+    results = asyncio.run(_run(wanted, workers))
     if junit_file is not None:
         junit_file.write_text(junit(results))
     if as_json:
@@ -59,7 +60,7 @@ def test(
     return all(one.passed or one.skipped for one in results)
 
 
-async def _run(wanted: Sequence[Found], workers: int, *, quiet: bool) -> list[Result]:
+async def _run(wanted: Sequence[Found], workers: int) -> list[Result]:
     """Share the cases among worlds on the same servers; give the results in their order."""
     catalog = build_catalog(False, with_stubs=True)
     load_plugins(catalog)
@@ -77,12 +78,13 @@ async def _run(wanted: Sequence[Found], workers: int, *, quiet: bool) -> list[Re
                     name = f"{'kills' if kind else 'cases'}{number}"
                     worlds[kind] = await stack.enter_async_context(world(opened, name, kills=kind))
                 results[index] = await run(one, worlds[kind], catalog, renderer)
-                if not quiet and len(results) % 50 == 0:
-                    output.tell(f"{len(results)} of {len(wanted)}")
+                advance(1)
 
-    async with servers() as opened, asyncio.TaskGroup() as group:
-        for number in range(min(workers, len(wanted))):
-            group.create_task(work(number, opened))
+    async with servers() as opened:
+        with progress("cases", len(wanted)) as advance:
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(workers, len(wanted))):
+                    group.create_task(work(number, opened))
     return [results[index] for index in sorted(results)]
 
 

@@ -8,11 +8,13 @@ from typing import Final
 import msgspec
 
 from lockstep import definition
-from lockstep.catalog import MemoryCatalog, build_catalog, load_plugins
+from lockstep.catalog import CatalogError, MemoryCatalog, build_catalog, load_plugins, trigger_type
 from lockstep.catalog.documents import OWN_WORDS
 from lockstep.cli import documents, logs, output
 from lockstep.cli.apply import fault_json
-from lockstep.cli.documents import Document, Fault
+from lockstep.cli.documents import Document
+from lockstep.cli.faults import Fault
+from lockstep.cli.plan import APPLY
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, QualifiedId
@@ -27,15 +29,22 @@ def validate(paths: Sequence[Path], *, strict: bool, as_json: bool) -> bool:
     for failure in load_plugins(catalog):
         output.tell(f"plug-in '{failure.plugin}' is left out: {failure.error}", "yellow")
     loaded = documents.load(paths)
+    for one in loaded.types:
+        try:
+            catalog.put_trigger(trigger_type(one.register, APPLY))
+        except CatalogError as error:
+            loaded.faults.append(one.fault(str(error)))
     faults = [*loaded.faults, *judged(loaded.documents, catalog, strict=strict)]
     wrong = sum(fault.severity == "error" for fault in faults)
-    is_valid = bool(loaded.documents) and not wrong
+    is_valid = bool(loaded.documents or loaded.types) and not wrong
     if as_json:
         output.show_json({"valid": is_valid, "faults": [fault_json(fault) for fault in faults]})
         return is_valid
     for fault in faults:
         output.show_line(str(fault))
     automations = f"{len(loaded.documents)} automations"
+    if loaded.types:
+        automations += f" and {output.count(len(loaded.types), 'type')} of triggers"
     if wrong:
         output.tell(f"{automations}, {output.count(wrong, 'fault')}")
     elif is_valid:

@@ -1,20 +1,26 @@
 """`lockstep runs watch`: run events as they happen."""
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime, timedelta
+from typing import Final, get_args
 
+import msgspec
+import typer
 from rich.text import Text
 
 from lockstep import bus
 from lockstep.cli import output
 from lockstep.cli.remote import Remote, connected, read
 from lockstep.cli.runs import draw
+from lockstep.model.errors import EngineError, Unavailable
 from lockstep.settings import Settings
 from lockstep_schemas import api
-from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData
+from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData, RunStatus
 
 # Live events may be missed: a run that is watched is looked up again after so long a silence.
 LOOK_SECONDS: Final = 3.0
+_MARGIN: Final = timedelta(seconds=10)
 
 _STYLES: Final = {
     "succeeded": "green",
@@ -26,24 +32,102 @@ _STYLES: Final = {
 }
 
 
-async def watch_all(settings: Settings, automation: str | None, *, as_json: bool) -> bool:
-    """Write run events, of all automations or of one, until interrupted."""
+def statuses(words: Collection[str]) -> list[RunStatus]:
+    """Make statuses of what was typed.
+
+    Raises:
+        typer.BadParameter: One is none.
+    """
+    try:
+        return msgspec.convert(words, list[RunStatus])
+    except msgspec.ValidationError:
+        known = ", ".join(get_args(RunStatus))
+        text = f"{', '.join(words)}: each must be one of {known}"
+        raise typer.BadParameter(text, param_hint="--status") from None
+
+
+async def watch_all(
+    settings: Settings,
+    automation: str | None,
+    statuses: Collection[RunStatus] = (),
+    *,
+    as_json: bool,
+) -> bool:
+    """Write run events, of all automations or of one, until interrupted.
+
+    Where a connection breaks it goes on when there is one again, with what it missed.
+    """
     async with connected(settings) as remote:
         wanted = "*" if automation is None else (await remote.automation(automation)).id
         subject = remote.connection.names.run(wanted, ">")
-        gaps = 0
         async with bus.follow(remote.connection, subject) as feed:
             output.tell(f"watching {subject}; Ctrl-C ends it")
-            async for note in feed:
-                if feed.gaps + feed.dropped > gaps:
-                    gaps = feed.gaps + feed.dropped
-                    output.tell("some events were missed here", "yellow")
+            async for body in _Unbroken(remote.connection, feed, subject):
+                event = read(subject, body, RunEvent)
+                if statuses and event.data.status not in statuses:
+                    continue
                 if as_json:
-                    output.show_line(note.body.decode("utf-8", "replace"))
+                    output.show_line(body.decode("utf-8", "replace"))
                 else:
-                    event = read(note.subject, note.body, RunEvent)
                     output.show_line(event_text(event, with_run=True))
     return True
+
+
+class _Unbroken:
+    """A feed with what it missed while there was no connection; no event stands in it twice."""
+
+    def __init__(self, connection: bus.Connection, feed: bus.Feed, subject: str) -> None:
+        self._connection, self._feed, self._subject = connection, feed, subject
+        self._gaps, self._is_lost = 0, False
+        self._last = datetime.now(UTC)
+        self._margin = timedelta(0)
+        self._seen: dict[str, None] = {}
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            note = await self._next()
+            if self._feed.gaps + self._feed.dropped > self._gaps:
+                self._gaps = self._feed.gaps + self._feed.dropped
+                self._is_lost = False
+                for body in await self._missed():
+                    if self._is_new(body):
+                        yield body
+            if note is not None and self._is_new(note.body):
+                yield note.body
+
+    async def _next(self) -> bus.Note | None:
+        """Wait for an event; shortly, so that the state of the connection is noticed too."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await anext(self._feed)
+        except TimeoutError:
+            if not self._connection.connected and not self._is_lost:
+                self._is_lost = True
+                output.tell("the connection to NATS is lost; waiting for it", "yellow")
+            return None
+
+    async def _missed(self) -> list[bytes]:
+        """Look in the stream for what was published meanwhile."""
+        stream = self._connection.names.runs_stream
+        since = self._last - self._margin
+        try:
+            found = await bus.since(self._connection, stream, self._subject, since, bus.FEED_LIMIT)
+        except EngineError as error:
+            output.tell(f"some events were missed here: {error}", "yellow")
+            return []
+        return [one.data for one in found]
+
+    def _is_new(self, body: bytes) -> bool:
+        event = read(self._subject, body, RunEvent)
+        if event.id in self._seen:
+            return False
+        self._seen[event.id] = None
+        if len(self._seen) > bus.FEED_LIMIT:
+            del self._seen[next(iter(self._seen))]
+        if event.time > self._last or not self._margin:
+            # An event is stored after its time, and the clocks of others are not ours.
+            self._last, self._margin = event.time, _MARGIN
+        return True
 
 
 async def watch_run(settings: Settings, run_id: str, *, as_json: bool) -> bool:
@@ -74,7 +158,7 @@ async def _until_ended(
             async with asyncio.timeout(LOOK_SECONDS):
                 note = await anext(feed)
         except TimeoutError:
-            detail = await _detail(remote, run_id)
+            detail = await _again(remote, detail)
             continue
         event = read(note.subject, note.body, RunEvent)
         if event.subject != run_id:
@@ -84,8 +168,19 @@ async def _until_ended(
         elif not is_told(event, told):
             output.tell(event_text(event))
         if event.data.status not in ACTIVE:
-            detail = await _detail(remote, run_id)
+            detail = await _again(remote, detail)
     return detail
+
+
+async def _again(remote: Remote, detail: api.RunDetail) -> api.RunDetail:
+    """Look the run up again; where nobody answers just now, what was known of it."""
+    try:
+        return await _detail(remote, detail.run.id)
+    except Unavailable as error:
+        if remote.connection.closed.is_set():
+            raise
+        output.tell(f"{error}; looking again", "yellow")
+        return detail
 
 
 def is_told(event: RunEvent, told: set[tuple[str, str]]) -> bool:

@@ -11,11 +11,13 @@ from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
+from lockstep.control.status import StatusEndpoint
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
 from lockstep_schemas.migration import FailuresList, ImportRequest
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
+from lockstep_schemas.status import StatusRequest
 
 __all__ = [
     "Answer",
@@ -28,6 +30,7 @@ __all__ = [
     "RetryEndpoint",
     "RunEndpoints",
     "StartEndpoint",
+    "StatusEndpoint",
     "endpoints",
 ]
 
@@ -42,6 +45,7 @@ def endpoints(
     catalog: CatalogEndpoints,
     register: RegisterEndpoints,
     migration: MigrationEndpoints,
+    status: StatusEndpoint,
 ) -> Mapping[str, Handler]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -73,4 +77,5 @@ def endpoints(
         "migration.import": handler(ImportRequest, migration.import_subscriptions),
         "migration.failures": handler(FailuresList, migration.failures),
         "migration.acknowledge": handler(api.ById, migration.acknowledge),
+        "status": handler(StatusRequest, status.status),
     }

@@ -1,0 +1,87 @@
+"""The endpoint `status`: how the whole is, as far as the servers tell."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+from lockstep.model.errors import EngineError
+from lockstep.model.status import Stored
+from lockstep.ports import Clock
+from lockstep_schemas.events import Actor
+from lockstep_schemas.status import QueueStatus, ServerVersions, Status, StatusRequest
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long a server may take to tell: who asks is a person, and something may be down."""
+
+Told = TypeVar("Told")
+
+
+class Store(Protocol):
+    """Counts what is stored."""
+
+    async def stored(self) -> Stored:
+        """Count. Raise Unavailable."""
+        ...
+
+
+class Bus(Protocol):
+    """Tells what waits in the streams."""
+
+    @property
+    def server_version(self) -> str | None:
+        """The version of the server; None while there is no connection."""
+        ...
+
+    async def queues(self) -> list[QueueStatus]:
+        """Say of each consumer group what waits for it. Raise Unavailable, ServerUnfit."""
+        ...
+
+    async def dead_letters(self) -> int:
+        """Count the dead letters. Raise Unavailable, ServerUnfit."""
+        ...
+
+
+class StatusEndpoint:
+    """Puts together what the servers tell; one that is silent is a problem, not an error."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, worker: str, version: str) -> None:
+        self._store, self._bus, self._clock = store, bus, clock
+        self._worker, self._version = worker, version
+
+    async def status(self, _request: StatusRequest, _: Actor | None) -> Status:
+        """Say how it is now."""
+        problems: list[str] = []
+        stored, queues, letters = await asyncio.gather(
+            _asked("PostgreSQL", self._store.stored, problems),
+            _asked("consumer groups", self._bus.queues, problems),
+            _asked("dead letters", self._bus.dead_letters, problems),
+        )
+        return Status(
+            at=self._clock.now(),
+            answered_by=self._worker,
+            versions=ServerVersions(
+                engine=self._version,
+                nats=self._bus.server_version,
+                postgres=stored.version if stored else None,
+                migration=stored.migration if stored else None,
+            ),
+            workers=stored.workers if stored else None,
+            queues=queues,
+            runs=stored.runs if stored else None,
+            waits=stored.waits if stored else None,
+            outbox=stored.outbox if stored else None,
+            dead_letters=letters,
+            problems=problems,
+        )
+
+
+async def _asked(what: str, ask: Callable[[], Awaitable[Told]], problems: list[str]) -> Told | None:
+    """Ask; note it where there is no answer."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await ask()
+    except TimeoutError:
+        problems.append(f"{what}: no answer within {PATIENCE_SECONDS:g} s")
+    except EngineError as error:
+        problems.append(f"{what}: {error}")
+    return None

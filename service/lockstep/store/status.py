@@ -1,0 +1,45 @@
+"""What the store knows of how the whole is."""
+
+from lockstep.model.status import Stored
+from lockstep.store.pool import Store
+from lockstep.store.queries import QUERIES
+from lockstep_schemas.status import OutboxStatus, RunsStatus, WaitsStatus, WorkerStatus
+
+
+class StatusStore:
+    """Counts what is there, at one moment."""
+
+    def __init__(self, store: Store, stale_seconds: float) -> None:
+        self._store, self._stale_seconds = store, stale_seconds
+
+    async def stored(self) -> Stored:
+        """Count. Raise Unavailable."""
+        async with (
+            self._store.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            servers, runs, waits, outbox = [
+                (await connection.fetch(QUERIES[f"status_{name}"]))[0]
+                for name in ("servers", "runs", "waits", "outbox")
+            ]
+            workers = await connection.fetch(QUERIES["status_workers"])
+        return Stored(
+            version=servers["version"],
+            migration=servers["migration"],
+            workers=[
+                WorkerStatus(
+                    id=str(row["id"]),
+                    host=row["name"],
+                    version=row["engine_version"],
+                    started_at=row["started_at"],
+                    heartbeat_at=row["heartbeat_at"],
+                    silent_seconds=max(0.0, row["silent_seconds"]),
+                    alive=row["silent_seconds"] < self._stale_seconds,
+                    runs=row["runs"],
+                )
+                for row in workers
+            ],
+            runs=RunsStatus(**runs),
+            waits=WaitsStatus(**waits),
+            outbox=OutboxStatus(**outbox),
+        )

@@ -1,0 +1,255 @@
+"""More of the command line: what looks at the whole, the catalog, versions, the bus."""
+
+import pytest
+
+from engine.room import Room
+from engine.shell import Shell, definition, stored, unique
+from lockstep import __version__, bus
+from lockstep.bus.settings import BusSettings
+from lockstep.cli.remote import connected
+from lockstep.model.errors import Unavailable
+from lockstep_schemas.api import ById
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+# status
+
+
+async def test_status_tells_people_and_programs_how_the_whole_is(
+    shared: Room, shell: Shell
+) -> None:
+    automation = await shared.automation([{"delay": {"seconds": 3600}}])
+    await shared.publish(automation.event, {})
+    await shared.heard(automation.id, "waiting")
+    told = (await shell.run("status", "--json")).json
+    assert told["problems"] == []
+    assert told["versions"]["engine"] == __version__
+    assert told["versions"]["nats"].startswith("2.")
+    assert int(told["versions"]["postgres"].partition(".")[0]) >= 15
+    assert told["versions"]["migration"].startswith("0")
+    workers = {one["id"]: one for one in told["workers"]}
+    assert workers[told["answered_by"]]["alive"] is True
+    assert told["runs"]["waiting"] >= 1
+    assert told["waits"]["delay"] >= 1
+    assert told["waits"]["sleeping"] >= 1
+    assert {(one["kind"], one["name"]) for one in told["queues"]} == {
+        ("events", "events"), ("alarms", "delays"), ("alarms", "waits")
+    }  # fmt: skip
+    shown = (await shell.run("status")).out
+    for word in (__version__, told["answered_by"], "PostgreSQL", "sleep", "dead letters", "delays"):
+        assert word in shown
+
+
+async def test_status_counts_what_waits_in_a_stream_and_how_long(
+    shared: Room, shell: Shell
+) -> None:
+    """The consumer group of a lane that no engine reads."""
+    lane = Shell(shell.folder, {**shell.variables, "LOCKSTEP_NATS__PREFIX": unique("lag")})
+    await lane.run("bus", "apply")
+    await lane.run("publish", "a.b")
+    settings = BusSettings(
+        servers=shared.settings.nats.servers, prefix=lane.variables["LOCKSTEP_NATS__PREFIX"]
+    )
+    connection = await bus.connect(settings, patience_seconds=5)
+    try:
+        lag = bus.Lag(connection)
+        (events, *alarms) = await lag.queues()
+        assert (events.kind, events.pending, events.ack_pending) == ("events", 1, 0)
+        assert events.oldest_seconds is not None
+        assert 0 <= events.oldest_seconds < 60
+        assert [one.oldest_seconds for one in alarms] == [None, None]
+        assert await lag.dead_letters() == 0
+    finally:
+        await connection.close()
+
+
+# catalog
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [("triggers", "automation.cron"), ("actions", "test.record"), ("artifacts", None)],
+)
+async def test_the_catalog_lists_types_and_shows_one_with_its_schema(
+    shell: Shell, kind: str, known: str | None
+) -> None:
+    listed = (await shell.run("catalog", kind, "--json")).json["items"]
+    shown = (await shell.run("catalog", kind)).out
+    ids = [one["qualified_id"] for one in listed]
+    assert all(one in shown for one in ids)
+    if known is None:
+        return
+    assert known in ids
+    told = (await shell.run("catalog", kind, known, "--json")).json
+    assert told["qualified_id"] == known
+    assert known in (await shell.run("catalog", kind, known)).out
+
+
+async def test_a_type_that_is_not_known_is_refused_with_what_is_near(shell: Shell) -> None:
+    told = await shell.run("catalog", "actions", "test.recrod", code=1)
+    assert "test.recrod" in told.err
+    assert "did you mean test.record" in told.err
+
+
+# versions
+
+
+async def test_versions_are_listed_shown_and_compared_by_meaning(shell: Shell) -> None:
+    name = unique("versions")
+    first = definition(name)
+    shell.write("a.yaml", first)
+    await shell.run("apply", "a.yaml")
+    shell.write("a.yaml", {**first, "actions": [{"stop": {"reason": "enough"}}]})
+    await shell.run("apply", "a.yaml")
+    listed = (await shell.run("versions", name)).out.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == ["v1", "v2"]
+    items = (await shell.run("versions", name, "--json")).json["items"]
+    assert [one["version"] for one in items] == [1, 2]
+    told = (await shell.run("versions", name, "--diff", "1", "2")).out
+    assert told == 'actions[0].stop.reason: nothing → "enough"\n'
+    differences = (await shell.run("versions", name, "--diff", "1", "2", "--json")).json
+    assert (differences["from"], differences["to"]) == (1, 2)
+    assert [one["path"] for one in differences["differences"]]
+    assert "enough" not in (await shell.run("versions", name, "--show", "1")).out
+    assert "enough" in (await shell.run("versions", name, "--show", "2")).out
+    assert "no version 9" in (await shell.run("versions", name, "--diff", "1", "9", code=1)).err
+    await shell.run("versions", name, "--diff", "1", code=2)
+    await shell.run("versions", name, "--diff", "1", "2", "--show", "1", code=2)
+
+
+# retry
+
+
+async def test_a_failed_run_is_retried_from_where_it_failed_or_from_its_start(
+    shared: Room, shell: Shell
+) -> None:
+    automation = await shared.automation(
+        [
+            {"action": "test.record", "id": "r", "config": {"value": "once"}},
+            {"action": "test.fail", "config": {"reason": "x"}},
+        ]
+    )
+    first = (await automation.run()).detail.run.id
+    told = (await shell.run("retry", first, "--json")).json
+    assert (await shared.ended(automation.id, 2))[-1] == told["run_id"]
+    again = (await shell.run("retry", first, "--from", "start")).out.strip()
+    assert (await shared.ended(automation.id, 3))[-1] == again
+    assert "no-such-run" in (await shell.run("retry", "no-such-run", code=1)).err
+    await shell.run("retry", first, "--from", "middle", code=2)
+
+
+# bus
+
+
+async def test_bus_apply_makes_what_is_missing_and_says_it(shell: Shell) -> None:
+    new = Shell(shell.folder, {**shell.variables, "LOCKSTEP_NATS__PREFIX": unique("new")})
+    prefix = new.variables["LOCKSTEP_NATS__PREFIX"].upper()
+    assert f"stream {prefix}_RUNS is missing" in (await new.run("bus", "status", code=1)).out
+    assert f"stream {prefix}_RUNS created" in (await new.run("bus", "apply")).out
+    assert (await new.run("bus", "apply", "--json")).json == {"changed": []}
+    assert (await new.run("bus", "status", "--json")).json == {"missing": []}
+    longer = Shell(shell.folder, {**new.variables, "LOCKSTEP_NATS__RUNS_MAX_AGE_DAYS": "9"})
+    told = await longer.run("bus", "apply")
+    assert f"stream {prefix}_RUNS updated: max_age is 604800 s, not 777600 s" in told.out
+
+
+# apply of types
+
+
+async def test_types_are_applied_before_the_automations_that_ask_for_them(
+    shared: Room, shell: Shell
+) -> None:
+    event = f"{unique('doors')}.opened"
+    kind = {"id": event, "display_name": "Opened", "payload_schema": {"type": "object"}}
+    shell.write("types.yaml", {"trigger_types": [kind]})
+    shell.write("a.yaml", definition(name := unique("typed"), triggers=[{"event": event}]))
+    assert f"+ type {event}" in (await shell.run("apply", ".", "--dry-run")).out
+    await shell.run("catalog", "triggers", event, code=1)
+    told = await shell.run("apply", ".")
+    assert f"+ type {event}" in told.out
+    assert f"+ {name}" in told.out
+    shown = (await shell.run("catalog", "triggers", event, "--json")).json
+    assert (shown["owner_plugin_id"], shown["display_name"]) == ("apply", "Opened")
+    assert f"= type {event}" in (await shell.run("apply", ".")).out
+    shell.write("types.yaml", {"trigger_types": [{**kind, "category": "Doors"}]})
+    told = await shell.run("apply", ".")
+    assert f"~ type {event}" in told.out
+    assert 'category: "Uncategorized" → "Doors"' in told.out
+
+
+async def test_a_type_of_somebody_else_is_refused_and_nothing_is_applied(
+    shared: Room, shell: Shell
+) -> None:
+    event = f"{unique('theirs')}.opened"
+    await shared.call("catalog.triggers.register", id=event, owner="doors")
+    shell.write("a.yaml", {"trigger_types": [{"id": event}]})
+    shell.write("b.yaml", definition(name := unique("not-applied")))
+    told = await shell.run("apply", ".", code=1)
+    assert "already registered by 'doors'" in told.err
+    assert await stored(shared, name) == []
+
+
+async def test_prune_with_files_without_an_automation_deletes_nothing(
+    shared: Room, shell: Shell
+) -> None:
+    shell.write("a.yaml", definition(name := unique("left")))
+    await shell.run("apply", "a.yaml")
+    shell.write("b.yaml", {"trigger_types": []})
+    told = await shell.run("apply", "--prune", "b.yaml", code=1)
+    assert "nothing was applied" in told.err
+    assert len(await stored(shared, name)) == 1
+
+
+# runs
+
+
+async def test_runs_are_listed_page_by_page(shared: Room, shell: Shell) -> None:
+    automation = await shared.automation([{"stop": {}}])
+    ids = [(await automation.run()).detail.run.id for _ in range(3)]
+    options = ["runs", "list", "--automation", automation.id, "--limit", "2"]
+    first = (await shell.run(*options, "--json")).json
+    assert [one["id"] for one in first["items"]] == ids[:0:-1]
+    assert f"--cursor {first['next_cursor']}" in (await shell.run(*options)).err
+    rest = (await shell.run(*options, "--json", "--cursor", first["next_cursor"])).json
+    assert [one["id"] for one in rest["items"]] == ids[:1]
+    assert (await shell.run(*options, "--cursor", "x", code=1)).err
+
+
+async def test_a_run_that_sleeps_is_shown_with_what_it_waits_for(
+    shared: Room, shell: Shell
+) -> None:
+    automation = await shared.automation([{"delay": {"seconds": 3600}}])
+    await shared.publish(automation.event, {})
+    run_id = (await shared.heard(automation.id, "waiting")).data.run_id
+    told = (await shell.run("runs", "show", run_id)).out
+    assert "waits for   actions[0]: " in told
+    assert "until" in told
+    assert "error" not in (await shell.run("cancel", run_id)).err
+
+
+# What is offered at a terminal
+
+
+async def test_tab_offers_ids_that_the_engine_knows(shared: Room, shell: Shell) -> None:
+    automation = await shared.automation([{"stop": {}}])
+    run_id = (await automation.run()).detail.run.id
+    for typed, offered in {
+        "runs show ": run_id,
+        "automations show ": automation.id,
+        "publish ": automation.event,
+        "start --context-key k ": automation.id,
+        "catalog actions test.": "test.record",
+    }.items():
+        words = {"_LOCKSTEP_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": f"lockstep {typed}"}
+        told = await Shell(shell.folder, {**shell.variables, **words}).run()
+        assert offered in told.out, typed
+
+
+# A call that an engine does not know
+
+
+async def test_an_engine_that_does_not_know_a_call_is_told_from_none(shared: Room) -> None:
+    async with connected(shared.settings) as remote:
+        with pytest.raises(Unavailable, match=r"does not know the call `runs\.rewind`"):
+            await remote.ask("runs.rewind", ById("x"))

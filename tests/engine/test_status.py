@@ -1,0 +1,49 @@
+"""The endpoint `status` where a server is away: it says what it knows, and what it does not."""
+
+import pytest
+
+from engine.room import Room
+from lockstep import bus, control, store
+from lockstep.bus.settings import BusSettings
+from lockstep.start import open_store
+from lockstep_schemas.status import StatusRequest
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_without_postgres_the_status_still_tells_of_the_bus(shared: Room) -> None:
+    closed = await open_store(shared.settings)
+    await closed.close()
+    endpoint = control.StatusEndpoint(
+        store.StatusStore(closed, 4.0),
+        bus.Lag(shared.connection),
+        shared.engine.clock,
+        "w1",
+        "9.9",
+    )
+    told = await endpoint.status(StatusRequest(), None)
+    assert (told.workers, told.runs, told.versions.postgres) == (None, None, None)
+    assert told.queues
+    assert told.dead_letters is not None
+    (problem,) = told.problems
+    assert problem.startswith("PostgreSQL: ")
+
+
+async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: Room) -> None:
+    settings = BusSettings(servers=shared.settings.nats.servers, prefix="nowhere")
+    connection = await bus.connect(settings, patience_seconds=5)
+    endpoint = control.StatusEndpoint(
+        store.StatusStore(shared.engine.database, 4.0),
+        bus.Lag(connection),
+        shared.engine.clock,
+        "w1",
+        "9.9",
+    )
+    told = await endpoint.status(StatusRequest(), None)
+    await connection.close()
+    assert told.runs is not None
+    assert (told.queues, told.dead_letters) == (None, None)
+    assert {problem.partition(":")[0] for problem in told.problems} == {
+        "consumer groups", "dead letters"
+    }  # fmt: skip
+    assert "NOWHERE_" in told.problems[0]

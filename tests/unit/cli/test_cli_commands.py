@@ -1,0 +1,87 @@
+"""Every command of the specification is there, with examples; every reading one has `--json`."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from lockstep.cli.examples import EXAMPLES
+from lockstep.cli.main import app
+
+# The table of section 5 of the specification, but for what reads legacy subscriptions and writes
+# schemas: each command with the options that it names.
+TABLE: dict[str, set[str]] = {
+    "dev": set(),
+    "serve": set(),
+    "apply": {"--prune", "--dry-run", "--json"},
+    "validate": {"--json"},
+    "test": {"--only", "--junit", "--json", "-n"},
+    "automations list": {"--json"},
+    "automations show": {"--json"},
+    "runs list": {"--json", "--limit", "--cursor", "--status", "--automation", "--since"},
+    "runs show": {"--json"},
+    "runs watch": {"--json", "--automation", "--status"},
+    "catalog triggers": {"--json"},
+    "catalog actions": {"--json"},
+    "catalog artifacts": {"--json"},
+    "dead list": {"--json"},
+    "dead show": {"--json"},
+    "dead retry": set(),
+    "dead discard": set(),
+    "versions": {"--json", "--diff"},
+    "publish": {"--payload"},
+    "start": set(),
+    "cancel": set(),
+    "retry": {"--from"},
+    "toggle": set(),
+    "why": {"--json"},
+    "config": {"--json"},
+    "status": {"--json"},
+    "bus apply": set(),
+    "bus status": {"--json"},
+    "db migrate": set(),
+    "db status": {"--json"},
+    "bench": {"--json"},
+}
+
+
+def leaves(group: Any, *above: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, as it is typed."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, *above, name)
+        else:
+            yield " ".join((*above, name)), command
+
+
+COMMANDS = dict(leaves(get_command(app)))
+
+
+@pytest.mark.parametrize("command", TABLE)
+def test_a_command_of_the_specification_is_there_with_its_options(command: str) -> None:
+    options = {name for one in COMMANDS[command].params for name in one.opts}
+    assert options >= TABLE[command]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_says_what_its_arguments_are_and_gives_examples(command: str) -> None:
+    for parameter in COMMANDS[command].params:
+        assert parameter.help, parameter.name
+    assert "Examples:" in COMMANDS[command].epilog
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_a_command_can_be_typed(command: str) -> None:
+    for line in EXAMPLES[command]:
+        words = shlex.split(line.partition(" > ")[0].partition(" && ")[0])
+        while words[0].startswith("--"):  # what stands before the command, with its value
+            words = words[2:]
+        name = command.split()
+        assert words[: len(name)] == name
+        COMMANDS[command].make_context(command, words[len(name) :])
+
+
+def test_no_examples_are_of_a_command_that_is_not_there() -> None:
+    assert set(EXAMPLES) <= set(COMMANDS)
