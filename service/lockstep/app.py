@@ -26,6 +26,7 @@ from lockstep import (
     pipeline,
     report,
     secrets,
+    sources,
     store,
     timers,
     wake,
@@ -180,6 +181,8 @@ class Engine:
         )
         self.waking.ended_outside = self.children.ended_outside
         self.services.add(Children, self.children)
+        leases = store.SourceStore(self.database, self.id, engine.stale_seconds)
+        self.sources = sources.Sources(leases, self.catalog, parts)
         letters = bus.DeadLetters(self.connection, self.publisher)
 
         async def receive(batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
@@ -217,6 +220,7 @@ class Engine:
             for puller in (*self.pullers, *self.waking.pullers):
                 await puller.start()
             loops = [*(taker.run for taker in self.intakes), *self.waking.loops, self.claims.run]
+            loops.append(self.sources.run)
             taking = [group.create_task(run()) for run in loops]
             log.info("engine.started", worker=str(self.id), version=__version__)
             if ready:

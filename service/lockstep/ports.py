@@ -179,6 +179,10 @@ class Transaction(Protocol):
         """The run that a step has started, if it has."""
         ...
 
+    async def hold_source(self, automation_id: str, trigger_id: str) -> bool:
+        """Whether this worker runs the set-up of a trigger; it does until the end."""
+        ...
+
     async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
         """Hold runs, and the runs of waits, in their one order."""
         ...

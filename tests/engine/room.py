@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,7 +13,7 @@ import msgspec
 
 from lockstep import bus
 from lockstep.app import Engine
-from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
+from lockstep.catalog import MemoryCatalog, Recorder, Registry, ServiceBag, build_catalog
 from lockstep.settings import EngineSettings, PostgresSettings, Settings
 from lockstep.start import open_store
 from lockstep_schemas import api
@@ -25,6 +25,7 @@ FINAL = {"succeeded", "failed", "cancelled", "skipped"}
 _ids = count(1)
 
 Json = dict[str, Any]
+Plugin = Callable[[Registry], None]
 
 
 def settings_of(nats_url: str, dsn: str, prefix: str, **engine: object) -> Settings:
@@ -173,7 +174,9 @@ class Stored:
 
 
 @asynccontextmanager
-async def room(settings: Settings, *, is_open: bool = True) -> AsyncIterator[Room]:
+async def room(
+    settings: Settings, *, is_open: bool = True, plugins: Mapping[str, Plugin] | None = None
+) -> AsyncIterator[Room]:
     """Start an engine on a migrated database, and stop it in good order."""
     database = await open_store(settings)
     connection = await bus.connect(settings.nats)
@@ -181,6 +184,8 @@ async def room(settings: Settings, *, is_open: bool = True) -> AsyncIterator[Roo
         await bus.prepare(connection)
         prefix = settings.nats.prefix
         catalog: MemoryCatalog = build_catalog(open=is_open, with_stubs=True, prefix=prefix)
+        for name, register in (plugins or {}).items():
+            catalog.register(name, register)
         recorder, services = Recorder(), ServiceBag()
         services.add(Recorder, recorder)
         engine = Engine(settings, database, connection, catalog, services)

@@ -23,6 +23,7 @@ BELOW = {"ports", "render", "schedule", "model", "lockstep_schemas"}
 MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": STATIONS | BELOW | {"catalog", "definition"},
     "children": STATIONS | BELOW | {"pipeline"},
+    "sources": STATIONS | BELOW | {"pipeline"},
     "timers": STATIONS | BELOW | {"pipeline"},
     "control": STATIONS | BELOW | {"catalog", "definition"},
     "cases": STATIONS | BELOW | {"catalog", "definition"},

@@ -58,6 +58,10 @@ class Index:
         """Give an automation as it is in force now; None if it is disabled or gone."""
         return self._automations.get(automation_id)
 
+    def automations(self) -> Sequence[Automation]:
+        """Give all enabled automations."""
+        return [*self._automations.values()]
+
     def named(self, name: str) -> Sequence[Automation]:
         """Give the enabled automations of a name."""
         return self._by_name.get(name, ())

@@ -10,6 +10,7 @@ from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.runs import RunStore
+from lockstep.store.sources import SourceStore
 from lockstep.store.status import StatusStore
 from lockstep.store.triggers import JudgementStore
 from lockstep.store.types import TypeStore
@@ -27,6 +28,7 @@ __all__ = [
     "OutboxStore",
     "RunStore",
     "RunViews",
+    "SourceStore",
     "StatusStore",
     "Store",
     "TypeStore",

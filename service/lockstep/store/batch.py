@@ -90,6 +90,11 @@ class BatchTransaction:
         """Find the run that a step has started."""
         return await children.child(self._connection, run_id, path)
 
+    async def hold_source(self, automation_id: str, trigger_id: str) -> bool:
+        """Say whether this worker runs the set-up of a trigger."""
+        keys = (automation_id, trigger_id, self._worker_id)
+        return await self._connection.fetchval(QUERIES["hold_source"], *keys) is not None
+
     async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
         """Hold runs, and the runs of waits, in their one order."""
         await self._connection.execute(QUERIES["lock_runs"], run_ids, wait_ids)
