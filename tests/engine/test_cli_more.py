@@ -1,9 +1,11 @@
 """More of the command line: what looks at the whole, the catalog, versions, the bus."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.room import Room
-from engine.shell import Shell, definition, stored, unique
+from engine.shell import Shell, closed_port, definition, stored, unique
 from lockstep import __version__, bus
 from lockstep.bus.settings import BusSettings
 from lockstep.cli.remote import connected
@@ -253,3 +255,32 @@ async def test_an_engine_that_does_not_know_a_call_is_told_from_none(shared: Roo
     async with connected(shared.settings) as remote:
         with pytest.raises(Unavailable, match=r"does not know the call `runs\.rewind`"):
             await remote.ask("runs.rewind", ById("x"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status", "versions x", "retry x", "catalog actions", "automations list", "runs list",
+        "runs watch", "dead list", "start x", "toggle x --on", "cancel x", "why x", "bus apply",
+        "bus status",
+    ],
+)  # fmt: skip
+async def test_where_no_server_answers_every_command_says_what_was_tried_and_what_to_do(
+    tmp_path: Path, line: str
+) -> None:
+    url = f"nats://127.0.0.1:{closed_port()}"
+    told = await Shell(tmp_path, {"LOCKSTEP_NATS__SERVERS": url}).run(*line.split(), code=1)
+    (said,) = told.err.splitlines()
+    assert f"{url} (nats.servers, from environment LOCKSTEP_NATS__SERVERS)" in said
+    assert "`lockstep dev`" in said
+    assert "--nats-url" in said
+    assert told.out == ""
+
+
+async def test_where_only_the_engine_is_missing_a_command_says_so(shell: Shell) -> None:
+    prefix = unique("empty")
+    other = Shell(shell.folder, {**shell.variables, "LOCKSTEP_NATS__PREFIX": prefix})
+    told = await other.run("status", code=1)
+    assert "no Lockstep engine answers" in told.err
+    assert f"'{prefix}': nats.prefix, from environment LOCKSTEP_NATS__PREFIX" in told.err
+    assert "`lockstep serve`" in told.err

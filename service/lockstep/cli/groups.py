@@ -18,7 +18,7 @@ def _group(about: str) -> typer.Typer:
 
 automations: Final = _group("List and show automations.")
 runs: Final = _group("List, show and watch runs.")
-dead: Final = _group("List, show, retry and discard events that could not be handled.")
+dead: Final = _group("Look after events that could not be handled.")
 migration: Final = _group("Webhook subscriptions that could not be imported.")
 catalog: Final = _group("List and show the types that the engine knows.")
 streams: Final = _group("Streams, consumer groups and buckets on the bus.")

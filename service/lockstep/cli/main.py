@@ -111,7 +111,7 @@ def dev(
     folder: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".lockstep"),
     samples: Annotated[bool, typer.Option(help="Store the sample automations.")] = True,
 ) -> None:
-    """Run servers, engine and sample automations on this machine."""
+    """Run servers, engine and samples on this machine."""
     from lockstep.cli import dev as work, serve as service  # noqa: PLC0415, I001 - quick --help
 
     service.run(work.dev(load(context, use_dev=False), folder, samples=samples))
@@ -137,7 +137,11 @@ def apply(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the stored automations what files say, and show the changes."""
+    """Store what files say; show what changes.
+
+    A document is an automation, or `trigger_types` with a list of types of triggers. The same id,
+    else the same name, is the same automation.
+    """
     from lockstep.cli import apply as work  # noqa: PLC0415 - quick --help
 
     settings = load(context).settings
@@ -201,7 +205,10 @@ def start(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run by hand; filter and conditions are passed over, the mode is honoured."""
+    """Start a run by hand.
+
+    Filter and conditions are passed over, the mode is honoured.
+    """
     from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
 
     settings = load(context).settings
@@ -215,7 +222,10 @@ def toggle(
     enabled: Annotated[bool, typer.Option("--on/--off", help="Enable or disable.")],
     as_json: AsJson = False,
 ) -> None:
-    """Enable or disable an automation; runs that wait or are queued go on."""
+    """Enable or disable an automation.
+
+    Runs that wait or are queued go on.
+    """
     from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
 
     finish(work.toggle(load(context).settings, automation, enabled=enabled, as_json=as_json))
@@ -239,7 +249,7 @@ def why(
     limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many events.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Say what recent events started or woke, and which gate refused them."""
+    """Say what events started, and what refused them."""
     from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
 
     finish(work.why(load(context).settings, event, automation, limit, as_json=as_json))
@@ -272,7 +282,10 @@ def migrate_subscriptions(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Turn webhook subscriptions into automations; exit 1 if some could not be."""
+    """Turn webhook subscriptions into automations.
+
+    Exit 1 if some could not be.
+    """
     from lockstep.cli import subscriptions as work  # noqa: PLC0415 - quick --help
 
     finish(work.migrate(load(context).settings, file, as_json=as_json))
@@ -293,7 +306,7 @@ def retry(
     ] = "failed",
     as_json: AsJson = False,
 ) -> None:
-    """Start a new run of the same version and event; tell its id."""
+    """Start a new run of the same version and event."""
     from lockstep.cli import operate as work  # noqa: PLC0415 - quick --help
 
     finish(work.retry(load(context).settings, run, begins, as_json=as_json))
@@ -301,7 +314,7 @@ def retry(
 
 @app.command(epilog=examples("config"))
 def config(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the settings in force, and where each comes from."""
+    """Show the settings, and where each comes from."""
     from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help
 
     work.show(load(context), as_json=as_json)
@@ -329,7 +342,7 @@ def bench(
     ] = 10_000,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the engine on this machine, with servers of its own."""
+    """Measure the engine, with servers of its own."""
     from lockstep.cli import bench as work  # noqa: PLC0415 - quick --help
 
     sizes = work.Sizes(
@@ -348,7 +361,7 @@ def run_cases(
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run test cases of automations; needs no server and leaves none."""
+    """Run test cases of automations; needs no server."""
     from lockstep.cli import testing as work  # noqa: PLC0415 - quick --help
 
     if not work.test(paths, only=only or [], workers=workers, junit_file=junit, as_json=as_json):

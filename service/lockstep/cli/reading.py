@@ -13,7 +13,10 @@ reading: Final = typer.Typer(rich_markup_mode=None)
 
 @reading.command(epilog=examples("status"))
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show versions, workers, queues, runs and dead letters; exit 1 if a server is silent."""
+    """Show versions, workers, queues, runs.
+
+    Exit 1 if a server did not tell its part.
+    """
     from lockstep.cli import status as work  # noqa: PLC0415 - quick --help
 
     finish(work.show(load(context).settings, as_json=as_json))
@@ -34,7 +37,7 @@ def versions(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the versions of an automation, with the runs that still follow each."""
+    """List, show or compare versions of an automation."""
     from lockstep.cli import versions as work  # noqa: PLC0415 - quick --help
 
     if diff is not None and number is not None:

@@ -85,3 +85,9 @@ def test_the_examples_of_a_command_can_be_typed(command: str) -> None:
 
 def test_no_examples_are_of_a_command_that_is_not_there() -> None:
     assert set(EXAMPLES) <= set(COMMANDS)
+
+
+def test_what_a_command_does_stands_in_one_line_of_the_list() -> None:
+    group = get_command(app)
+    shown = group.get_help(group.make_context("lockstep", [], resilient_parsing=True))
+    assert "..." not in shown.partition("Commands:")[2]
