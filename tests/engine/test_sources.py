@@ -195,7 +195,12 @@ async def test_a_replica_that_was_taken_for_dead_fires_nothing_more(replicas: Re
     with pytest.raises(FireRefused):
         await fire({"file": "x"})
     # Nobody knows that worker: its lease is free, and the set-up is made anew.
-    await until(lambda: sum(one.log.count("up /a") for one in replicas.watching) == 2)
+    await until(
+        lambda: (
+            sum(one.log.count("up /a") for one in replicas.watching) == 2
+            and len(replicas.runs("/a")) == 1
+        )
+    )
     await replicas.fire("/a")({"file": "y"})
 
 
