@@ -5,20 +5,24 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from .base import Json, JsonObject, Name, Struct
+from .base import END, Json, JsonObject, Name, Struct
 from .events import Actor
 from .run_events import RunStatus, StepStatus
 
 Enabled = Literal["enabled", "disabled"]
 Limit = Annotated[int, Meta(ge=1, le=200)]
-Offset = Annotated[int, Meta(ge=0)]
+Offset = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 AutomationId = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z0-9_-]{1,64}$",
+        pattern="^[A-Za-z0-9_-]{1,64}" + END,
         description="A UUIDv7 where the engine gives it; letters, digits, `_`, `-` where you do.",
     ),
 ]
+
+# The store takes no zero bytes; texts that it keeps as text say so where they come in.
+Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
+Title = Annotated[Name, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
 
 
 class Issue(Struct, frozen=True, kw_only=True):
@@ -61,16 +65,22 @@ class AutomationsList(Struct, frozen=True):
     limit: Limit = 50
     offset: Offset = 0
     status: Enabled | None = None
-    group: str | None = None
+    group: Text | None = None
+    cursor: str | None = None
 
 
 class AutomationsPage(Struct, frozen=True, omit_defaults=False):
-    """Automations by creation."""
+    """Automations by creation; fewer than `limit` where more would not fit into a reply.
+
+    `next_cursor` leads to newer ones and stays right while some are deleted; an offset counts
+    those that are there at the moment.
+    """
 
     items: list[Automation]
     total: int
     limit: int
     offset: int
+    next_cursor: str | UnsetType = UNSET
 
 
 class ById(Struct, frozen=True):
@@ -82,25 +92,25 @@ class ById(Struct, frozen=True):
 class AutomationCreate(Struct, frozen=True, kw_only=True):
     """Request of `automations.create`."""
 
-    name: Name
+    name: Title
     definition: Json
-    description: str | None = None
+    description: Text | None = None
     status: Enabled = "enabled"
-    group: str | None = None
+    group: Text | None = None
     id: AutomationId | None = None
-    managed_by: str | None = None
+    managed_by: Text | None = None
 
 
 class AutomationUpdate(Struct, frozen=True, kw_only=True):
     """Request of `automations.update`: only the fields that are there are changed."""
 
     id: str
-    name: Name | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
+    name: Title | UnsetType = UNSET
+    description: Text | None | UnsetType = UNSET
     status: Enabled | UnsetType = UNSET
-    group: str | None | UnsetType = UNSET
+    group: Text | None | UnsetType = UNSET
     definition: Json | UnsetType = UNSET
-    managed_by: str | None | UnsetType = UNSET
+    managed_by: Text | None | UnsetType = UNSET
     expected_version: int | None = None
 
 
@@ -135,10 +145,18 @@ class Version(Struct, frozen=True, omit_defaults=False):
     active_runs: int
 
 
+class VersionsGet(Struct, frozen=True):
+    """Request of `automations.versions`."""
+
+    id: str
+    after: Annotated[int, Meta(ge=0, le=2**31 - 1, description="`next_after` of a page.")] = 0
+
+
 class Versions(Struct, frozen=True, omit_defaults=False):
-    """All versions of an automation, oldest first."""
+    """The versions of an automation, oldest first; as many as fit into a reply."""
 
     items: list[Version]
+    next_after: Annotated[int, Meta(description="Where there are more.")] | UnsetType = UNSET
 
 
 class Success(Struct, frozen=True, omit_defaults=False):
@@ -200,17 +218,20 @@ class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=False):
 class RunsList(Struct, frozen=True, kw_only=True):
     """Request of `runs.list`."""
 
-    automation_id: str | None = None
+    automation_id: Text | None = None
     status: RunStatus | None = None
-    context_key: str | None | UnsetType = UNSET
-    since: datetime | None = None
+    context_key: Text | None | UnsetType = UNSET
+    since: Annotated[datetime, Meta(tz=True)] | None = None
     limit: Limit = 50
     offset: Offset = 0
     cursor: str | None = None
 
 
 class RunsPage(Struct, frozen=True, kw_only=True):
-    """Runs, newest first; `next_cursor` leads to older ones and stays right while runs arrive."""
+    """Runs, newest first; fewer than `limit` where more would not fit into a reply.
+
+    `next_cursor` leads to older ones and stays right while runs arrive.
+    """
 
     items: list[Run]
     total: int
@@ -239,7 +260,7 @@ class RunCancel(Struct, frozen=True):
     """Request of `runs.cancel`."""
 
     id: str
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
@@ -248,7 +269,7 @@ class RunStart(Struct, frozen=True, kw_only=True):
     automation_id: str
     trigger_id: str | None = None
     payload: JsonObject = {}
-    context_key: str | None | UnsetType = UNSET
+    context_key: Annotated[Text, Meta(max_length=1024)] | None | UnsetType = UNSET
     actor: Actor | None = None
 
 
@@ -275,8 +296,8 @@ class RunRetried(Struct, frozen=True, omit_defaults=False):
 class WhyRequest(Struct, frozen=True, kw_only=True):
     """Request of `events.why`: an event id, or a message id; newest events first."""
 
-    event: str
-    automation_id: str | None = None
+    event: Text
+    automation_id: Text | None = None
     limit: Annotated[int, Meta(ge=1, le=50)] = 5
 
 
@@ -299,6 +320,7 @@ class HandledEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):
     delivery: str
     handled_at: datetime
     consequences: list[Consequence]
+    more: Annotated[int, Meta(description="Consequences that are not told.")] = 0
 
 
 class Why(Struct, frozen=True, omit_defaults=False):
@@ -307,10 +329,24 @@ class Why(Struct, frozen=True, omit_defaults=False):
     items: list[HandledEvent]
 
 
+class RunGet(Struct, frozen=True):
+    """Request of `runs.get`."""
+
+    id: str
+    after: (
+        Annotated[int, Meta(ge=0, le=2**31 - 1, description="`next_after` of a page.")] | None
+    ) = None
+
+
 class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A run with all that it did."""
+    """A run with all that it did: steps, then artifacts, as many as fit into a reply.
+
+    What is too large for any reply is told without its content; the payload stands on the first
+    page only.
+    """
 
     run: Run
     steps: list[Step]
     artifacts: list[Artifact]
     waits: list[Wait]
+    next_after: Annotated[int, Meta(description="Where there are more.")] | UnsetType = UNSET

@@ -8,7 +8,12 @@ from .base import Json, JsonObject, Struct
 
 
 class CatalogList(Struct, frozen=True):
-    """Request of `catalog.triggers`, `catalog.actions` and `catalog.artifact_types`."""
+    """Request of `catalog.triggers`, `catalog.actions` and `catalog.artifact_types`.
+
+    Where a reply has `next_after`, more types would not have fitted: ask again with it as `after`.
+    """
+
+    after: str | None = None
 
 
 class TriggerInfo(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -56,18 +61,21 @@ class Triggers(Struct, frozen=True, omit_defaults=False):
     """All types of triggers, by id."""
 
     items: list[TriggerInfo]
+    next_after: str | UnsetType = UNSET
 
 
 class Actions(Struct, frozen=True, omit_defaults=False):
     """All types of actions, by id."""
 
     items: list[ActionInfo]
+    next_after: str | UnsetType = UNSET
 
 
 class ArtifactTypes(Struct, frozen=True, omit_defaults=False):
     """All types of artifacts, by id."""
 
     items: list[ArtifactTypeInfo]
+    next_after: str | UnsetType = UNSET
 
 
 class RenderRequest(Struct, frozen=True, kw_only=True):

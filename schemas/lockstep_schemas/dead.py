@@ -8,7 +8,9 @@ from msgspec import UNSET, Meta, UnsetType
 from .api import Limit
 from .base import Struct
 
-LetterId = Annotated[int, Meta(ge=1, description="Its position in the stream of dead letters.")]
+LetterId = Annotated[
+    int, Meta(ge=1, le=2**63 - 1, description="Its position in the stream of dead letters.")
+]
 DeadEvent = Annotated[
     str,
     Meta(

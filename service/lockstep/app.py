@@ -214,7 +214,12 @@ class Engine:
         async with self.http, asyncio.TaskGroup() as group:
             background = [group.create_task(part) for part in self._background()]
             await self.walkers.started()
-            service = bus.Service(self.connection, version=__version__, endpoints=self.endpoints)
+            service = bus.Service(
+                self.connection,
+                version=__version__,
+                endpoints=self.endpoints,
+                metadata={"worker": str(self.id)},
+            )
             await service.start()
             await self.waking.listen()
             for puller in (*self.pullers, *self.waking.pullers):

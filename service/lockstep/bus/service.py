@@ -20,7 +20,8 @@ from lockstep.model.errors import EngineError
 
 log = structlog.get_logger()
 
-MAX_REQUEST_BYTES: Final = 1024 * 1024
+MAX_REQUEST_BYTES: Final = 1000 * 1024
+"""Less than the 1 MiB that NATS takes: what is larger is told so, instead of cut off."""
 _ERROR_BYTES: Final = 1024
 
 

@@ -48,7 +48,7 @@ async def cancel(
     async with connected(settings) as remote:
         for run_id in run_ids:
             await remote.call("runs.cancel", api.RunCancel(run_id, reason), api.Success)
-            run = (await remote.call("runs.get", api.ById(run_id), api.RunDetail)).run
+            run = (await remote.run(run_id)).run
             told.append({"id": run.id, "status": run.status})
             if not as_json:
                 output.show_line(f"{run.id}  {run.status}")

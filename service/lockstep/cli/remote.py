@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from lockstep import bus
 from lockstep.bus.settings import redacted
@@ -47,6 +48,32 @@ class Remote:
         self._client = bus.Client(connection)
         self._headers = {HEADER_ACTOR: msgspec.json.encode(whoami()).decode()}
 
+    async def versions(self, automation_id: str) -> list[api.Version]:
+        """Read all versions of an automation."""
+        found: list[api.Version] = []
+        after = 0
+        while True:
+            request = api.VersionsGet(automation_id, after)
+            page = await self.call("automations.versions", request, api.Versions)
+            found += page.items
+            if page.next_after is UNSET:
+                return found
+            after = page.next_after
+
+    async def run(self, run_id: str) -> api.RunDetail:
+        """Read a run with all its steps, in as many pages as that takes."""
+        detail = await self.call("runs.get", api.RunGet(run_id), api.RunDetail)
+        while detail.next_after is not UNSET:
+            request = api.RunGet(run_id, detail.next_after)
+            more = await self.call("runs.get", request, api.RunDetail)
+            detail = msgspec.structs.replace(
+                detail,
+                steps=[*detail.steps, *more.steps],
+                artifacts=[*detail.artifacts, *more.artifacts],
+                next_after=more.next_after,
+            )
+        return detail
+
     async def ask(self, endpoint: str, request: msgspec.Struct) -> bytes:
         """Call an endpoint; give the body of the reply.
 
@@ -85,15 +112,15 @@ class Remote:
 
     async def automations(self) -> list[api.Automation]:
         """List all automations, by creation."""
-        found: dict[str, api.Automation] = {}  # pages may overlap where some are deleted meanwhile
-        offset = 0
+        found: list[api.Automation] = []
+        cursor: str | None = None
         while True:
-            request = api.AutomationsList(limit=PAGE, offset=offset)
+            request = api.AutomationsList(limit=PAGE, cursor=cursor)
             page = await self.call("automations.list", request, api.AutomationsPage)
-            found |= {one.id: one for one in page.items}
-            offset += len(page.items)
-            if not page.items or offset >= page.total:
-                return list(found.values())
+            found += page.items
+            if page.next_cursor is UNSET:
+                return found
+            cursor = page.next_cursor
 
     async def automation(self, id_or_name: str) -> api.Automation:
         """Find an automation by its id, else by its name.

@@ -4,12 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 import typer
 from msgspec import UNSET, Struct, UnsetType
 from rich.text import Text
 
 from lockstep.cli import output
-from lockstep.cli.remote import PAGE, Remote, connected, read
+from lockstep.cli.remote import PAGE, Remote, connected
 from lockstep.cli.tree import FOLDED, run_text, tree
 from lockstep.settings import Settings
 from lockstep_schemas import api
@@ -92,11 +93,10 @@ async def _page(remote: Remote, wanted: Wanted) -> api.RunsPage:
 async def show(settings: Settings, run_id: str, *, whole: bool, as_json: bool) -> bool:
     """Draw one run with its steps."""
     async with connected(settings) as remote:
-        body = await remote.ask("runs.get", api.ById(run_id))
-        if as_json:
-            output.show_raw_json(body)
-            return True
-    detail = read("runs.get", body, api.RunDetail)
+        detail = await remote.run(run_id)
+    if as_json:
+        output.show_raw_json(msgspec.json.encode(detail))
+        return True
     draw(detail, limit=None if whole else FOLDED)
     return True
 

@@ -30,9 +30,7 @@ async def versions(
     """List the versions of an automation, or show one, or what differs between two."""
     async with connected(settings) as remote:
         automation = await remote.automation(id_or_name)
-        items = (
-            await remote.call("automations.versions", api.ById(automation.id), api.Versions)
-        ).items
+        items = await remote.versions(automation.id)
     if number is not None:
         _show(_find(automation, items, number), as_json=as_json)
     elif pair is not None:

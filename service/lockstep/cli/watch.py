@@ -201,7 +201,7 @@ def _tell_steps(detail: api.RunDetail) -> None:
 
 
 async def _detail(remote: Remote, run_id: str) -> api.RunDetail:
-    return await remote.call("runs.get", api.ById(run_id), api.RunDetail)
+    return await remote.run(run_id)
 
 
 def what(event: RunEvent) -> str:

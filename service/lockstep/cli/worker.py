@@ -22,10 +22,12 @@ from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog, load_
 from lockstep.cli import logs
 from lockstep.cli.world import stamp
 from lockstep.config import load
-from lockstep.control import Answer
+from lockstep.control import handler
 from lockstep.model.messages import Message
 from lockstep.model.runs import Checkpoint, Poison
 from lockstep.model.verdicts import Verdict
+from lockstep_schemas.api import Success
+from lockstep_schemas.events import Actor
 
 PR_SET_PDEATHSIG = 1
 TAKEN = frozenset({"run_created", "before_ack"})
@@ -54,17 +56,17 @@ class Worker:
         engine.runs.checkpoint = self._stored  # type: ignore[method-assign] # that is the point
         engine.endpoints = {
             **engine.endpoints,
-            f"case.{name}.crash_at": self._crash_at,
-            f"case.{name}.advance": self._advance,
+            f"case.{name}.crash_at": handler(CrashAt, self._crash_at),
+            f"case.{name}.advance": handler(Advance, self._advance),
         }
 
-    async def _crash_at(self, body: bytes, _: Mapping[str, str]) -> Answer:
-        self._point = msgspec.json.decode(body, type=CrashAt).point
-        return Answer(b"{}")
+    async def _crash_at(self, request: CrashAt, _: Actor | None) -> Success:
+        self._point = request.point
+        return Success()
 
-    async def _advance(self, body: bytes, _: Mapping[str, str]) -> Answer:
-        await self._clock.advance(msgspec.json.decode(body, type=Advance).seconds, self._settled)
-        return Answer(b"{}")
+    async def _advance(self, request: Advance, _: Actor | None) -> Success:
+        await self._clock.advance(request.seconds, self._settled)
+        return Success()
 
     async def _settled(self) -> None:
         """Wait until what was woken has gone on to its next sleep, or its end."""

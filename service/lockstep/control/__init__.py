@@ -32,6 +32,7 @@ __all__ = [
     "StartEndpoint",
     "StatusEndpoint",
     "endpoints",
+    "handler",
 ]
 
 
@@ -56,10 +57,10 @@ def endpoints(
         "automations.delete": handler(api.ById, automations.delete),
         "automations.toggle": handler(api.AutomationToggle, automations.toggle),
         "automations.validate": handler(api.ValidateRequest, automations.validate),
-        "automations.versions": handler(api.ById, automations.versions),
+        "automations.versions": handler(api.VersionsGet, automations.versions),
         "runs.start": handler(api.RunStart, start.start),
         "runs.list": handler(api.RunsList, runs.list),
-        "runs.get": handler(api.ById, runs.get),
+        "runs.get": handler(api.RunGet, runs.get),
         "runs.cancel": handler(api.RunCancel, runs.cancel),
         "runs.retry": handler(api.RunRetry, retry.retry),
         "events.why": handler(api.WhyRequest, runs.why),

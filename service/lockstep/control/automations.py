@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep import schedule as schedules
-from lockstep.control.errors import Refusal, not_found
+from lockstep.control.errors import Refusal, check_automation_id, not_found
+from lockstep.control.fitting import check_fits, fitting, position
 from lockstep.definition import derived_ids, parse
 from lockstep.model.ids import uuid7
 from lockstep.model.runs import Due, Ended, Ending, EventRow
@@ -29,6 +30,7 @@ from lockstep_schemas.api import (
     Validation,
     Version,
     Versions,
+    VersionsGet,
 )
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
@@ -89,9 +91,9 @@ class Automations(Protocol):
         ...
 
     async def page(
-        self, status: str | None, group: str | None, limit: int, offset: int
-    ) -> tuple[list[Automation], int]:
-        """A page by creation, and how many there are."""
+        self, wanted: AutomationsList, after: int | None
+    ) -> tuple[list[Automation], int, list[int]]:
+        """A page by creation, how many there are, and the position of each."""
         ...
 
     async def versions(self, automation_id: str) -> list[Version]:
@@ -160,14 +162,19 @@ class AutomationEndpoints:
         self._clock, self._prefix = clock, prefix
 
     async def list(self, request: AutomationsList, _: Actor | None) -> AutomationsPage:
-        """By creation."""
-        items, total = await self._store.page(
-            request.status, request.group, request.limit, request.offset
-        )
-        return AutomationsPage(items, total, request.limit, request.offset)
+        """By creation. A cursor is the position of the last automation of the page before."""
+        after = position(request.cursor)
+        if after is not None:
+            request = msgspec.structs.replace(request, offset=0)
+        found, total, positions = await self._store.page(request, after)
+        items = fitting(found)
+        goes_on = len(items) < len(found) or len(items) == request.limit
+        cursor = str(positions[len(items) - 1]) if goes_on else UNSET
+        return AutomationsPage(items, total, request.limit, request.offset, cursor)
 
     async def get(self, request: ById, _: Actor | None) -> Automation:
         """One automation."""
+        check_automation_id(request.id)
         found = await self._store.get(request.id)
         if found is None:
             raise not_found("automation", request.id)
@@ -196,7 +203,7 @@ class AutomationEndpoints:
     async def _new(self, request: AutomationCreate, actor: Actor | None) -> Automation:
         await self._check(request.definition)
         now = self._clock.now()
-        return Automation(
+        new = Automation(
             id=request.id or str(uuid7()),
             name=request.name,
             description=request.description,
@@ -209,6 +216,8 @@ class AutomationEndpoints:
             created_at=now,
             updated_at=now,
         )
+        check_fits(new, "automation")
+        return new
 
     async def _insert(self, change: Change, new: Automation) -> tuple[EventRow, Sequence[Due]]:
         if not await change.insert(new):
@@ -225,6 +234,7 @@ class AutomationEndpoints:
 
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
         """Change the fields that are given; running runs keep their version."""
+        check_automation_id(request.id)
         if request.definition is not UNSET:
             await self._check(request.definition)
         async with self._store.change() as change:
@@ -239,6 +249,7 @@ class AutomationEndpoints:
                     "read it again and repeat the change",
                 )
             after = self._changed(before, request, actor)
+            check_fits(after, "automation")
             await change.update(after, new_version=after.version != before.version)
             disarmed = await change.keep_holds(after.id, _holding(after))
             now = after.updated_at
@@ -256,6 +267,7 @@ class AutomationEndpoints:
 
     async def delete(self, request: ById, actor: Actor | None) -> Success:
         """Cancel its runs, then take it away with its history."""
+        check_automation_id(request.id)
         ending = self._endings.cancelling("the automation was deleted")
         async with self._store.change() as change:
             before = await change.hold(request.id)
@@ -270,10 +282,13 @@ class AutomationEndpoints:
         await self._store.forget_history(request.id)
         return Success()
 
-    async def versions(self, request: ById, actor: Actor | None) -> Versions:
+    async def versions(self, request: VersionsGet, actor: Actor | None) -> Versions:
         """All versions, oldest first, with the runs that are pinned to them."""
-        await self.get(request, actor)
-        return Versions(await self._store.versions(request.id))
+        await self.get(ById(request.id), actor)
+        every = await self._store.versions(request.id)
+        left = [one for one in every if one.version > request.after]
+        items = fitting(left)
+        return Versions(items, items[-1].version if len(items) < len(left) else UNSET)
 
     async def validate(self, request: ValidateRequest, _: Actor | None) -> Validation:
         """Say every fault of a definition, and what may be meant otherwise."""

@@ -1,9 +1,12 @@
 """The endpoints `catalog.*` and `templates.render`."""
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
-from lockstep.model.catalog import Catalog
+from msgspec import UNSET, UnsetType
+
+from lockstep.control.fitting import fitting
+from lockstep.model.catalog import ActionType, ArtifactType, Catalog, TriggerType
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression, Template
 from lockstep_schemas.catalog import (
@@ -19,6 +22,9 @@ from lockstep_schemas.catalog import (
     Triggers,
 )
 from lockstep_schemas.events import Actor
+
+Kind = TypeVar("Kind", TriggerType, ActionType, ArtifactType)
+Info = TypeVar("Info", TriggerInfo, ActionInfo, ArtifactTypeInfo)
 
 
 class Renderer(Protocol):
@@ -41,66 +47,72 @@ class CatalogEndpoints:
     ) -> None:
         self._catalog, self._renderer, self._refresh = catalog, renderer, refresh
 
-    async def triggers(self, _request: CatalogList, _: Actor | None) -> Triggers:
+    async def triggers(self, request: CatalogList, _: Actor | None) -> Triggers:
         """All types of triggers, by id."""
         await self._refresh()
-        kinds = sorted(self._catalog.triggers(), key=lambda kind: kind.qualified_id)
+        kinds = _behind(request.after, self._catalog.triggers())
         return Triggers(
-            [
-                TriggerInfo(
-                    qualified_id=kind.qualified_id,
-                    display_name=kind.display_name,
-                    description=kind.description,
-                    category=kind.category,
-                    owner_plugin_id=kind.owner or kind.plugin,
-                    payload_schema=kind.payload_schema.document if kind.payload_schema else {},
-                    config_schema=kind.config_schema.document if kind.config_schema else None,
-                    context_key=kind.context_key_text,
-                    source=kind.source,
-                )
-                for kind in kinds
-            ]
+            *_page(
+                [
+                    TriggerInfo(
+                        qualified_id=kind.qualified_id,
+                        display_name=kind.display_name,
+                        description=kind.description,
+                        category=kind.category,
+                        owner_plugin_id=kind.owner or kind.plugin,
+                        payload_schema=kind.payload_schema.document if kind.payload_schema else {},
+                        config_schema=kind.config_schema.document if kind.config_schema else None,
+                        context_key=kind.context_key_text,
+                        source=kind.source,
+                    )
+                    for kind in kinds
+                ]
+            )
         )
 
-    async def actions(self, _request: CatalogList, _: Actor | None) -> Actions:
+    async def actions(self, request: CatalogList, _: Actor | None) -> Actions:
         """All types of actions, by id."""
         await self._refresh()
-        kinds = sorted(self._catalog.actions(), key=lambda kind: kind.qualified_id)
+        kinds = _behind(request.after, self._catalog.actions())
         return Actions(
-            [
-                ActionInfo(
-                    qualified_id=kind.qualified_id,
-                    display_name=kind.display_name,
-                    description=kind.description,
-                    category=kind.category,
-                    owner_plugin_id=kind.owner or kind.plugin,
-                    config_schema=kind.config_schema.document,
-                    produces=kind.produces.qualified_id if kind.produces else None,
-                    consumes=list(kind.consumes),
-                    closes=list(kind.closes),
-                    timeout_seconds=kind.timeout_seconds,
-                    retry_safe=kind.retry_safe,
-                    source=kind.source,
-                )
-                for kind in kinds
-            ]
+            *_page(
+                [
+                    ActionInfo(
+                        qualified_id=kind.qualified_id,
+                        display_name=kind.display_name,
+                        description=kind.description,
+                        category=kind.category,
+                        owner_plugin_id=kind.owner or kind.plugin,
+                        config_schema=kind.config_schema.document,
+                        produces=kind.produces.qualified_id if kind.produces else None,
+                        consumes=list(kind.consumes),
+                        closes=list(kind.closes),
+                        timeout_seconds=kind.timeout_seconds,
+                        retry_safe=kind.retry_safe,
+                        source=kind.source,
+                    )
+                    for kind in kinds
+                ]
+            )
         )
 
-    async def artifact_types(self, _request: CatalogList, _: Actor | None) -> ArtifactTypes:
+    async def artifact_types(self, request: CatalogList, _: Actor | None) -> ArtifactTypes:
         """All types of artifacts, by id."""
         await self._refresh()
-        kinds = sorted(self._catalog.artifacts(), key=lambda kind: kind.qualified_id)
+        kinds = _behind(request.after, self._catalog.artifacts())
         return ArtifactTypes(
-            [
-                ArtifactTypeInfo(
-                    qualified_id=kind.qualified_id,
-                    display_name=kind.display_name,
-                    description=kind.description,
-                    owner_plugin_id=kind.plugin,
-                    schema=kind.schema.document,
-                )
-                for kind in kinds
-            ]
+            *_page(
+                [
+                    ArtifactTypeInfo(
+                        qualified_id=kind.qualified_id,
+                        display_name=kind.display_name,
+                        description=kind.description,
+                        owner_plugin_id=kind.plugin,
+                        schema=kind.schema.document,
+                    )
+                    for kind in kinds
+                ]
+            )
         )
 
     async def render(self, request: RenderRequest, _: Actor | None) -> Rendered:
@@ -121,3 +133,15 @@ class CatalogEndpoints:
         except RenderError as error:
             fault = RenderFault(message=error.message, line=error.line, column=error.column)
             return Rendered(success=False, error=fault)
+
+
+def _behind(after: str | None, kinds: Iterable[Kind]) -> list[Kind]:
+    """Give types by id, those behind one that was shown before."""
+    wanted = (kind for kind in kinds if after is None or kind.qualified_id > after)
+    return sorted(wanted, key=lambda kind: kind.qualified_id)
+
+
+def _page(items: Sequence[Info]) -> tuple[list[Info], str | UnsetType]:
+    """Give as many as fit into a reply, and behind which to go on."""
+    shown = fitting(items)
+    return shown, shown[-1].qualified_id if len(shown) < len(items) else UNSET

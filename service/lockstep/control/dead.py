@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 from msgspec import UNSET
 
-from lockstep.control.errors import Refusal, not_found
+from lockstep.control.errors import Refusal, bad_field, not_found
 from lockstep_schemas.dead import (
     DeadById,
     DeadDetail,
@@ -164,7 +164,7 @@ def _known(done: DeadDone) -> DeadDone:
 def _place(cursor: str) -> tuple[int, int]:
     found = _CURSOR.fullmatch(cursor)
     if found is None:
-        raise Refusal("bad_request", f"cursor '{cursor[:40]}' is not one of ours")
+        raise bad_field(f"cursor '{cursor[:40]}' is not one of ours", "cursor")
     return int(found[1]), int(found[2])
 
 

@@ -13,6 +13,9 @@ from lockstep_schemas.events import HEADER_ACTOR, Actor
 
 STATUS: Final = {"bad_request": "400", "not_found": "404", "conflict": "409", "internal": "500"}
 
+MAX_MESSAGE: Final = 2000
+"""Much of a message may be of the request: what comes back has to fit into a reply."""
+
 log = structlog.get_logger()
 
 
@@ -26,17 +29,21 @@ class Answer(msgspec.Struct, frozen=True):
 
 # Each endpoint takes a struct of its own; the table of endpoints joins type and method.
 Method = Callable[[Any, Actor | None], Awaitable[msgspec.Struct]]
-Handler = Callable[[bytes, Mapping[str, str]], Awaitable[Answer]]
 
 
-def handler(request_type: type[msgspec.Struct], method: Method) -> Handler:
-    """Make the handler of an endpoint: whatever comes in, a reply goes out."""
-    decoder = msgspec.json.Decoder(request_type)
+class Handler:
+    """The handler of an endpoint: whatever comes in, a reply goes out."""
 
-    async def handle(body: bytes, headers: Mapping[str, str]) -> Answer:
+    def __init__(self, request_type: type[msgspec.Struct], method: Method) -> None:
+        self.request_type = request_type
+        self._method = method
+        self._decoder = msgspec.json.Decoder(request_type)
+
+    async def __call__(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer a request."""
         try:
             actor = _actor(headers)
-            reply = await method(_request(decoder, body), actor)
+            reply = await self._method(_request(self._decoder, body), actor)
             return Answer(msgspec.json.encode(reply))
         except Refusal as refusal:
             return _refused(refusal)
@@ -45,10 +52,13 @@ def handler(request_type: type[msgspec.Struct], method: Method) -> Handler:
         except Unavailable as error:
             return _fault(Fault(code="internal", message=str(error)))
         except Exception:
-            log.exception("request.failed", endpoint=request_type.__name__)
+            log.exception("request.failed", endpoint=self.request_type.__name__)
             return _fault(Fault(code="internal", message="internal error; see the engine's log"))
 
-    return handle
+
+def handler(request_type: type[msgspec.Struct], method: Method) -> Handler:
+    """Make the handler of an endpoint."""
+    return Handler(request_type, method)
 
 
 def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401 - see Method
@@ -56,9 +66,12 @@ def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: A
         return decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
         message, path = split(str(error))
+        message = message[:MAX_MESSAGE]
         raise Refusal("bad_request", str(error), [Issue(path=path, message=message)]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal("bad_request", f"the request is no JSON: {error}") from None
+    except RecursionError:
+        raise Refusal("bad_request", "the request is nested too deep") from None
 
 
 def split(text: str) -> tuple[str, list[str | int]]:
@@ -94,4 +107,5 @@ def _refused(refusal: Refusal) -> Answer:
 
 
 def _fault(fault: Fault) -> Answer:
+    fault = msgspec.structs.replace(fault, message=fault.message[:MAX_MESSAGE])
     return Answer(msgspec.json.encode(fault), STATUS[fault.code], fault.message)

@@ -7,6 +7,7 @@ import msgspec
 
 from lockstep.catalog import AlreadyRegistered, CatalogError, action_type, trigger_type
 from lockstep.control.errors import Refusal
+from lockstep.control.fitting import check_fits
 from lockstep.model.catalog import ActionType, Catalog, TriggerType, TypeKind
 from lockstep_schemas.api import Issue, Success
 from lockstep_schemas.events import Actor
@@ -64,6 +65,7 @@ class RegisterEndpoints:
         owner: str,
         make: Callable[[], TriggerType | ActionType],
     ) -> Success:
+        check_fits(request, "type")
         await self._refresh()
         try:
             self._catalog.check_free(make())

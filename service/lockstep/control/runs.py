@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from lockstep.control.errors import Refusal, not_found
+from lockstep.control.errors import not_found
+from lockstep.control.fitting import LARGEST_ITEM, fitting, position, size_of
 from lockstep.model.runs import Ended
 from lockstep.ports import Clock
 from lockstep_schemas.api import (
@@ -18,6 +19,7 @@ from lockstep_schemas.api import (
     Run,
     RunCancel,
     RunDetail,
+    RunGet,
     RunsList,
     RunsPage,
     Step,
@@ -32,8 +34,8 @@ from lockstep_schemas.events import Actor
 class Runs(Protocol):
     """Runs, to be read."""
 
-    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, int | None]:
-        """A page, newest first; how many match; the position of the last."""
+    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
+        """A page, newest first; how many match; the position of each."""
         ...
 
     async def run(self, run_id: UUID) -> Run | None:
@@ -77,32 +79,41 @@ class RunEndpoints:
 
     async def list(self, request: RunsList, _: Actor | None) -> RunsPage:
         """Newest first. A cursor is the position of the last run of the page before."""
-        before: int | None = None
-        if request.cursor is not None:
-            if not (request.cursor.isascii() and request.cursor.isdigit()):
-                raise Refusal("bad_request", f"cursor '{request.cursor[:40]}' is not one of ours")
-            before = min(int(request.cursor), 2**63 - 1)
+        before = position(request.cursor)
+        if before is not None:
             request = msgspec.structs.replace(request, offset=0)
-        items, total, last = await self._store.page(request, before)
+        found, total, positions = await self._store.page(request, before)
+        items = fitting(found)
+        goes_on = len(items) < len(found) or len(items) == request.limit
         return RunsPage(
             items=items,
             total=total,
             limit=request.limit,
             offset=UNSET if request.cursor is not None else request.offset,
-            next_cursor=str(last) if last is not None and len(items) == request.limit else None,
+            next_cursor=str(positions[len(items) - 1]) if goes_on else None,
         )
 
-    async def get(self, request: ById, _: Actor | None) -> RunDetail:
-        """One run, with its steps, artifacts and waits."""
+    async def get(self, request: RunGet, _: Actor | None) -> RunDetail:
+        """One run, with its steps, artifacts and waits; in pages where it is large."""
         run_id = _id("run", request.id)
         run = await self._store.run(run_id)
         if run is None:
             raise not_found("run", request.id)
-        return RunDetail(
-            run=run,
-            steps=await self._store.steps(run_id),
-            artifacts=await self._store.artifacts(run_id),
-            waits=await self._store.waits(run_id),
+        if request.after is not None:
+            run = msgspec.structs.replace(run, trigger_payload=None)
+        waits = await self._store.waits(run_id)
+        steps = await self._store.steps(run_id)
+        artifacts = await self._store.artifacts(run_id)
+        every: list[Step | Artifact] = [*steps, *artifacts]
+        detail = RunDetail(run=run, steps=[], artifacts=[], waits=waits)
+        begin = request.after or 0
+        told = fitting(shown(every[begin:]), taken=size_of(detail))
+        after = begin + len(told)
+        return msgspec.structs.replace(
+            detail,
+            steps=[one for one in told if isinstance(one, Step)],
+            artifacts=[one for one in told if isinstance(one, Artifact)],
+            next_after=after if after < len(every) else UNSET,
         )
 
     async def cancel(self, request: RunCancel, _: Actor | None) -> Success:
@@ -115,7 +126,7 @@ class RunEndpoints:
 
     async def why(self, request: WhyRequest, _: Actor | None) -> Why:
         """Say of recent events what they started or woke, and which gate refused them."""
-        return Why(await self._store.why(request))
+        return Why(fitting([_cut(one) for one in await self._store.why(request)]))
 
     async def close_artifact(self, request: ById, _: Actor | None) -> Success:
         """Close an artifact: it is not consumed any more."""
@@ -123,6 +134,27 @@ class RunEndpoints:
         if not await self._store.close_artifact(artifact_id, self._clock.now()):
             raise not_found("artifact", request.id)
         return Success()
+
+
+def shown(items: Sequence[Step | Artifact]) -> list[Step | Artifact]:
+    """Leave out the content of what is too large for a reply."""
+    made: list[Step | Artifact] = []
+    for item in items:
+        size = size_of(item)
+        if size <= LARGEST_ITEM:
+            made.append(item)
+        elif isinstance(item, Step):
+            made.append(msgspec.structs.replace(item, result={"bytes": size}))
+        else:
+            made.append(msgspec.structs.replace(item, data={"bytes": size}))
+    return made
+
+
+def _cut(handled: HandledEvent) -> HandledEvent:
+    """Tell so many consequences of an event that they fit into a reply."""
+    told = fitting(handled.consequences, taken=1024)
+    more = len(handled.consequences) - len(told)
+    return msgspec.structs.replace(handled, consequences=told, more=more) if more else handled
 
 
 def _id(what: str, text: str) -> UUID:

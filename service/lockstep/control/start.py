@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import UNSET
 
-from lockstep.control.errors import Refusal, not_found
+from lockstep.control.errors import bad_field, check_automation_id, not_found
 from lockstep.model.catalog import Catalog
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import Birth, Hit
@@ -57,6 +57,7 @@ class StartEndpoint:
 
     async def start(self, request: RunStart, actor: Actor | None) -> RunStarted:
         """Start a run, and wait up to 5 s until nothing of it executes."""
+        check_automation_id(request.automation_id)
 
         def hit(automation: Automation | None) -> Hit:
             if automation is None:
@@ -84,7 +85,8 @@ class StartEndpoint:
             faults = kind.payload_schema.faults(request.payload)
             if faults:
                 place = ".".join(["payload", *(str(part) for part in faults[0].path)])
-                raise Refusal("bad_request", f"{place}: {faults[0].message}")
+                message = f"{place}: {faults[0].message}"
+                raise bad_field(message, "payload", *faults[0].path)
         key = request.context_key
         if key is UNSET:
             extract = kind.context_key if kind is not None else None
@@ -111,6 +113,5 @@ def _trigger(automation: Automation, trigger_id: str | None) -> TriggerRule:
         if trigger.id == trigger_id:
             return trigger
     known = ", ".join(trigger.id for trigger in triggers)
-    raise Refusal(
-        "bad_request", f"automation '{automation.id}' has no trigger '{trigger_id}', but {known}"
-    )
+    message = f"automation '{automation.id}' has no trigger '{trigger_id[:64]}', but {known}"
+    raise bad_field(message, "trigger_id")

@@ -1,7 +1,7 @@
 """References to artifacts: only what an action before produces, by the name of its type."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from lockstep.definition.tree import Path, Text, actions, bodies, texts, texts_of
 from lockstep.model.catalog import Catalog
@@ -24,6 +24,16 @@ def faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iter
             yield from _text(where, before, produced, renderer)
         elif where.id is not None and (name := _local_name(where, catalog)) is not None:
             before[where.id] = name
+
+
+def unknown(some: Iterable[Text], known: Set[str], renderer: Renderer) -> Iterator[Issue]:
+    """Judge the references of a definition that is wrong elsewhere, by the ids that are in it."""
+    for text in some:
+        for reference in sorted(names_in(text, renderer), key=str):
+            if reference[0] == "artifacts" and len(reference) > 1:
+                message = None if str(reference[1]) in known else _fault(reference, {}, {})
+                if message:
+                    yield Issue(path=list(text.path), message=message)
 
 
 def _in_order(some: Sequence[Action], path: Path) -> Iterator[Text | Action]:
@@ -66,7 +76,7 @@ def _local_name(action: Action, catalog: Catalog) -> str | None:
 def _text(
     text: Text, before: Mapping[str, str], produced: Mapping[str, str], renderer: Renderer
 ) -> Iterator[Issue]:
-    for reference in sorted(names_in(text, renderer)):
+    for reference in sorted(names_in(text, renderer), key=str):
         if reference[0] != "artifacts" or len(reference) < 2:
             continue
         message = _fault(reference, before, produced)

@@ -9,25 +9,37 @@ import msgspec
 from msgspec import NODEFAULT
 
 from lockstep.definition import rules
-from lockstep.definition.wording import expected, got
+from lockstep.definition.wording import MAX_MESSAGE, expected, got, short
 from lockstep_schemas.actions import KINDS, Action, ActionBase
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 from lockstep_schemas.conditions import CONDITIONS, And, Condition, Not, NumericState, Or, Time
-from lockstep_schemas.definition import Definition
+from lockstep_schemas.definition import Definition, Trigger
 
 MAX_CONDITION_DEPTH: Final = 32
 MAX_ACTION_DEPTH: Final = 64
 MAX_DEPTH: Final = 200
+MAX_FAULTS: Final = 500
 
 Path = tuple[str | int, ...]
+Part = Trigger | Condition | Action
+
+
+class TooManyFaults(Exception):
+    """Nobody reads more, and to look for more would only cost time."""
 
 
 class Shaper:
-    """Converts a definition, and collects what is wrong with it."""
+    """Converts a definition, and collects what is wrong with it.
+
+    Attributes:
+        issues: What is wrong.
+        parts: The largest parts that are right: triggers, conditions, actions, each with its path.
+    """
 
     def __init__(self) -> None:
         self.issues: list[Issue] = []
+        self.parts: list[tuple[Path, Part]] = []
         self._depth = 0
 
     def definition(self, raw: Json) -> Definition | None:
@@ -36,12 +48,30 @@ class Shaper:
         if wrong is not None:
             self.fault((), wrong)
             return None
-        made = self.struct(raw, Definition, ())
+        try:
+            made = self.struct(raw, Definition, ())
+        except TooManyFaults:
+            return None
         return made if not self.issues else None
 
     def fault(self, path: Path, message: str, hint: str | None = None) -> None:
-        """Note a fault."""
-        self.issues.append(Issue(path=list(path), message=message, hint=hint))
+        """Note a fault.
+
+        Raises:
+            TooManyFaults: There are enough of them.
+        """
+        text = short(message, MAX_MESSAGE)
+        self.issues.append(Issue(path=list(path), message=text, hint=hint))
+        if len(self.issues) > MAX_FAULTS:
+            raise TooManyFaults
+
+    def _part(self, path: Path, make: Callable[[], Any]) -> Any:
+        """Convert a part; where it is right it is kept, in the place of the parts in it."""
+        issues, parts = len(self.issues), len(self.parts)
+        made = make()
+        if len(self.issues) == issues:
+            self.parts[parts:] = [(path, made)]
+        return made
 
     def struct(self, raw: Json, kind: type[msgspec.Struct], path: Path) -> Any:
         """Convert an object to a struct, field by field; None where a field is wrong."""
@@ -68,14 +98,16 @@ class Shaper:
             if name not in known:
                 near = get_close_matches(str(name), known, 1)
                 hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
-                self.fault(path, f"unknown key `{name}`", hint)
+                self.fault(path, f"unknown key `{short(str(name))}`", hint)
 
     def value(self, raw: Json, kind: Any, path: Path) -> Any:
         """Convert a value to the type of a field."""
         if kind is Action or kind == Action:
-            return self.action(raw, path)
+            return self._part(path, lambda: self.action(raw, path))
         if kind is Condition or kind == Condition:
-            return self.condition(raw, path, 0)
+            return self._part(path, lambda: self.condition(raw, path, 0))
+        if kind is Trigger:
+            return self._part(path, lambda: self.struct(raw, Trigger, path))
         special = self._container(raw, kind, path)
         if special is not None:
             return special()
@@ -146,11 +178,14 @@ class Shaper:
             self._depth -= 1
 
     def _no_kind(self, raw: Mapping[str, Json], found: Sequence[str], path: Path) -> None:
+        common = {field.encode_name for field in msgspec.structs.fields(ActionBase)}
         if found:
             both = " and ".join(f"`{key}`" for key in found)
             self.fault(path, f"one kind is expected, got {both}", "write one action for each")
+            for key in found:
+                kind = {field.encode_name for field in msgspec.structs.fields(KINDS[key])} - common
+                self.struct({k: v for k, v in raw.items() if k in kind}, KINDS[key], path)
             return
-        common = {field.encode_name for field in msgspec.structs.fields(ActionBase)}
         strange = [str(key) for key in raw if key not in common and key not in {"else", "config"}]
         near = [match for key in strange for match in get_close_matches(key, KINDS, 1)]
         hint = f"did you mean `{near[0]}`?" if near else f"kinds are {', '.join(KINDS)}"
@@ -168,7 +203,7 @@ class Shaper:
             self.fault(path, f"expected an expression or one of {keys}, got {got(raw)}")
             return None
         if len(raw) != 1 or next(iter(raw)) not in CONDITIONS:
-            given = ", ".join(f"`{key}`" for key in raw) or "an empty object"
+            given = ", ".join(f"`{short(str(key))}`" for key in list(raw)[:9]) or "an empty object"
             near = [m for key in raw for m in get_close_matches(str(key), CONDITIONS, 1)]
             hint = f"did you mean `{near[0]}`?" if near and len(raw) == 1 else None
             self.fault(path, f"expected exactly one of {keys}, got {given}", hint)

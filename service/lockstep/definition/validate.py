@@ -1,22 +1,31 @@
 """Everything that is wrong with a definition, and what may be meant otherwise."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 import msgspec
 
 from lockstep import schedule as schedules
 from lockstep.definition import references, warnings
-from lockstep.definition.shape import Shaper, no_json
+from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, actions, texts
+from lockstep.definition.wording import MAX_MESSAGE, short
 from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
 from lockstep.model.errors import EngineError, RenderError
 from lockstep.render import Renderer
-from lockstep_schemas.actions import ProviderAction, Wait
+from lockstep_schemas.actions import ActionBase, ProviderAction, Wait
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
-from lockstep_schemas.definition import Definition
+from lockstep_schemas.definition import Definition, Trigger
+
+MAX_BYTES: Final = 256 * 1024
+"""Of all faults together: they have to fit into a reply."""
+
+# What these say of a list or an object hangs on what is in it, also where that is rendered later.
+_OF_THE_WHOLE: Final = frozenset({"anyOf", "oneOf", "not", "contains", "uniqueItems", "const"})
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +81,14 @@ def validate(
     """
     shaper = Shaper()
     definition = shaper.definition(raw)
-    errors, found = shaper.issues, list[Issue]()
+    found: list[Issue] = []
     if definition is None:
         # Faults of expressions and catalog are told too, as far as the rest can be read.
-        errors += _loose(raw, catalog, renderer)
+        more = _loose(raw, shaper.parts, catalog, renderer)
+        errors = _told(itertools.chain(shaper.issues, more), "faults")
     else:
-        errors += _faults(definition, catalog, renderer)
-        found = list(warnings.of(definition, catalog, renderer))
+        errors = _told(_faults(definition, catalog, renderer), "faults")
+        found = _told(warnings.of(definition, catalog, renderer), "warnings")
     return Checked(
         errors=_located(errors, positions, under),
         warnings=_located(found, positions, under),
@@ -96,70 +106,64 @@ def _located(issues: Sequence[Issue], positions: Source | None, under: Path) -> 
     return made
 
 
-def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> list[Issue]:
-    return [
-        *_triggers(definition, catalog),
-        *_compilation(definition, renderer),
-        *_actions(definition, catalog),
-        *references.faults(definition, catalog, renderer),
-    ]
+def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
+    yield from _triggers(definition, catalog, set())
+    yield from _compilation(definition, renderer)
+    yield from _actions(definition, catalog, set())
+    yield from references.faults(definition, catalog, renderer)
 
 
-def _loose(raw: Json, catalog: Catalog, renderer: Renderer) -> list[Issue]:
-    """Judge what can be read of a definition whose shape is wrong: each part for itself."""
-    if no_json(raw) is not None:
-        return []
-    found: list[Issue] = []
-    for name, path, part in _parts(raw, ()):
-        stub: dict[str, Json] = {"name": "x", "triggers": [{"event": "x"}]}
-        made = Shaper().definition({**stub, name: [part]})
-        if made is None:
-            continue
-        # The stub's own trigger and references between the parts are not judged here.
-        some = [
-            *(_triggers(made, catalog) if name == "triggers" else ()),
-            *_compilation(made, renderer),
-            *_actions(made, catalog),
-        ]
-        found += [_moved(issue, path) for issue in some if issue.path[0] == name]
-    return found
+def _told(issues: Iterable[Issue], what: str) -> list[Issue]:
+    """Give as many as somebody reads, and as fit into a reply; say where there are more."""
+    told, size = list[Issue](), 0
+    for issue in issues:
+        size += len(msgspec.json.encode(issue))
+        if len(told) >= MAX_FAULTS or (size > MAX_BYTES and told):
+            message = f"there are more {what} than these {len(told)}"
+            return [*told, _issue((), message, "correct these, then look again")]
+        told.append(issue)
+    return told
 
 
-def _parts(raw: Json, path: Path) -> Iterator[tuple[str, Path, Json]]:
-    """Give triggers, conditions and actions as they stand; of a wrong container what is in it."""
-    if not isinstance(raw, dict):
-        return
-    for name, inner in raw.items():
-        here = (*path, name)
-        if name in {"triggers", "conditions"} and not path:
-            if isinstance(inner, list):
-                yield from ((name, (*here, index), part) for index, part in enumerate(inner))
-        elif name in {"when", "condition"} and path:
-            yield "conditions", here, inner
-        elif name in {"actions", "sequence", "parallel", "else"} and isinstance(inner, list):
-            for index, part in enumerate(inner):
-                yield from _action_parts(part, (*here, index))
-        elif name == "choose" and isinstance(inner, list):
-            for index, part in enumerate(inner):
-                yield from _parts(part, (*here, index))
-        elif name == "repeat":
-            yield from _parts(inner, here)
+def _loose(
+    raw: Json, parts: Sequence[tuple[Path, Part]], catalog: Catalog, renderer: Renderer
+) -> Iterator[Issue]:
+    """Judge what is right in shape of a definition that is not: each part for itself.
+
+    Of references to artifacts only those are told that name no action at all: what produces the
+    others may be what is wrong.
+    """
+    trigger_ids, action_ids = set[str](), set[str]()
+    named = frozenset(_ids(raw) if parts else ())
+    stub = Definition(name="x", triggers=[])
+    for path, part in parts:
+        some: Iterable[Issue]
+        if isinstance(part, Trigger):
+            made = msgspec.structs.replace(stub, triggers=[part])
+            some = _triggers(made, catalog, trigger_ids)
+        elif isinstance(part, ActionBase):
+            made = msgspec.structs.replace(stub, actions=[part])
+            some = _actions(made, catalog, action_ids)
+        else:
+            made, some = msgspec.structs.replace(stub, conditions=[part]), ()
+        unknown = references.unknown(texts(made), named, renderer)
+        for issue in (*some, *_compilation(made, renderer), *unknown):
+            yield msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
 
 
-def _action_parts(raw: Json, path: Path) -> Iterator[tuple[str, Path, Json]]:
-    stub: Json = {"name": "x", "triggers": [{"event": "x"}], "actions": [raw]}
-    if Shaper().definition(stub) is None:
-        yield from _parts(raw, path)
-    else:
-        yield "actions", path, raw
+def _ids(raw: Json) -> Iterator[str]:
+    """Give whatever stands as an id in a definition."""
+    if isinstance(raw, dict):
+        for name, inner in raw.items():
+            if name == "id" and isinstance(inner, str):
+                yield inner
+            yield from _ids(inner)
+    elif isinstance(raw, list):
+        for inner in raw:
+            yield from _ids(inner)
 
 
-def _moved(issue: Issue, path: Path) -> Issue:
-    return msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
-
-
-def _triggers(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
-    seen: set[str] = set()
+def _triggers(definition: Definition, catalog: Catalog, seen: set[str]) -> Iterator[Issue]:
     for index, trigger in enumerate(definition.triggers):
         path: Path = ("triggers", index)
         yield from _event(trigger.event, (*path, "event"), catalog)
@@ -199,8 +203,7 @@ def _compilation(definition: Definition, renderer: Renderer) -> Iterator[Issue]:
             yield _issue(text.path, f"{error.message}{place}", error.hint or None)
 
 
-def _actions(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
-    seen: set[str] = set()
+def _actions(definition: Definition, catalog: Catalog, seen: set[str]) -> Iterator[Issue]:
     for path, action in actions(definition.actions, ("actions",)):
         if action.id is not None:
             if action.id in seen:
@@ -241,13 +244,13 @@ def _config(
         elif fault.names:
             known = list(schema.document.get("properties", {}))
             for name in fault.names:
-                yield _issue(place, f"unknown key `{name}`", _near(name, known))
+                yield _issue(place, f"unknown key `{short(name)}`", _near(name, known))
         else:
             yield _issue(place, fault.message)
 
 
 def _is_templated(config: Json, fault: SchemaFault) -> bool:
-    """Say whether a fault is at or inside a text with braces."""
+    """Say whether a fault hangs on a text with braces: it is one, or it is about all in there."""
     value = config
     for part in fault.path:
         if isinstance(value, str):
@@ -256,11 +259,13 @@ def _is_templated(config: Json, fault: SchemaFault) -> bool:
             value = value[part]
         except (KeyError, IndexError, TypeError):
             return False
-    return isinstance(value, str) and "{{" in value
+    if isinstance(value, str):
+        return "{{" in value
+    return fault.keyword in _OF_THE_WHOLE and b"{{" in msgspec.json.encode(value)
 
 
 def _issue(path: Path, message: str, hint: str | None = None) -> Issue:
-    return Issue(path=list(path), message=message, hint=hint)
+    return Issue(path=list(path), message=short(message, MAX_MESSAGE), hint=hint)
 
 
 def _near(name: str, known: Sequence[str]) -> str | None:

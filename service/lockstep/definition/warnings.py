@@ -4,24 +4,29 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from lockstep.definition.reach import unreachable
 from lockstep.definition.references import names_in
-from lockstep.definition.tree import Path, actions, bodies, texts
+from lockstep.definition.tree import Path, actions, texts
 from lockstep.model.catalog import Catalog, Schema
 from lockstep.model.secrets import names_in as names_of_secrets
 from lockstep.model.secrets import texts_in
 from lockstep.render import Renderer
-from lockstep_schemas.actions import Action, Guard, ProviderAction, Stop
+from lockstep_schemas.actions import ProviderAction
 from lockstep_schemas.api import Issue
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.definition import Definition
 
 # Where one of these stands, `properties` does not name all fields.
 _MORE_FIELDS: Final = ("patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if")
+# A request to the subject of an event is taken as the event, too.
+_PUBLISHING: Final = ("nats.publish", "nats.request")
 
 
 def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
     """Give all warnings of a definition; they never refuse it."""
     yield from _payload_fields(definition, catalog, renderer)
-    yield from _unreachable(definition.actions, ("actions",))
+    for path, message in unreachable(definition.actions, ("actions",)):
+        yield Issue(path=list(path), message=message)
     yield from _self_starts(definition)
     yield from _secrets(definition, catalog)
 
@@ -47,66 +52,62 @@ def _payload_fields(
     """Warn of payload fields that the schema of no possible trigger has."""
     events = sorted({trigger.event for trigger in definition.triggers})
     for text in texts(definition):
-        schemas = [_payload(event, catalog) for event in ([text.event] if text.event else events)]
-        if any(schema is None for schema in schemas):
-            continue
-        known = sorted({name for schema in schemas if schema for name in schema})
-        for reference in sorted(names_in(text, renderer)):
-            if reference[:2] != ("trigger", "payload") or len(reference) < 3:
+        for reference in sorted(names_in(text, renderer), key=str):
+            own = reference[:1] == ("run_scope",) and text.event is not None
+            names = reference[1:] if own else reference
+            if names[:2] != ("trigger", "payload") or len(names) < 3:
                 continue
-            if reference[2] not in known:
-                near = get_close_matches(str(reference[2]), known, 1)
+            possible = [text.event] if text.event is not None and not own else events
+            missing = _missing_in_all([_payload(event, catalog) for event in possible], names[2:])
+            if missing is not None:
+                name, known = missing
+                near = get_close_matches(name.rpartition(".")[2], known, 1)
                 yield Issue(
                     path=list(text.path),
-                    message=f"the payload has no field `{reference[2]}`",
+                    message=f"the payload has no field `{name}`",
                     hint=f"did you mean `{near[0]}`?" if near else None,
                 )
 
 
-def _payload(event: str, catalog: Catalog) -> Sequence[str] | None:
-    """Give the fields of a payload, None where it may have any."""
+def _payload(event: str, catalog: Catalog) -> Json:
     kind = catalog.trigger(event)
     schema: Schema | None = kind.payload_schema if kind else None
-    if schema is None:
+    return None if schema is None else schema.document
+
+
+def _missing_in_all(schemas: Sequence[Json], names: Path) -> tuple[str, list[str]] | None:
+    """Give the field that no schema has, and the fields that stand where it might."""
+    found = [_missing(schema, names) for schema in schemas]
+    places = [place for place in found if place is not None]
+    if len(places) < len(found) or not places:
         return None
-    document = schema.document
-    fields = document.get("properties")
-    if not isinstance(fields, dict) or document.get("additionalProperties") not in (None, False):
+    depth = max(depth for depth, _ in places)
+    known = {name for at, fields in places if at == depth for name in fields}
+    return ".".join(str(name) for name in names[: depth + 1]), sorted(known)
+
+
+def _missing(schema: Json, names: Path) -> tuple[int, Sequence[str]] | None:
+    """Say at which name a schema has no such field, and which it has; None where it may have."""
+    for depth, name in enumerate(names):
+        fields = _fields(schema)
+        if fields is None:
+            return None
+        if name not in fields:
+            return depth, list(fields)
+        schema = fields[str(name)]
+    return None
+
+
+def _fields(schema: Json) -> JsonObject | None:
+    """Give the fields of an object, None where it may have any."""
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         return None
-    if any(keyword in document for keyword in _MORE_FIELDS):
+    if schema.get("additionalProperties") not in (None, False):
         return None
-    return list(fields)
-
-
-def _unreachable(some: Sequence[Action], path: Path) -> Iterator[Issue]:
-    """Warn of what stands after an action that always ends its list."""
-    ended = False
-    for index, action in enumerate(some):
-        place = (*path, index)
-        if ended:
-            message = "never reached: the action before always ends the run"
-            yield Issue(path=list(place), message=message)
-            return
-        for inner, where in bodies(action):
-            if where == ("parallel",):
-                for branch, one in enumerate(inner):
-                    yield from _in_branch(one, (*place, *where, branch))
-            else:
-                yield from _unreachable(inner, (*place, *where))
-        ended = action.enabled and (
-            isinstance(action, Stop)
-            or (
-                isinstance(action, Guard)
-                and isinstance(action.condition, str)
-                and action.condition.strip() == "false"
-                and not action.continue_on_error
-            )
-        )
-
-
-def _in_branch(action: Action, path: Path) -> Iterator[Issue]:
-    for inner, where in bodies(action):
-        yield from _unreachable(inner, (*path, *where))
+    if any(keyword in schema for keyword in _MORE_FIELDS):
+        return None
+    fields: JsonObject = schema["properties"]
+    return fields
 
 
 def _self_starts(definition: Definition) -> Iterator[Issue]:
@@ -119,7 +120,7 @@ def _self_starts(definition: Definition) -> Iterator[Issue]:
         if not action.enabled:
             disabled = path
             continue
-        if not isinstance(action, ProviderAction) or action.action != "nats.publish":
+        if not isinstance(action, ProviderAction) or action.action not in _PUBLISHING:
             continue
         subject = action.config.get("subject")
         if not isinstance(subject, str) or "{{" in subject:

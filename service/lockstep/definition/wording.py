@@ -1,11 +1,14 @@
 """Words for what was expected and what is there."""
 
 import types
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from lockstep_schemas.base import Json
+
+MAX_NAME: Final = 80
+MAX_MESSAGE: Final = 1000
 
 _NAMES: dict[Any, str] = {
     str: "a text",
@@ -31,6 +34,11 @@ def got(raw: Json) -> str:
             return "an empty text"
         return f"the text {msgspec.json.encode(raw[:60]).decode()}" + "..." * (len(raw) > 60)
     return msgspec.json.encode(raw).decode() if abs(raw) < 2**63 else "a huge number"
+
+
+def short(text: str, most: int = MAX_NAME) -> str:
+    """Give a text in a length that people read."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def expected(kind: Any) -> str:

@@ -16,7 +16,7 @@ from lockstep.store.pool import Store
 from lockstep.store.queries import QUERIES
 from lockstep.store.runs import columns
 from lockstep.store.waits import end_runs
-from lockstep_schemas.api import Automation, Version
+from lockstep_schemas.api import Automation, AutomationsList, Version
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
 
@@ -169,13 +169,16 @@ class AutomationStore:
         return _automation(row) if row else None
 
     async def page(
-        self, status: str | None, group: str | None, limit: int, offset: int
-    ) -> tuple[list[Automation], int]:
-        """A page by creation, and how many there are in all."""
+        self, wanted: AutomationsList, after: int | None
+    ) -> tuple[list[Automation], int, list[int]]:
+        """A page by creation, how many there are in all, and the position of each."""
+        where = (wanted.status, wanted.group)
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_automations"], status, group, limit, offset)
-            total = await connection.fetchval(QUERIES["count_automations"], status, group)
-        return [_automation(row) for row in rows], total
+            rows = await connection.fetch(
+                QUERIES["list_automations"], *where, wanted.limit, wanted.offset, after
+            )
+            total = await connection.fetchval(QUERIES["count_automations"], *where)
+        return [_automation(row) for row in rows], total, [row["position"] for row in rows]
 
     async def versions(self, automation_id: str) -> list[Version]:
         """All versions, oldest first."""

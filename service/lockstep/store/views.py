@@ -32,8 +32,8 @@ class RunViews:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, int | None]:
-        """A page, newest first: its runs, how many match in all, and the position of the last."""
+    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
+        """A page, newest first: its runs, how many match in all, and the position of each."""
         key = wanted.context_key
         where = (
             wanted.automation_id,
@@ -47,7 +47,7 @@ class RunViews:
                 QUERIES["list_runs"], *where, before, wanted.limit, wanted.offset
             )
             total = await connection.fetchval(QUERIES["count_runs"], *where)
-        return [_run(row) for row in rows], total, rows[-1]["position"] if rows else None
+        return [_run(row) for row in rows], total, [row["position"] for row in rows]
 
     async def run(self, run_id: UUID) -> Run | None:
         """One run."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from lockstep.catalog import MemoryCatalog, Registry, build_catalog
 from lockstep.definition import Checked, validate
+from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 
@@ -14,15 +15,43 @@ def _tickets(registry: Registry) -> None:
     fields = {"id": {"type": "string"}, "severity": {"type": "integer"}}
     registry.trigger("opened", payload={"properties": fields})
     registry.trigger("closed", payload={"properties": {"reason": {"type": "string"}}})
+    home = {"type": "object", "properties": {"city": {"type": "string"}}}
+    user = {"type": "object", "properties": {"name": {"type": "string"}, "home": home}}
+    registry.trigger("nested", payload={"properties": {"user": user, "free": {"type": "object"}}})
     registry.trigger(
         "odd", payload={"properties": fields, "additionalProperties": {"type": "string"}}
     )
     registry.trigger("either", payload={"properties": fields, "anyOf": [{"type": "object"}]})
 
 
+async def _nothing(_: ActionContext) -> ActionResult:
+    return ActionResult(success=True)
+
+
+def _shapes(registry: Registry) -> None:
+    shapes = [
+        {
+            "type": "object",
+            "properties": {name: {"type": "integer"}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name in ("n", "m")
+    ]
+    fields = {
+        "one": {"oneOf": shapes},
+        "any": {"anyOf": shapes},
+        "unique": {"type": "array", "uniqueItems": True},
+        "has": {"type": "array", "contains": {"const": "x"}},
+    }
+    config = {"type": "object", "properties": fields, "additionalProperties": False}
+    registry.action("act", config=config)(_nothing)
+
+
 def _catalog(*, is_open: bool) -> MemoryCatalog:
     catalog = build_catalog(is_open, with_stubs=True)
     catalog.register("ticket", _tickets)
+    catalog.register("shapes", _shapes)
     return catalog
 
 

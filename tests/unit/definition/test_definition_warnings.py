@@ -43,6 +43,38 @@ def test_a_field_that_may_be_there_is_no_warning(raw: Json) -> None:
     assert warned(raw) == []
 
 
+@pytest.mark.parametrize(
+    ("use", "message", "hint"),
+    [
+        ("trigger.payload.user.nme", "`user.nme`", "did you mean `name`?"),
+        ("trigger.payload.user.name.first", None, None),
+        ("trigger.payload.user.home.cty", "`user.home.cty`", "did you mean `city`?"),
+        ("trigger.payload.free.any", None, None),
+        ("trigger.payload.usr.name", "`usr`", "did you mean `user`?"),
+        ("artifacts or trigger.payload", None, None),
+    ],
+)
+def test_a_field_inside_a_field_is_judged_too(
+    use: str, message: str | None, hint: str | None
+) -> None:
+    told = warned(on("ticket.nested", use=use))
+    expected = [("conditions.0", f"the payload has no field {message}", hint)]
+    assert told == (expected if message else [])
+
+
+def test_the_trigger_of_the_run_is_judged_in_the_filter_of_a_wait() -> None:
+    waits = [
+        {"event": "ticket.closed", "filter": "run_scope.trigger.payload.id"},
+        {"event": "ticket.closed", "filter": "run_scope.trigger.payload.reason"},
+        {"event": "ticket.closed", "filter": "trigger.payload.reason"},
+    ]
+    raw = made(
+        triggers=[{"event": "ticket.opened"}],
+        actions=[{"wait_for_trigger": wait} for wait in waits],
+    )
+    assert [path for path, _, _ in warned(raw)] == ["actions.1.wait_for_trigger.filter"]
+
+
 def test_filters_are_judged_by_their_own_event() -> None:
     use = "trigger.payload.reason"
     raw = made(
@@ -64,7 +96,27 @@ def test_filters_are_judged_by_their_own_event() -> None:
         ([STOP, LOG, LOG], "actions.1"),
         ([{**STOP, "continue_on_error": True}, LOG], "actions.1"),
         ([{"condition": " false "}, LOG], "actions.1"),
-        ([{"sequence": [STOP, LOG]}, LOG], "actions.0.sequence.1"),
+        ([{"sequence": [STOP]}, LOG], "actions.1"),
+        ([{"sequence": [LOG, {"sequence": [STOP]}]}, LOG], "actions.1"),
+        ([{"parallel": [LOG, STOP]}, LOG], "actions.1"),
+        ([{"parallel": [{"sequence": [STOP]}, LOG]}, LOG], "actions.1"),
+        ([{"repeat": {"count": 2, "sequence": [STOP]}}, LOG], "actions.1"),
+        ([{"repeat": {"until": "a", "sequence": [LOG, STOP]}}, LOG], "actions.1"),
+        ([{"choose": [{"when": "a", "sequence": [STOP]}], "else": [STOP]}, LOG], "actions.1"),
+        ([{"choose": [{"when": "true", "sequence": [STOP]}]}, LOG], "actions.1"),
+        ([{"condition": {"not": {"or": ["true", "a"]}}}, LOG], "actions.1"),
+        ([{"sequence": [{"condition": "false"}]}, LOG], "actions.1"),
+        ([{"choose": [{"when": "false", "sequence": [LOG]}]}], "actions.0.choose.0.sequence.0"),
+        (
+            [{"choose": [{"when": w, "sequence": [LOG]} for w in ("a", "true", "b")]}],
+            "actions.0.choose.2.sequence.0",
+        ),
+        (
+            [{"choose": [{"when": "true", "sequence": [LOG]}], "else": [LOG]}],
+            "actions.0.else.0",
+        ),
+        ([{"repeat": {"while": "false", "sequence": [LOG]}}], "actions.0.repeat.sequence.0"),
+        ([{"sequence": [STOP, LOG]}], "actions.0.sequence.1"),
         ([{"parallel": [{"sequence": [STOP, LOG]}, LOG]}], "actions.0.parallel.0.sequence.1"),
         (
             [{"choose": [{"when": "a", "sequence": [LOG]}], "else": [STOP, LOG]}],
@@ -74,9 +126,13 @@ def test_filters_are_judged_by_their_own_event() -> None:
     ],
 )
 def test_what_is_never_reached_is_told_once(actions: list[Json], path: str) -> None:
-    assert [(where, text.split(":")[0]) for where, text, _ in warned(acting(*actions))] == [
-        (path, "never reached")
-    ]
+    told = [(where, text.split(":")[0]) for where, text, _ in warned(acting(*actions))]
+    assert told == [(path, "never reached")]
+
+
+def test_each_list_has_its_own_first_action_that_is_never_reached() -> None:
+    raw = acting({"sequence": [STOP, LOG, LOG]}, LOG, LOG)
+    assert [where for where, _, _ in warned(raw)] == ["actions.0.sequence.1", "actions.1"]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +143,14 @@ def test_what_is_never_reached_is_told_once(actions: list[Json], path: str) -> N
         [{"condition": "false", "continue_on_error": True}, LOG],
         [{"condition": "variables.a"}, LOG],
         [{"parallel": [STOP, LOG]}],
+        [{"parallel": [{"condition": "false"}, LOG]}, LOG],
+        [{"sequence": [LOG, STOP], "continue_on_error": True}, LOG],
+        [{"sequence": [STOP], "enabled": False}, LOG],
+        [{"sequence": [STOP, LOG], "enabled": False}],
+        [{"repeat": {"for_each": "a", "sequence": [STOP]}}, LOG],
+        [{"repeat": {"while": "a", "sequence": [STOP]}}, LOG],
+        [{"choose": [{"when": "a", "sequence": [STOP]}]}, LOG],
+        [{"choose": [{"when": "1", "sequence": [LOG]}], "else": [LOG]}],
         [{"choose": [{"when": "a", "sequence": [STOP]}], "else": [LOG]}, LOG],
     ],
 )
@@ -99,10 +163,13 @@ def publish(subject: str, **fields: Any) -> Json:
     return {"action": "nats.publish", "config": config, **fields}
 
 
-def test_an_automation_that_starts_itself_is_told() -> None:
+@pytest.mark.parametrize(
+    "subject", ["lockstep.trigger.", "lockstep.lane.slow.trigger.", "p.trigger."]
+)
+def test_an_automation_that_starts_itself_is_told(subject: str) -> None:
     raw = made(
         triggers=[trigger(), {"event": "test.other"}],
-        actions=[{"sequence": [publish("lockstep.trigger.test.other")]}],
+        actions=[{"sequence": [publish(f"{subject}test.other")]}],
     )
     ((path, message, hint),) = warned(raw)
     assert path == "actions.0.sequence.0.config.subject"
@@ -122,6 +189,27 @@ def test_an_automation_that_starts_itself_is_told() -> None:
 )
 def test_an_automation_that_starts_others_is_no_warning(action: Json) -> None:
     assert warned(acting(action)) == []
+
+
+def test_a_chain_of_events_back_to_the_automation_is_told_at_each_link() -> None:
+    raw = made(
+        triggers=[{"event": "test.a"}, {"event": "test.b"}],
+        actions=[
+            {
+                "choose": [
+                    {
+                        "when": "trigger.event == 'test.a'",
+                        "sequence": [publish("lockstep.trigger.test.b")],
+                    }
+                ],
+                "else": [publish("lockstep.trigger.test.a")],
+            }
+        ],
+    )
+    assert [path for path, _, _ in warned(raw)] == [
+        "actions.0.choose.0.sequence.0.config.subject",
+        "actions.0.else.0.config.subject",
+    ]
 
 
 def test_what_is_disabled_hides_nothing_that_stands_after_it() -> None:

@@ -1,0 +1,122 @@
+"""Which actions are never reached, whatever happens in a run."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from lockstep.definition.tree import Path, bodies
+from lockstep_schemas.actions import Action, Choose, Guard, Parallel, Repeat, Stop
+from lockstep_schemas.actions import Sequence as SequenceAction
+from lockstep_schemas.conditions import And, Condition, Not, Or
+
+# How a list always ends before its end: the run with it, or in a parallel only the branch.
+End = Literal["stop", "guard"] | None
+
+AFTER_THE_END = "never reached: the action before always ends the run"
+NEVER_TRUE = "never reached: its condition is never true"
+ALWAYS_TRUE = "never reached: a branch before is always taken"
+
+
+def unreachable(some: Sequence[Action], path: Path) -> Iterator[tuple[Path, str]]:
+    """Give the first action of each list that is never reached, and why."""
+    for index, action in enumerate(some):
+        if index and _end(some[index - 1]):
+            yield (*path, index), AFTER_THE_END
+            return
+        if action.enabled:
+            yield from _inside(action, (*path, index))
+
+
+def _inside(action: Action, path: Path) -> Iterator[tuple[Path, str]]:
+    match action:
+        case Choose():
+            yield from _branches(action, path)
+        case Parallel():
+            for index, branch in enumerate(action.parallel):
+                if branch.enabled:
+                    yield from _inside(branch, (*path, "parallel", index))
+        case Repeat() if action.repeat.while_ and _holds(action.repeat.while_) is False:
+            yield (*path, "repeat", "sequence", 0), NEVER_TRUE
+        case _:
+            for inner, where in bodies(action):
+                yield from unreachable(inner, (*path, *where))
+
+
+def _branches(action: Choose, path: Path) -> Iterator[tuple[Path, str]]:
+    is_taken = False
+    for index, branch in enumerate(action.choose):
+        place: Path = (*path, "choose", index, "sequence")
+        if is_taken:
+            yield (*place, 0), ALWAYS_TRUE
+        elif _holds(branch.when) is False:
+            yield (*place, 0), NEVER_TRUE
+        else:
+            yield from unreachable(branch.sequence, place)
+        is_taken = is_taken or _holds(branch.when) is True
+    if is_taken and action.else_:
+        yield (*path, "else", 0), ALWAYS_TRUE
+    elif not is_taken:
+        yield from unreachable(action.else_, (*path, "else"))
+
+
+def _end(action: Action) -> End:
+    """Say how an action always ends its list, if it does."""
+    if not action.enabled:
+        return None
+    if isinstance(action, Stop):
+        return "stop"
+    if action.continue_on_error:
+        return None  # what fails before the end that is in it is passed over
+    match action:
+        case Guard() if _holds(action.condition) is False:
+            return "guard"
+        case SequenceAction():
+            return _end_of(action.sequence)
+        case Repeat() if action.repeat.count or action.repeat.until:
+            return _end_of(action.repeat.sequence)
+        case Parallel():
+            return "stop" if "stop" in map(_end, action.parallel) else None
+        case Choose():
+            return _end_of_branches(action)
+        case _:
+            return None
+
+
+def _end_of(some: Sequence[Action]) -> End:
+    return next((end for action in some if (end := _end(action))), None)
+
+
+def _end_of_branches(action: Choose) -> End:
+    ends = list[End]()
+    for branch in action.choose:
+        if _holds(branch.when) is not False:
+            ends.append(_end_of(branch.sequence))
+        if _holds(branch.when) is True:
+            break
+    else:
+        ends.append(_end_of(action.else_))
+    if None in ends:
+        return None
+    return "guard" if "guard" in ends else "stop"
+
+
+def _holds(condition: Condition) -> bool | None:
+    """Say what a condition gives that hangs on nothing."""
+    match condition:
+        case str():
+            return {"true": True, "false": False}.get(condition.strip())
+        case Not():
+            inner = _holds(condition.not_)
+            return None if inner is None else not inner
+        case And():
+            return _joined([_holds(one) for one in condition.and_], deciding=False)
+        case Or():
+            return _joined([_holds(one) for one in condition.or_], deciding=True)
+        case _:
+            return None
+
+
+def _joined(held: Sequence[bool | None], *, deciding: bool) -> bool | None:
+    """Join operands; an error in one that comes before the deciding one decides otherwise."""
+    if held[0] is deciding:
+        return deciding
+    return (not deciding) if all(one is (not deciding) for one in held) else None
