@@ -83,6 +83,9 @@ class _Checker:
         checked = definition.validate(raw, self._engine.catalog, self._engine.renderer)
         return Validation(not checked.errors, checked.errors, checked.warnings)
 
+    def config_versions(self, raw: Json) -> Mapping[str, int]:
+        return definition.config_versions(definition.parse(raw), self._engine.catalog)
+
     def source(self, text: str) -> Validation:
         checked = definition.check_source(text, self._engine.catalog, self._engine.renderer)
         return Validation(not checked.errors, checked.errors, checked.warnings)

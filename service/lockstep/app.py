@@ -6,6 +6,7 @@ import math
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -37,13 +38,12 @@ from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
 from lockstep.model.program import Program
-from lockstep.model.runs import Checkpoint, EventRow, Poison
+from lockstep.model.runs import Checkpoint, EventRow, Poison, Stored
 from lockstep.model.verdicts import Verdict
 from lockstep.ports import Asker, Children, Clock, HttpCaller, Publisher
 from lockstep.render import Renderer
 from lockstep.settings import Settings
 from lockstep.waking import Waking
-from lockstep_schemas.base import Json
 from lockstep_schemas.events import ACTION_DONE
 from lockstep_schemas.run_events import ACTIVE
 
@@ -326,8 +326,9 @@ class Engine:
                 log.warning("store.unavailable", error=str(error))
             await asyncio.sleep(seconds)
 
-    def _compiled(self, raw: Json) -> Program:
-        return definition.compile_program(definition.parse(raw), self.renderer)
+    def _compiled(self, stored: Stored) -> Program:
+        made = definition.compile_program(definition.parse(stored.definition), self.renderer)
+        return replace(made, config_versions=stored.config_versions)
 
 
 def _resolver(settings: Settings, connection: bus.Connection) -> secrets.Resolver:

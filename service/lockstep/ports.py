@@ -36,6 +36,7 @@ from lockstep.model.runs import (
     Firing,
     Head,
     StepKey,
+    Stored,
     Woken,
 )
 from lockstep.model.verdicts import Verdict
@@ -267,7 +268,9 @@ class AutomationSource(Protocol):
         """The revision, and all automations by creation."""
         ...
 
-    async def definitions(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Json]:
+    async def definitions(
+        self, keys: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], Stored]:
         """Definitions by (automation id, version)."""
         ...
 

@@ -249,7 +249,9 @@ async def test_an_acknowledged_failure_is_listed_no_more_until_it_fails_again(of
 @pytest.mark.parametrize("wanted", ["missing", "", "x" * 300, "a/b"])
 async def test_a_failure_that_is_not_there_is_not_found(office: Room, wanted: str) -> None:
     reply = await office.ask("migration.acknowledge", id=wanted)
-    assert (reply.error_code, reply.error) == ("404", f"migration failure '{wanted}' not found")
+    assert reply.error_code == "404"
+    assert reply.error.startswith(f"migration failure '{wanted[:100]}")
+    assert len(reply.error) < 300
 
 
 @pytest.mark.parametrize(

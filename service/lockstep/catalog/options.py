@@ -1,11 +1,12 @@
 """What authors of plug-ins may say of triggers and actions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypedDict
 
 import msgspec
 
 from lockstep.catalog.context_keys import ContextKey
+from lockstep.model.catalog import Migrate
 from lockstep_schemas.base import JsonObject
 
 Shape: TypeAlias = type[msgspec.Struct] | JsonObject
@@ -41,6 +42,10 @@ class ActionOptions(TypedDict, total=False):
 
     config: Shape
     """What it takes. A struct refuses unknown keys; without it, any object is taken."""
+    config_version: int
+    """Of the config; 1 if left out. What is stored says of which version it was when stored."""
+    migrations: Mapping[int, Migrate]
+    """For each version below: what makes the config of the next of it, after rendering."""
     produces: str
     """Local name of the artifact type that a success brings."""
     consumes: Sequence[str]

@@ -15,7 +15,7 @@ from lockstep.catalog.execution import Function, executor
 from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
 from lockstep.catalog.schema import CompiledSchema, compile_schema
 from lockstep.catalog.shapes import closed, schema_of, secret_paths, text_paths
-from lockstep.model.catalog import ANY_SCHEMA, ActionType, ArtifactType, TriggerType
+from lockstep.model.catalog import ANY_SCHEMA, ActionType, ArtifactType, Migrate, TriggerType
 from lockstep.render.filters import BUILT_IN
 
 FunctionT = TypeVar("FunctionT", bound=Function)
@@ -209,6 +209,8 @@ class Registry:
             timeout_seconds=timeout,
             retry_safe=options.get("retry_safe", True),
             code_fields=_code_fields(what, options.get("code_fields", ()), schema),
+            config_version=options.get("config_version", 1),
+            migrations=_migrations(what, options),
             follow_up=options.get("follow_up"),
             text_paths=text_paths(schema.document),
             secret_paths=secret_paths(schema.document),
@@ -321,6 +323,21 @@ def schema_for(
     if "object" not in ([types] if isinstance(types, str) else types):
         raise CatalogError(f"{what}: {where}: the schema of an object is expected, not of {types}")
     return schema
+
+
+def _migrations(what: str, options: ActionOptions) -> dict[int, Migrate]:
+    """Give what brings configs up to date: for each version before this one, without a gap."""
+    version, given = options.get("config_version", 1), dict(options.get("migrations", {}))
+    if version < 1:
+        raise CatalogError(f"{what}: config_version: expected 1 or more, got {version}")
+    wanted = set(range(1, version))
+    if given.keys() != wanted:
+        numbers = ", ".join(map(str, sorted(wanted))) or "none"
+        raise CatalogError(f"{what}: migrations: expected from {numbers}, got {sorted(given)}")
+    for number, function in given.items():
+        if inspect.iscoroutinefunction(function):
+            raise CatalogError(f"{what}: migrations: that from {number} is no plain function")
+    return given
 
 
 def _code_fields(what: str, fields: Iterable[str], schema: CompiledSchema) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The endpoints `automations.*`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -48,11 +48,13 @@ class Change(Protocol):
         """Hold the import of a subscription; say whether it has no automation yet."""
         ...
 
-    async def insert(self, new: Automation) -> bool:
+    async def insert(self, new: Automation, config_versions: Mapping[str, int]) -> bool:
         """Insert it; say whether its id was free."""
         ...
 
-    async def update(self, new: Automation, *, new_version: bool) -> None:
+    async def update(
+        self, new: Automation, config_versions: Mapping[str, int], *, new_version: bool
+    ) -> None:
         """Write it."""
         ...
 
@@ -114,6 +116,10 @@ class Checker(Protocol):
 
     def definition(self, raw: Json) -> Validation:
         """Judge a definition."""
+        ...
+
+    def config_versions(self, raw: Json) -> Mapping[str, int]:
+        """Say of which version the configs in a valid definition are, by action."""
         ...
 
     def source(self, text: str) -> Validation:
@@ -220,7 +226,8 @@ class AutomationEndpoints:
         return new
 
     async def _insert(self, change: Change, new: Automation) -> tuple[EventRow, Sequence[Due]]:
-        if not await change.insert(new):
+        versions = self._checker.config_versions(new.definition)
+        if not await change.insert(new, versions):
             raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
         now = new.created_at
         ticking = await change.set_schedules(new.id, _schedules(new, now), now)
@@ -250,7 +257,9 @@ class AutomationEndpoints:
                 )
             after = self._changed(before, request, actor)
             check_fits(after, "automation")
-            await change.update(after, new_version=after.version != before.version)
+            versions = self._checker.config_versions(after.definition)
+            is_new = after.version != before.version
+            await change.update(after, versions, new_version=is_new)
             disarmed = await change.keep_holds(after.id, _holding(after))
             now = after.updated_at
             ticking = await change.set_schedules(after.id, _schedules(after, now), now)

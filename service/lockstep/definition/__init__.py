@@ -6,6 +6,7 @@ from lockstep.definition.validate import (
     Checked,
     DefinitionRefused,
     check_source,
+    config_versions,
     parse,
     validate,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "SourceError",
     "check_source",
     "compile_program",
+    "config_versions",
     "derived_ids",
     "parse",
     "read",

@@ -57,6 +57,16 @@ def parse(raw: Json) -> Definition:
     return made
 
 
+def config_versions(definition: Definition, catalog: Catalog) -> dict[str, int]:
+    """Say of which version the configs are that a definition gives to actions, by action."""
+    found = {}
+    for _, action in actions(definition.actions, ("actions",)):
+        kind = catalog.action(action.action) if isinstance(action, ProviderAction) else None
+        if kind is not None:
+            found[kind.qualified_id] = kind.config_version
+    return found
+
+
 def check_source(text: str, catalog: Catalog, renderer: Renderer) -> Checked:
     """Validate the YAML or JSON text of one definition; issues have line and column."""
     try:

@@ -9,15 +9,14 @@ import structlog
 
 from lockstep.model.errors import EngineError
 from lockstep.model.program import Program, TriggerRule
-from lockstep.model.runs import Automation, Head
+from lockstep.model.runs import Automation, Head, Stored
 from lockstep.ports import AutomationSource
-from lockstep_schemas.base import Json
 
 OLD_PROGRAMS: Final = 256
 
 log = structlog.get_logger()
 
-Compile = Callable[[Json], Program]
+Compile = Callable[[Stored], Program]
 Entry = tuple[Automation, TriggerRule]
 
 
@@ -149,7 +148,7 @@ class Index:
             return None
         return known
 
-    def _compiled(self, automation_id: str, version: int, definition: Json) -> Program:
+    def _compiled(self, automation_id: str, version: int, definition: Stored) -> Program:
         try:
             return self._compile(definition)
         except EngineError as error:

@@ -87,6 +87,7 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """It goes on elsewhere and the result follows: for types with a `follow_up` only."""
 
 
+Migrate: TypeAlias = Callable[[JsonObject], JsonObject]
 Execute = Callable[[ActionContext], Awaitable[ActionResult]]
 
 
@@ -116,6 +117,8 @@ class ActionType:
     execute: Execute
     config_schema: Schema
     config_type: type[msgspec.Struct] | None = None
+    config_version: int = 1
+    migrations: Mapping[int, Migrate] = field(default_factory=dict)  # from the version to the next
     description: str | None = None
     category: str = "Uncategorized"
     produces: ArtifactType | None = None

@@ -1,7 +1,7 @@
 """A definition, compiled: what matching judges and the walk performs. Immutable, shared by runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, TypeAlias, Union
 
@@ -209,3 +209,4 @@ class Program:
     max_runs: int
     max_duration_seconds: int | None
     by_context_key: bool  # concurrency_scope: count the runs of one context key, not all
+    config_versions: Mapping[str, int] = field(default_factory=dict)  # by action id; else 1

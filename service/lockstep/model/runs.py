@@ -69,6 +69,13 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
     program: Program
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """A definition, and of which version the configs of its actions are, where that is not 1."""
+
+    definition: Json
+    config_versions: Mapping[str, int]
+
+
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """What matching needs to know of an automation to see whether it has changed."""
 

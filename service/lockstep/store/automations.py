@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Due, Ended, Ending, EventRow, Head
+from lockstep.model.runs import Due, Ended, Ending, EventRow, Head, Stored
 from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
@@ -27,6 +27,7 @@ FORGET_AT_ONCE = 1000
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_versions = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class AutomationChange:
@@ -44,7 +45,7 @@ class AutomationChange:
         """Hold the import of a subscription; say whether it has no automation yet."""
         return await begin_import(self._connection, subscription_id)
 
-    async def insert(self, new: Automation) -> bool:
+    async def insert(self, new: Automation, config_versions: Mapping[str, int]) -> bool:
         """Insert an automation with its first version; say whether its id was free."""
         version = await self._connection.fetchval(
             QUERIES["insert_automation"],
@@ -57,10 +58,13 @@ class AutomationChange:
             _actor_text(new.updated_by),
             new.created_at,
             _encode(new.definition).decode(),
+            _versions_text(config_versions),
         )
         return version is not None
 
-    async def update(self, new: Automation, *, new_version: bool) -> None:
+    async def update(
+        self, new: Automation, config_versions: Mapping[str, int], *, new_version: bool
+    ) -> None:
         """Write the head, and the definition where it is a new version."""
         if new_version:
             await self._connection.execute(
@@ -69,6 +73,7 @@ class AutomationChange:
                 new.version,
                 _encode(new.definition).decode(),
                 new.updated_at,
+                _versions_text(config_versions),
             )
         await self._connection.execute(
             QUERIES["update_automation"],
@@ -154,13 +159,21 @@ class AutomationStore:
         ]
         return rows[0]["revision"], heads
 
-    async def definitions(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Json]:
+    async def definitions(
+        self, keys: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], Stored]:
         """See `ports.AutomationSource`."""
         if not keys:
             return {}
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["definitions"], *columns(keys, 2))
-        return {(row["automation_id"], row["version"]): _decode(row["definition"]) for row in rows}
+        return {
+            (row["automation_id"], row["version"]): Stored(
+                _decode(row["definition"]),
+                _versions(row["config_versions"]) if row["config_versions"] else {},
+            )
+            for row in rows
+        }
 
     async def get(self, automation_id: str) -> Automation | None:
         """One automation."""
@@ -223,3 +236,9 @@ def _automation(row: asyncpg.Record) -> Automation:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _versions_text(config_versions: Mapping[str, int]) -> str | None:
+    """Keep what is no 1, for which nothing stands."""
+    later = {name: number for name, number in config_versions.items() if number > 1}
+    return _encode(later).decode() if later else None

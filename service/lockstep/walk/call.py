@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.errors import RenderError
 from lockstep.model.runs import Fired
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.walk.fill import secrets_of, with_secrets
@@ -74,6 +75,26 @@ async def resolved(kind: ActionType, config: JsonObject, step: Step) -> JsonObje
     values = await secrets.resolve(names, str(run.id), run.automation_id)
     filled: JsonObject = with_secrets(config, kind, values)
     return filled
+
+
+def brought_up(config: JsonObject, kind: ActionType, stored: int) -> JsonObject:
+    """Bring a config that was stored under an older version of its type up to date.
+
+    Raises:
+        RenderError: It is of a later version than this engine has, or a migration failed.
+    """
+    if stored > kind.config_version:
+        raise RenderError(
+            f"config: it is of version {stored}, and this engine has '{kind.qualified_id}' with "
+            f"version {kind.config_version}: bring the plug-in up to date"
+        )
+    for version in range(stored, kind.config_version):
+        try:
+            config = kind.migrations[version](config)
+        except Exception as error:
+            text = f"config: the migration from version {version} failed: {error}"
+            raise RenderError(text) from error
+    return config
 
 
 def converted(kind: ActionType, config: JsonObject) -> object:

@@ -14,7 +14,7 @@ from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
 from lockstep.model.runs import ArtifactRow, WaitRow
 from lockstep.model.secrets import SecretRefused
-from lockstep.walk.call import call, consume, converted, follow_up, resolved
+from lockstep.walk.call import brought_up, call, consume, converted, follow_up, resolved
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
@@ -71,7 +71,9 @@ async def _perform(
     walk = step.walk
     try:
         if not frame.attempt:
-            frame.config = fill_config(action.config, kind, step.context())
+            filled = fill_config(action.config, kind, step.context())
+            stored = walk.program.config_versions.get(kind.qualified_id, 1)
+            frame.config = brought_up(filled, kind, stored)
         config = converted(kind, await resolved(kind, frame.config or {}, step))
     except (RenderError, msgspec.ValidationError) as error:
         return Failed(str(error))

@@ -1,0 +1,126 @@
+"""The sample plug-in: found by its entry point, tested as its guide says, run by an engine."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from engine.room import rows
+from lockstep.catalog import ActionOptions, TriggerOptions
+from lockstep.embedded import Servers
+from processes import call, environment, lockstep, talking
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "deploy" / "samples" / "plugin"
+GUIDE = (SAMPLE / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the plug-in is installed, beside one that cannot be loaded."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "lockstep_tickets").symlink_to(SAMPLE / "src" / "lockstep_tickets")
+    project = (SAMPLE / "pyproject.toml").read_text()
+    (entry,) = re.findall(r'^(tickets = ".+")$', project, re.MULTILINE)
+    points = {
+        "lockstep_tickets-1.0.0": entry.replace('"', ""),
+        "broken-1.0.0": "broken = nowhere:x",
+    }
+    for name, point in points.items():
+        info = folder / f"{name}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name[:-6]}\nVersion: 1.0.0\n"
+        )
+        (info / "entry_points.txt").write_text(f"[lockstep.plugins]\n{point}\n")
+    return folder
+
+
+@pytest.fixture
+def with_plugin(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of this test find the plug-in."""
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
+@pytest.mark.usefixtures("with_plugin")
+async def test_its_own_tests_pass() -> None:
+    ours = {"cwd": SAMPLE, "capture_output": True, "text": True, "check": False, "timeout": 100}
+    python = [sys.executable, "-m"]
+    done = await asyncio.to_thread(
+        subprocess.run, [*python, "pytest", "-q", "-p", "no:cacheprovider", "tests"], **ours
+    )
+    assert done.returncode == 0, done.stdout
+    done = await asyncio.to_thread(
+        subprocess.run, [*python, "lockstep", "test", "tests/cases.yaml"], **ours
+    )
+    assert "2 passed, 0 failed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("with_plugin")
+async def test_an_engine_runs_it_and_goes_on_without_the_one_that_is_broken(
+    servers: Servers, dsn: str, tmp_path: Path
+) -> None:
+    prefix = f"t{uuid4().hex[:10]}"
+    env = environment(
+        NATS__SERVERS=servers.nats_url, NATS__PREFIX=prefix, NATS__STORAGE="memory",
+        POSTGRES__DSN=dsn,
+    )  # fmt: skip
+    watched = tmp_path / "in"
+    watched.mkdir()
+    definition = {
+        "name": "files",
+        "triggers": [{"event": "tickets.file", "config": {"path": str(watched), "seconds": 0.1}}],
+        "actions": [
+            {
+                "id": "opened",
+                "action": "tickets.open",
+                "config": {"title": "{{ trigger.payload.name }}", "priority": "low"},
+            }
+        ],
+        "mode": "parallel",
+    }
+    async with (
+        lockstep("serve", env=env, cwd=tmp_path),
+        talking(servers.nats_url, prefix) as connection,
+    ):
+        await call(connection, "automations.create", name="files", definition=definition)
+        # As it was stored before the plug-in had its second version.
+        await rows(
+            dsn,
+            "update automation_versions set config_versions = null,"
+            """ definition = replace(definition, '"priority":"low"', '"urgent":true')""",
+        )
+        await rows(dsn, "update catalog_revision set revision = revision + 1")
+        (watched / "one.txt").write_text("x")
+        (watched / "two.txt").write_text("x")
+        ended = "select data from artifacts order by position"
+        async with asyncio.timeout(20):
+            while len(found := await rows(dsn, ended)) < 2:
+                await asyncio.sleep(0.1)
+    tickets = sorted((json.loads(row[0]) for row in found), key=lambda ticket: ticket["title"])
+    found = [(ticket["title"], ticket["priority"]) for ticket in tickets]
+    assert found == [("one.txt", "high"), ("two.txt", "high")]
+
+
+async def test_the_guide_shows_the_sample_as_it_is() -> None:
+    files = [path for path in SAMPLE.rglob("*") if path.suffix in {".py", ".toml", ".yaml"}]
+    sources = "\n".join(path.read_text() for path in files)
+    blocks = re.findall(r"```(?:python|toml|yaml)\n(.*?)```", GUIDE, re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        assert block.rstrip("\n") in sources, block
+
+
+async def test_the_guide_names_every_option() -> None:
+    for options in (ActionOptions, TriggerOptions):
+        missing = [name for name in options.__annotations__ if f"`{name}`" not in GUIDE]
+        assert missing == []
