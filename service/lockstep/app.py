@@ -25,6 +25,7 @@ from lockstep import (
     intake,
     matching,
     pipeline,
+    probes,
     report,
     secrets,
     sources,
@@ -32,15 +33,16 @@ from lockstep import (
     timers,
     wake,
     walk,
+    watching,
 )
 from lockstep.catalog import MemoryCatalog, Registered, ServiceBag
 from lockstep.model.errors import ServerUnfit, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
 from lockstep.model.program import Program
-from lockstep.model.runs import Checkpoint, EventRow, Poison, Stored
+from lockstep.model.runs import Checkpoint, Ended, EventRow, Poison, Stored
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Asker, Children, Clock, HttpCaller, Publisher
+from lockstep.ports import Asker, Children, Clock, HttpCaller, Meter, Publisher
 from lockstep.render import Renderer
 from lockstep.settings import Settings
 from lockstep.waking import Waking
@@ -69,14 +71,16 @@ class Engine:
         catalog: MemoryCatalog,
         services: ServiceBag,
         clock: Clock | None = None,
+        meter: Meter | None = None,
     ) -> None:
+        self.meter: Meter = meter or probes.Measures()
+        self._stopping = asyncio.Event()
         self.settings, self.database, self.connection = settings, database, connection
         self.catalog, self.services = catalog, services
         self.id = uuid7()
         self.renderer = Renderer(catalog.filters)
         self._real_clock = store.DatabaseClock()
         self.clock: Clock = clock or self._real_clock
-        self._stopping = asyncio.Event()
         self.publisher = bus.Publisher(connection)
         services.add(Publisher, self.publisher)
         services.add(Asker, bus.Asker(connection))
@@ -86,26 +90,36 @@ class Engine:
         self.registered = Registered(store.TypeStore(database), catalog, connection.names.action)
         self.index = matching.Index(self.automations, self._compiled, self.registered.refresh)
         self.runs = store.RunStore(database, self.id)
-        self.reporter = report.Reporter(
-            store.OutboxStore(database),
-            self.publisher,
-            _RunStream(connection),
-            self.clock,
-            settings.nats.duplicate_window_seconds,
-        )
+        self.retention = store.Retention(database)
+        self.reporter = self._make_reporter()
         self.committer = checkpoint.Committer(self.runs, self._committed)
         self.walkers = self._make_walkers()
         self.heart, self.claims = self._make_recovery()
         self.waking = Waking(
-            self.id, settings, database, connection, self.clock, self.walkers, self.reporter
+            self.id,
+            settings,
+            database,
+            connection,
+            self.clock,
+            self.walkers,
+            self.reporter,
+            self.meter.woke,
         )
         self.judgements = store.JudgementStore(database)
-        self.trail = report.Trail(
-            self.judgements, self.clock, is_kept=settings.engine.judgements > 0
-        )
+        is_kept = settings.engine.judgements > 0
+        self.trail = report.Trail(self.judgements, self.clock, is_kept=is_kept)
         self.pullers = [bus.Puller(connection, lane=lane) for lane in ("", *settings.nats.lanes)]
         self.intakes = self._make_intakes()
         self.endpoints = api.endpoints(self)
+
+    def _make_reporter(self) -> report.Reporter:
+        return report.Reporter(
+            store.OutboxStore(self.database),
+            self.publisher,
+            _RunStream(self.connection),
+            self.clock,
+            self.settings.nats.duplicate_window_seconds,
+        )
 
     def _make_walkers(self) -> walk.Walkers:
         parts = walk.Parts(
@@ -141,11 +155,16 @@ class Engine:
     def _committed(self, done: Checkpoint) -> None:
         """Let all hear of a checkpoint that is stored: ops, timers, the bus, the next in line."""
         self.reporter.offer(done.events)
+        watching.committed(done, self.meter)
         self.waking.committed(done)
         if done.status not in ACTIVE:
             self.children.run_ended(done.run)
             if done.run.gate is not None:
                 self.walkers.expect_ready()
+
+    def _ended_outside(self, ended: Sequence[Ended]) -> None:
+        watching.ended_outside(ended, self.meter)
+        self.children.ended_outside(ended)
 
     def _press(self, is_too_much: bool) -> None:
         for taker in self.intakes:
@@ -169,6 +188,7 @@ class Engine:
             report=self.reporter.offer,
             note=self.trail.note,
             clock=self.clock,
+            meter=self.meter,
             prefix=prefix,
         )
         self.waking.expire = functools.partial(timers.expire, parts=parts)
@@ -179,7 +199,7 @@ class Engine:
             self.waking.endings.cancel,
             engine.hop_limit,
         )
-        self.waking.ended_outside = self.children.ended_outside
+        self.waking.ended_outside = self._ended_outside
         self.services.add(Children, self.children)
         leases = store.SourceStore(self.database, self.id, engine.stale_seconds)
         self.sources = sources.Sources(leases, self.catalog, parts)
@@ -190,7 +210,13 @@ class Engine:
 
         return [
             intake.Intake(
-                puller, receive, letters, self.database.ping, self.database, engine.batch_size
+                puller,
+                receive,
+                letters,
+                self.database.ping,
+                self.database,
+                engine.batch_size,
+                self.meter,
             )
             for puller in self.pullers
         ]
@@ -198,6 +224,11 @@ class Engine:
     def is_due(self, now: datetime) -> bool:
         """Say whether something is due at this worker that has not been fired."""
         return self.waking.is_behind(now)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""
@@ -219,6 +250,7 @@ class Engine:
                 version=__version__,
                 endpoints=self.endpoints,
                 metadata={"worker": str(self.id)},
+                answered=functools.partial(watching.answered, meter=self.meter),
             )
             await service.start()
             await self.waking.listen()
@@ -259,6 +291,7 @@ class Engine:
             self._every(SWEEP_SECONDS, self.children.sweep),
             self._every(SWEEP_SECONDS, self.index.refresh),
             self._every(HOUSEKEEPING_SECONDS, self._keep_house),
+            self._every(HOUSEKEEPING_SECONDS, self._forget_runs),
         ]
 
     async def _stopped(self) -> str | None:
@@ -317,6 +350,13 @@ class Engine:
         await self.runs.forget_workers()
         before = self.clock.now() - OUT_OF_WINDOW
         await self.judgements.forget(self.settings.engine.judgements, before, HOUSEKEEPING_ROWS)
+
+    async def _forget_runs(self) -> None:
+        days = self.settings.engine.keep_runs_days
+        if days:
+            forgotten = await self.retention.forget(self.clock.now() - timedelta(days=days))
+            if forgotten:
+                log.info("runs.forgotten", runs=forgotten)
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
         while True:

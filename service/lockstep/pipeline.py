@@ -30,7 +30,7 @@ from lockstep.model.runs import (
     StepKey,
 )
 from lockstep.model.verdicts import Accept, Verdict
-from lockstep.ports import Clock, Transaction
+from lockstep.ports import Clock, Meter, Transaction
 
 log = structlog.get_logger()
 
@@ -80,6 +80,7 @@ class Parts:
     report: Callable[[Sequence[EventRow]], None]
     note: Callable[[Sequence[Judgement]], None]
     clock: Clock
+    meter: Meter
     prefix: str
 
 
@@ -259,6 +260,9 @@ async def commit(decide: Callable[[Transaction], Awaitable[Decided]], parts: Par
     parts.woken(firings)
     parts.armed(decided.armed, decided.disarmed, decided.ticking)
     parts.report(told)
+    for birth in births:
+        if birth.status in {"skipped", "cancelled"}:
+            parts.meter.run_ended(birth.status, None)
     parts.note([*decided.judged, *_wakes(decided.satisfied, firings)])
     await parts.endings.announce(ended)
     return births

@@ -318,6 +318,34 @@ class History(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Takes what is counted and measured; so quick that nobody needs to leave it out."""
+
+    def event(self, outcome: str, number: int = 1) -> None:
+        """Events were accepted, postponed, or dead-lettered."""
+        ...
+
+    def batch(self, events: int) -> None:
+        """So many events went through one transaction, or were to."""
+        ...
+
+    def run_ended(self, status: str, seconds: float | None) -> None:
+        """A run has its final status; so long after its start, if it was started."""
+        ...
+
+    def step_ended(self, kind: str, seconds: float) -> None:
+        """A step of this kind took so long."""
+        ...
+
+    def woke(self, seconds_late: float) -> None:
+        """A wait was fired so long after its time."""
+        ...
+
+    def answered(self, endpoint: str, code: str) -> None:
+        """A request of the control API was answered."""
+        ...
+
+
 class Clock(Protocol):
     """The one clock for all that is compared: that of the database."""
 

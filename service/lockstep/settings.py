@@ -66,6 +66,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     receipts_hours: Annotated[
         int, Meta(ge=1, le=8760, description="For which a message id is remembered.")
     ] = 24
+    keep_runs_days: Annotated[
+        float, Meta(ge=0, le=36_500, description="For which finished runs are kept; 0: for ever.")
+    ] = 30.0
     judgements: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Kept for `lockstep why`; 0: none.")
     ] = 100_000
@@ -82,6 +85,17 @@ class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     folder: Annotated[str, Meta(description="With a file for each secret; empty: none.")] = ""
     bus: Annotated[bool, Meta(description="Ask the service on `lockstep.secret`.")] = False
     timeout_seconds: Annotated[Positive, Meta(description="For that service to answer.")] = 5.0
+
+
+class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where `/livez`, `/readyz` and `/metrics` are answered, over HTTP."""
+
+    host: Annotated[
+        str, Meta(min_length=1, description="The address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535, description="0: none. Each replica needs one of its own.")
+    ] = 0
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine: EngineSettings = field(default_factory=EngineSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
+    probes: ProbeSettings = field(default_factory=ProbeSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 

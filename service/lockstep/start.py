@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from lockstep import bus, store
+from lockstep import bus, probes, store, watching
 from lockstep.app import Engine
 from lockstep.catalog import (
     MemoryCatalog,
@@ -26,8 +27,10 @@ _LONGEST_WAIT_SECONDS: Final = 10.0
 log = structlog.get_logger()
 
 
-async def open_store(settings: Settings) -> store.Store:
+async def open_store(settings: Settings, health: probes.Health | None = None) -> store.Store:
     """Connect to PostgreSQL, however long it takes; refuse a schema that is not up to date.
+
+    `health` hears of what is there.
 
     Raises:
         ServerUnfit: The server is too old, or migrations are missing.
@@ -43,12 +46,16 @@ async def open_store(settings: Settings) -> store.Store:
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads replicas
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
             continue
+        if health is not None:
+            health.tell(postgres=probes.yes)
         missing = await store.pending(settings.postgres.dsn)
         if missing:
             await database.close()
             raise ServerUnfit(
                 f"the database lacks the migrations {', '.join(missing)}: run `lockstep db migrate`"
             )
+        if health is not None:
+            health.tell(migrations=probes.yes)
         log.info("store.connected")
         return database
 
@@ -62,18 +69,29 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
         ServerUnfit: A server cannot do what the engine needs.
         Unavailable: The bus closed the connection for good.
     """
-    database = await open_store(settings)
-    try:
+    measures, health = probes.Measures(), probes.Health()
+    figures = probes.Figures(measures)
+    address = settings.probes.host, settings.probes.port
+    async with probes.opened(probes.Probes(health, figures), *address), AsyncExitStack() as stack:
+        database = await open_store(settings, health)
+        stack.push_async_callback(database.close)
         connection = await bus.connect(settings.nats)
-        try:
-            await bus.prepare(connection)
-            catalog, services = make_catalog(settings)
-            engine = Engine(settings, database, connection, catalog, services)
-            await engine.run((lambda: ready(engine)) if ready else None)
-        finally:
-            await connection.close()
-    finally:
-        await database.close()
+        stack.push_async_callback(connection.close)
+        health.tell(nats=lambda: connection.healthy)
+        await bus.prepare(connection)
+        catalog, services = make_catalog(settings)
+        engine = Engine(settings, database, connection, catalog, services, meter=measures)
+        figures.look_at(watching.gauges(engine))
+        health.stopping = lambda: engine.is_stopping
+
+        def takes_events() -> None:
+            # From now on there are heartbeats, which ask the store each time.
+            health.tell(intake=probes.yes, postgres=lambda: engine.heart.is_fresh)
+            health.beats(lambda: engine.heart.seconds_since_try)
+            if ready:
+                ready(engine)
+
+        await engine.run(takes_events)
 
 
 def make_catalog(settings: Settings) -> tuple[MemoryCatalog, ServiceBag]:

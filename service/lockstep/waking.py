@@ -38,6 +38,7 @@ class Waking:
         clock: Clock,
         walkers: walk.Walkers,
         reporter: report.Reporter,
+        late: Callable[[float], None],
     ) -> None:
         engine = settings.engine
         self._worker_id, self._connection, self._clock = worker_id, connection, clock
@@ -65,7 +66,7 @@ class Waking:
             self.mirror.hide,
             self.timer_alarms.arm,
         )
-        self._due = wake.DueWaits(self.waits, clock, self.calls.woken, self.endings.exceed)
+        self._due = wake.DueWaits(self.waits, clock, self.calls.woken, self.endings.exceed, late)
         self.alarms = wake.Alarms(due_waits, clock, self._due.fire, rate)
         names = connection.names
         self.pullers = [

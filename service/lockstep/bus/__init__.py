@@ -9,9 +9,10 @@ from lockstep.bus.client import Client, NoEngine, Reply
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.bus.dead_letters import DeadLetters
+from lockstep.bus.doctor import examine
 from lockstep.bus.follow import LIMIT as FEED_LIMIT
 from lockstep.bus.follow import Feed, Note, follow
-from lockstep.bus.lag import Lag
+from lockstep.bus.lag import Lag, lag
 from lockstep.bus.lookup import find
 from lockstep.bus.names import ENGINE
 from lockstep.bus.peek import since
@@ -43,8 +44,10 @@ __all__ = [
     "WorkerKeys",
     "apply",
     "connect",
+    "examine",
     "find",
     "follow",
+    "lag",
     "missing",
     "prepare",
     "since",

@@ -1,6 +1,7 @@
 """How far behind the consumer groups are, for operators."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -103,3 +104,21 @@ def groups(connection: Connection) -> list[Group]:
         Group("alarms", "delays", delays, ENGINE, names.wake("delay", ">")),
         Group("alarms", "waits", waits, ENGINE, names.wake("wait", ">")),
     ]
+
+
+async def lag(connection: Connection) -> Mapping[str, int]:
+    """Count the events that no replica has taken yet, by consumer group: cheap, for figures.
+
+    Raises:
+        Unavailable: JetStream gave no answer.
+        ServerUnfit: It refuses to tell; a group may be gone.
+    """
+    found = {}
+    for group in groups(connection):
+        if group.kind != "alarms":
+            try:
+                state = await api.call(connection, f"CONSUMER.INFO.{group.stream}.{group.consumer}")
+            except ApiError as error:
+                raise error.as_refusal() from None
+            found[group.consumer] = int(state["num_pending"])
+    return found

@@ -76,8 +76,10 @@ class Service:
         waiting: int = 256,
         limit_seconds: float = 60.0,
         max_request_bytes: int = MAX_REQUEST_BYTES,
+        answered: Callable[[str, str], None] | None = None,
     ) -> None:
-        self._connection = connection
+        """`answered` is told the endpoint and the code of each reply, 200 where all is well."""
+        self._connection, self._told = connection, answered
         self._endpoints = {
             Counters(suffix.replace(".", "-"), connection.names.api(suffix)): handler
             for suffix, handler in endpoints.items()
@@ -185,6 +187,8 @@ class Service:
                 text = f"the reply is too large ({len(reply.body)} bytes): ask for less"
                 reply = failure("500", "internal", text)
                 head = self._pack(request, reply)
+            if self._told is not None:
+                self._told(request.endpoint.name, reply.error_code or "200")
             self._connection.post(request.reply, reply.body, head)
         except EngineError as error:
             log.warning("reply.lost", endpoint=request.endpoint.name, error=str(error))

@@ -44,6 +44,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "versions sample-orders --show 2 > before.yaml",
     ),
     "config": ("config", "config --json"),
+    "doctor": ("doctor", "doctor --nats-monitor http://127.0.0.1:8222 --json"),
     "bench": ("bench", "bench latency --events 2000", "bench sleepers --sleepers 10000"),
     "automations list": ("automations list --status disabled", "automations list --group doors"),
     "automations show": ("automations show sample-orders > orders.yaml",),

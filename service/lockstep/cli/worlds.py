@@ -106,6 +106,7 @@ class CrashWorld(CaseWorld):
             "ENGINE__STUB_RECORD_FILE": str(self._records),
             "ENGINE__HEARTBEAT_SECONDS": "0.1",
             "ENGINE__STALE_SECONDS": "0.5",
+            "ENGINE__KEEP_RUNS_DAYS": "0",
             "LOG__LEVEL": "error",
         }
         environment = {f"LOCKSTEP_{name}": value for name, value in settings.items()}
@@ -165,7 +166,9 @@ async def world(servers: embedded.Servers, name: str, *, kills: bool) -> AsyncIt
         settings = Settings(
             nats=nats,
             postgres=PostgresSettings(dsn=dsn),
-            engine=EngineSettings(catalog="open", stub_actions=True, grace_seconds=1),
+            engine=EngineSettings(
+                catalog="open", stub_actions=True, grace_seconds=1, keep_runs_days=0
+            ),
         )
         database = await store.Store.connect(dsn, 10)
         stack.push_async_callback(database.close)

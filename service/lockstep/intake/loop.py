@@ -10,14 +10,16 @@ import structlog
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.messages import Message
 from lockstep.model.runs import Poison
-from lockstep.model.verdicts import Retry, Terminate, Verdict
-from lockstep.ports import Source
+from lockstep.model.verdicts import Accept, Retry, Terminate, Verdict
+from lockstep.ports import Meter, Source
 
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)
 FAILED_RETRY_SECONDS: Final = 60.0
 DELIVERIES: Final = 10
 ALONE: Final = 3  # times that an event may be handled alone without its worker surviving it
 REMEMBERED: Final = 10_000
+
+_OUTCOMES: Final = {Accept: "accepted", Retry: "postponed", Terminate: "dead_lettered"}
 
 log = structlog.get_logger()
 
@@ -60,10 +62,11 @@ class Intake:
         store_answers: Callable[[], Awaitable[None]],
         suspects: Suspects,
         batch_size: int,
+        meter: Meter,
     ) -> None:
         self._source, self.receive, self._dead_letters = source, receive, dead_letters
         self._store_answers, self._suspects = store_answers, suspects
-        self._batch_size = batch_size
+        self._batch_size, self._meter = batch_size, meter
         self._failures: OrderedDict[str, int] = OrderedDict()  # while the parts were well
         self._open = asyncio.Event()
         self._open.set()
@@ -127,6 +130,7 @@ class Intake:
 
     async def _try(self, batch: Sequence[Message]) -> Exception | None:
         """Take messages through the pipeline and settle them; give the error if it failed."""
+        self._meter.batch(len(batch))
         try:
             verdicts = await self.receive(batch)
         except Unavailable as error:
@@ -160,6 +164,7 @@ class Intake:
     async def _postpone(self, batch: Sequence[Message], error: Exception) -> None:
         """Give messages back while the store is away, and wait until it answers."""
         log.warning("batch.delayed", events=len(batch), error=str(error))
+        self._meter.event("postponed", len(batch))
         for message in batch:
             await self._source.settle(message, Retry(RETRY_SECONDS[1]))
         attempt = 0
@@ -170,6 +175,7 @@ class Intake:
     async def _settle(self, message: Message, verdict: Verdict | Poison) -> None:
         if isinstance(verdict, Poison):
             verdict = await self._bury(message, verdict.reason)
+        self._meter.event(_OUTCOMES[type(verdict)])
         await self._source.settle(message, verdict)
 
     async def _bury(self, message: Message, reason: str) -> Verdict:

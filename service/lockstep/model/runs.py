@@ -162,6 +162,7 @@ class Firing(msgspec.Struct, frozen=True):
     kind: WaitKind
     has_key: bool
     owner: UUID | None
+    due_at: datetime | None
 
 
 class Sleeper(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,6 +294,7 @@ class Ended(msgspec.Struct, frozen=True):
     owner: UUID | None  # who executed it
     delays: Sequence[UUID]
     awaited: Sequence[UUID]
+    ending: Ending
 
 
 class ChildWanted(msgspec.Struct, frozen=True, kw_only=True):

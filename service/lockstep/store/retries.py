@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from lockstep.model.errors import Unavailable
 from lockstep.model.matches import Past, Revival
 from lockstep.model.runs import Event
 from lockstep.store.queries import QUERIES
@@ -43,7 +44,13 @@ async def past_run(connection: "Connection", run_id: UUID) -> Past | None:
 
 
 async def copy_steps(connection: "Connection", run_id: UUID, revival: Revival) -> None:
-    """Give a run the steps of another: those that it goes on in are running again."""
+    """Give a run the steps of another: those that it goes on in are running again.
+
+    Raises:
+        Unavailable: The other run is gone; ask again, and hear that there is none.
+    """
+    if await connection.fetchval(QUERIES["hold_past_run"], revival.of) is None:
+        raise Unavailable(f"run {revival.of} was forgotten meanwhile: it ended too long ago")
     await connection.execute(
         QUERIES["copy_steps"], run_id, revival.of, revival.reopened, revival.dropped
     )

@@ -96,6 +96,7 @@ async def fire(
             kind=row["kind"],
             has_key=has_key(row["armed_at"], row["due_at"]),
             owner=row["owner"],
+            due_at=row["due_at"],
         )
         for row in rows
     ]
@@ -187,4 +188,7 @@ async def end_runs(
     """End active runs; those that have ended are left as they are, and are not given."""
     how = (ending.status, ending.reason, ending.error, ending.at)
     rows = await connection.fetch(QUERIES["cancel_runs"], sorted(run_ids), *how)
-    return [Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"]) for row in rows]
+    return [
+        Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"], ending)
+        for row in rows
+    ]

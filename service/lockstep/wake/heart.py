@@ -25,7 +25,17 @@ class Heart:
         self._beat, self._synchronise = beat, synchronise
         self._every_seconds, self._stale_seconds = every_seconds, stale_seconds
         self._missed_at: float | None = None
-        self._last_at = time.monotonic()
+        self._last_at = self._tried_at = time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the last beat is younger than what makes a worker stale."""
+        return time.monotonic() - self._last_at <= self._stale_seconds
+
+    @property
+    def seconds_since_try(self) -> float:
+        """How long ago the last beat ended, well or not."""
+        return time.monotonic() - self._tried_at
 
     @property
     def is_steady(self) -> bool:
@@ -53,4 +63,5 @@ class Heart:
             except Unavailable as error:
                 self._missed_at = time.monotonic()
                 log.warning("heartbeat.missed", error=str(error))
+            self._tried_at = time.monotonic()
             await asyncio.sleep(self._every_seconds)

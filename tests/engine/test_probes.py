@@ -1,0 +1,264 @@
+"""Probes: who looks from outside learns whether a replica lives, is ready, and what it does."""
+
+import asyncio
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.room import Room, settings_of
+from engine.test_language import fail, record
+from lockstep import bus, probes, start, store, watching
+from lockstep.app import Engine
+from lockstep.catalog import Recorder
+from lockstep.embedded import Servers
+from lockstep.model.errors import SettingError
+from lockstep.settings import ProbeSettings, Settings
+
+NAMES = {
+    "lockstep_events", "lockstep_event_lag", "lockstep_batch_events", "lockstep_runs",
+    "lockstep_runs_ended", "lockstep_run_duration_seconds", "lockstep_step_duration_seconds",
+    "lockstep_walks_active", "lockstep_waits", "lockstep_wakes_late_seconds",
+    "lockstep_outbox_depth", "lockstep_outbox_oldest_seconds", "lockstep_pool_connections",
+    "lockstep_ready_runs", "lockstep_dead_letters", "lockstep_api_requests",
+}  # fmt: skip
+"""As the parser names families: without `_total`."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def settings(servers: Servers, dsn: str) -> Settings:
+    """Those of a replica with probes."""
+    made = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
+    return msgspec.structs.replace(made, probes=ProbeSettings(port=free_port()))
+
+
+async def get(settings: Settings, path: str, method: str = "GET") -> tuple[int, str]:
+    """Ask a probe."""
+    url = f"http://127.0.0.1:{settings.probes.port}{path}"
+
+    def ask() -> tuple[int, str]:
+        request = urllib.request.Request(url, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(ask)
+
+
+async def readiness(settings: Settings) -> tuple[int, list[str]]:
+    """Ask `/readyz`: the code, and what is missing."""
+    code, text = await get(settings, "/readyz")
+    return code, json.loads(text)["missing"]
+
+
+async def figures(settings: Settings) -> dict[str, Any]:
+    """Ask `/metrics`: every sample by its name and labels."""
+    code, text = await get(settings, "/metrics")
+    assert code == 200
+    return {
+        sample.name + "".join(f",{k}={v}" for k, v in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[Room]:
+    """A replica as `lockstep serve` runs it."""
+    ready: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(start.serve(settings, ready=ready.set_result))
+    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    engine = ready.result()
+    room = Room(settings, engine, engine.connection, Recorder())
+    async with bus.follow(engine.connection, engine.connection.names.run("*", "*")) as feed:
+        following = asyncio.create_task(room.follow(feed))
+        try:
+            yield room
+        finally:
+            engine.stop()
+            await serving
+            following.cancel()
+
+
+async def test_a_replica_that_takes_events_lives_and_is_ready(settings: Settings) -> None:
+    async with served(settings):
+        assert await get(settings, "/livez") == (200, '{"alive":true,"fault":null}\n')
+        assert await readiness(settings) == (200, [])
+        assert (await get(settings, "/readyz", "HEAD")) == (200, "")
+        assert (await get(settings, "/readyz", "POST"))[0] == 405
+        assert (await get(settings, "/other"))[0] == 404
+    with pytest.raises(urllib.error.URLError):
+        await get(settings, "/livez")
+
+
+async def test_a_replica_without_its_servers_lives_and_names_what_it_lacks(
+    settings: Settings,
+) -> None:
+    nowhere = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    postgres = msgspec.structs.replace(settings.postgres, dsn=nowhere)
+    serving = asyncio.create_task(start.serve(msgspec.structs.replace(settings, postgres=postgres)))
+    try:
+        answer = None
+        while answer is None:
+            try:
+                answer = await readiness(settings)
+            except urllib.error.URLError:
+                await asyncio.sleep(0.01)
+        assert answer == (503, ["nats", "postgres", "migrations", "intake"])
+        assert (await get(settings, "/livez"))[0] == 200, "a new process would find none either"
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})
+
+
+async def test_a_replica_that_lost_a_server_says_so_and_is_ready_when_it_is_back(
+    settings: Settings,
+) -> None:
+    async with served(settings) as room:
+        room.engine.connection.alive = False  # as the probe of the bus does that gets no answer
+        assert (await readiness(settings)) == (503, ["nats"])
+        assert (await get(settings, "/livez"))[0] == 200
+        room.engine.connection.alive = True
+        assert (await readiness(settings)) == (200, [])
+
+
+async def test_a_replica_that_is_asked_to_stop_is_not_ready_while_its_walks_end(
+    settings: Settings,
+) -> None:
+    async with served(settings) as room:
+        stored = await room.automation([{"action": "test.slow", "config": {"seconds": 1.5}}])
+        await room.publish(stored.event, {})
+        await room.heard(stored.id, "started")
+        room.engine.stop()
+        assert await readiness(settings) == (503, ["stopping"])
+        assert not room.finals(stored.id), "it was told before the walk had ended"
+        await room.ended(stored.id, 1)
+
+
+async def test_every_figure_of_the_table_is_there_and_no_other(settings: Settings) -> None:
+    async with served(settings) as room:
+        stored = await room.automation([record("x")])
+        await stored_run(room, stored.event, stored.id)
+        _, text = await get(settings, "/metrics")
+        families = list(text_string_to_metric_families(text))
+        assert {family.name for family in families if family.samples} == NAMES
+        assert {family.name for family in families} == NAMES
+        assert all(family.documentation for family in families)
+
+
+async def stored_run(room: Room, event: str, automation_id: str) -> None:
+    """Publish an event and wait for the end of its run."""
+    runs = len(room.finals(automation_id))
+    await room.publish(event, {})
+    await room.ended(automation_id, runs + 1)
+
+
+async def test_figures_count_what_was_done(settings: Settings) -> None:
+    async with served(settings) as room:
+        works = await room.automation([record("x"), {"delay": {"seconds": 1}}, record("y")])
+        fails = await room.automation([fail("no")])
+        waits = await room.automation([{"wait_for_trigger": {"event": "e.never"}}])
+        for _ in range(3):
+            await stored_run(room, works.event, works.id)
+        await stored_run(room, fails.event, fails.id)
+        await room.publish(waits.event, {})
+        await room.heard(waits.id, "waiting")
+        await room.publish("e.poison", b"no JSON")
+        found = await until(settings, "lockstep_dead_letters_total", 1)
+        assert found["lockstep_events_total,outcome=accepted"] == 5
+        assert found["lockstep_events_total,outcome=dead_lettered"] == 1
+        assert found["lockstep_batch_events_sum"] == 6
+        assert found["lockstep_runs_ended_total,status=success"] == 3
+        assert found["lockstep_runs_ended_total,status=failed"] == 1
+        assert found["lockstep_run_duration_seconds_count"] == 4
+        assert found["lockstep_step_duration_seconds_count,kind=action"] == 7
+        assert found["lockstep_step_duration_seconds_count,kind=delay"] == 3
+        assert found["lockstep_wakes_late_seconds_count"] == 3
+        assert found["lockstep_runs,status=waiting"] == 1
+        assert found["lockstep_waits,kind=event"] == 1
+        assert found["lockstep_event_lag,group=engine"] == 0
+        assert found["lockstep_api_requests_total,code=200,endpoint=automations.create"] == 3
+        assert found["lockstep_pool_connections,state=busy"] >= 0
+
+
+async def until(settings: Settings, name: str, value: float) -> dict[str, Any]:
+    """Look at the figures until one has a value; what is counted in the tables may be older."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await figures(settings)
+            # What is asked of the servers is kept for some seconds.
+            if found.get(name) == value and found.get("lockstep_runs,status=waiting") == 1:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_cancelled_run_and_a_skipped_one_are_counted(settings: Settings) -> None:
+    async with served(settings) as room:
+        stored = await room.automation([{"delay": {"seconds": 60}}], mode="single", max_runs=1)
+        await room.publish(stored.event, {})
+        await room.publish(stored.event, {})
+        await room.heard(stored.id, "skipped")
+        run = await room.heard(stored.id, "waiting")
+        await room.call("runs.cancel", id=run.data.run_id)
+        await room.heard(stored.id, "cancelled")
+        found = await figures(settings)
+        assert found["lockstep_runs_ended_total,status=skipped"] == 1
+        assert found["lockstep_runs_ended_total,status=cancelled"] == 1
+
+
+async def test_a_scrape_is_answered_while_the_servers_are_away(settings: Settings) -> None:
+    async with served(settings) as room:
+        gauges = watching.gauges(room.engine)
+        gone = await store.Store.connect(settings.postgres.dsn, 4)
+        await gone.close()
+
+        async def numbers() -> Any:
+            return await store.numbers(gone)
+
+        found = probes.Figures(probes.Measures())
+        found.look_at(msgspec.structs.replace(gauges, numbers=numbers))
+        text = (await found.text()).decode()
+        assert "lockstep_walks_active 0.0" in text
+        assert "lockstep_runs{" not in text, "an old number would be a lie"
+
+
+async def test_what_the_tables_say_is_asked_for_once_by_many_scrapes(settings: Settings) -> None:
+    async with served(settings) as room:
+        asked = 0
+
+        async def numbers() -> Any:
+            nonlocal asked
+            asked += 1
+            return await store.numbers(room.engine.database)
+
+        found = probes.Figures(probes.Measures())
+        found.look_at(msgspec.structs.replace(watching.gauges(room.engine), numbers=numbers))
+        await asyncio.gather(*(found.text() for _ in range(20)))
+        assert asked == 1
+
+
+async def test_a_port_that_is_taken_is_said_with_its_setting(settings: Settings) -> None:
+    with (
+        socket.create_server(("127.0.0.1", settings.probes.port)),
+        pytest.raises(SettingError, match=r"probes\.port"),
+    ):
+        await start.serve(settings)

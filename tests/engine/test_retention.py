@@ -1,0 +1,240 @@
+"""Retention: what ended long ago goes with all that is its own, and nothing else does."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from engine.room import room, settings_of
+from lab import Lab, lab
+from lockstep import store
+from lockstep.embedded import Servers
+from lockstep.model.errors import Unavailable
+from lockstep.model.matches import Revival
+from lockstep.store import retention
+from lockstep.store.queries import QUERIES
+from lockstep.store.retention import first_id
+from store.test_runs import fill, scans
+
+NOW = datetime.now(UTC)
+OLD, CUT, NEW = NOW - timedelta(days=40), NOW - timedelta(days=30), NOW - timedelta(days=1)
+
+RUN = """
+    insert into runs (id, automation_id, automation_name, version, trigger_id, trigger_event_id,
+        trigger_payload, trigger_time, actor, status, owner, epoch, rank_time, rank_sequence,
+        parent_run_id, parent_path, created_at, started_at, finished_at)
+    values ($1, 'a', 'n', 1, 't', 'e', '{}', now(), '{}', $2, null, 1, now(), 1, $3,
+            case when $3::uuid is not null then 'actions[0]' end, $4, $4, $5)
+"""
+
+
+@pytest_asyncio.fixture
+async def laboratory(dsn: str) -> AsyncIterator[Lab]:
+    """A lab on a database of its own."""
+    async with lab(dsn) as opened:
+        yield opened
+
+
+def an_id(at: datetime) -> UUID:
+    """The id of a run that was made then."""
+    return UUID(int=first_id(at).int | 7 << 76 | 2 << 62 | random.getrandbits(62))
+
+
+async def runs(
+    laboratory: Lab,
+    count: int,
+    ended: datetime | None,
+    *,
+    made: datetime = OLD,
+    parent: UUID | None = None,
+    status: str = "success",
+) -> list[UUID]:
+    """Insert runs, each with a step, what it failed at, an artifact that is open and one closed."""
+    ids = [an_id(made) for _ in range(count)]
+    status = status if ended else "waiting"
+    async with laboratory.database.pool.acquire() as connection:
+        await connection.executemany(RUN, [(one, status, parent, made, ended) for one in ids])
+        await connection.execute(
+            """insert into run_steps (run_id, seq, action_path, action_kind, status, attempts,
+               started_at) select id, 1, 'actions[0]', 'stop', 'success', 1, now()
+               from unnest($1::uuid[]) as id""",
+            ids,
+        )
+        await connection.execute(
+            "insert into failed_frames select id, '{}' from unnest($1::uuid[]) as id", ids
+        )
+        await connection.execute(
+            """insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data,
+               created_at, closed_at) select gen_random_uuid(), id, 'a', 'p', 'x.y', '{}', now(),
+               closed from unnest($1::uuid[]) as id, unnest($2::timestamptz[]) as closed""",
+            ids,
+            [OLD, None],
+        )
+    return ids
+
+
+async def left(laboratory: Lab, ids: Sequence[UUID]) -> dict[str, int]:
+    """What is left of runs, by table."""
+    found = {}
+    for table, column in (("runs", "id"), ("run_steps", "run_id"), ("failed_frames", "run_id"),
+                          ("artifacts", "run_id")):  # fmt: skip
+        query = f"select count(*) from {table} where {column} = any ($1::uuid[])"
+        ((found[table],),) = await laboratory.rows(query, ids)
+    return found
+
+
+async def test_runs_that_ended_long_ago_go_with_what_is_theirs_and_open_artifacts_stay(
+    laboratory: Lab,
+) -> None:
+    old, new = await runs(laboratory, 30, OLD), await runs(laboratory, 20, NEW)
+    asleep = await runs(laboratory, 10, None)
+    assert await store.Retention(laboratory.database).forget(CUT) == 30
+    assert await left(laboratory, old) == {
+        "runs": 0, "run_steps": 0, "failed_frames": 0, "artifacts": 30,
+    }  # fmt: skip
+    for kept in (new, asleep):
+        number = len(kept)
+        assert await left(laboratory, kept) == {
+            "runs": number, "run_steps": number, "failed_frames": number, "artifacts": 2 * number,
+        }  # fmt: skip
+
+
+async def test_an_artifact_that_was_closed_after_its_run_was_forgotten_goes_in_its_time(
+    laboratory: Lab,
+) -> None:
+    old = await runs(laboratory, 3, OLD)
+    kept = store.Retention(laboratory.database)
+    await kept.forget(CUT)
+    await laboratory.rows("update artifacts set closed_at = $1", NEW)
+    await kept.forget(CUT)
+    assert (await left(laboratory, old))["artifacts"] == 3
+    await laboratory.rows("update artifacts set closed_at = $1", OLD)
+    await kept.forget(CUT)
+    assert (await left(laboratory, old))["artifacts"] == 0
+
+
+async def test_a_run_with_a_child_that_is_not_over_is_kept_and_goes_after_it(
+    laboratory: Lab,
+) -> None:
+    (parent,) = await runs(laboratory, 1, OLD)
+    (child,) = await runs(laboratory, 1, None, parent=parent)
+    kept = store.Retention(laboratory.database)
+    assert await kept.forget(CUT) == 0
+    await laboratory.rows(
+        "update runs set status = 'success', finished_at = $2 where id = $1", child, OLD
+    )
+    assert await kept.forget(CUT) == 2
+
+
+async def test_a_child_is_kept_while_its_parent_may_ask_for_it(laboratory: Lab) -> None:
+    """Else the step of the parent, walked again, would start it a second time."""
+    (parent,) = await runs(laboratory, 1, None)
+    await runs(laboratory, 1, OLD, parent=parent)
+    assert await store.Retention(laboratory.database).forget(CUT) == 0
+
+
+async def test_many_batches_are_forgotten_at_once_past_runs_that_sleep(
+    laboratory: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 50)
+    asleep = await runs(laboratory, 200, None)
+    old = await runs(laboratory, 430, OLD)
+    assert await store.Retention(laboratory.database).forget(CUT) == 430
+    assert (await left(laboratory, old))["runs"] == 0
+    assert (await left(laboratory, asleep))["runs"] == 200
+
+
+async def test_replicas_that_forget_at_the_same_time_do_not_wait_for_each_other(
+    laboratory: Lab, dsn: str
+) -> None:
+    old = await runs(laboratory, 400, OLD)
+    other = await asyncpg.connect(dsn)
+    try:
+        async with other.transaction():
+            await other.fetch("select from runs where id = any ($1) for update", old[:100])
+            async with asyncio.timeout(10):
+                counts = await asyncio.gather(
+                    *(store.Retention(laboratory.database).forget(CUT) for _ in range(3))
+                )
+            assert sum(counts) == 300, "what another one holds is passed over"
+    finally:
+        await other.close()
+
+
+async def test_a_run_that_is_retried_is_not_forgotten_meanwhile(laboratory: Lab, dsn: str) -> None:
+    (old,) = await runs(laboratory, 1, OLD, status="failed")
+    other = await asyncpg.connect(dsn)
+    try:
+        async with other.transaction():
+            await other.fetch(QUERIES["hold_past_run"], old)
+            assert await store.Retention(laboratory.database).forget(CUT) == 0
+    finally:
+        await other.close()
+    async with store.Batches(laboratory.database, uuid4()).transaction() as tx:
+        assert await tx.past_run(old) is not None
+        await store.Retention(laboratory.database).forget(CUT)
+        gone = Revival(of=old, document=b"{}", reopened=[], dropped=[])
+        with pytest.raises(Unavailable, match="forgotten meanwhile"):
+            await tx.copy_steps(an_id(NOW), gone)
+
+
+async def test_forgetting_reads_no_table_as_a_whole(laboratory: Lab) -> None:
+    await fill(laboratory)
+    await laboratory.rows("insert into failed_frames select id, '{}' from runs")
+    await laboratory.rows("update artifacts set closed_at = now() where context_key = 'k1'")
+    for table in ("failed_frames", "artifacts", "waits", "runs", "outbox"):
+        await laboratory.rows(f"vacuum analyze {table}")
+    wanted: dict[str, list[object]] = {
+        "forget_runs": [NOW, first_id(NOW), UUID(int=0), 500],
+        "forget_artifacts": [NOW, 500],
+        "hold_past_run": [uuid4()],
+        "figures": [1000],
+    }
+    async with laboratory.database.pool.acquire() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        for name, arguments in wanted.items():
+            prepared = await connection.prepare(QUERIES[name])
+            plan = (await prepared.explain(*arguments))[0]["Plan"]
+            whole = [table for node, table in scans(plan) if node == "Seq Scan"]
+            assert not whole, f"{name}: {json.dumps(plan, indent=1)}"
+
+
+async def test_a_batch_that_takes_too_long_is_made_smaller(
+    laboratory: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await runs(laboratory, 300, OLD)
+    kept = store.Retention(laboratory.database)
+    slow, sizes, batch = True, [], kept._batch
+
+    async def limited(before: datetime, last: UUID, size: int) -> tuple[int, UUID]:
+        sizes.append(size)
+        if slow and size > 100:
+            raise Unavailable("canceling statement due to statement timeout")
+        return await batch(before, last, size)
+
+    monkeypatch.setattr(kept, "_batch", limited)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await kept.forget(CUT)
+    slow = False
+    assert await kept.forget(CUT) == 300
+    assert sizes[:4] == [500, 250, 125, 62]
+
+
+@pytest.mark.parametrize(("days", "kept"), [(30.0, 0), (0, 5), (50.0, 5)])
+async def test_an_engine_forgets_what_its_setting_says(
+    servers: Servers, dsn: str, days: float, kept: int
+) -> None:
+    async with lab(dsn) as laboratory:
+        await runs(laboratory, 5, OLD)
+        settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}", keep_runs_days=days)
+        async with room(settings) as opened, asyncio.timeout(20):
+            await opened.engine._forget_runs()
+            ((number,),) = await laboratory.rows("select count(*) from runs")
+            assert number == kept
