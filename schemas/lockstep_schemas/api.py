@@ -5,226 +5,144 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from .base import END, Json, JsonObject, Name, Struct
+from .automations import (
+    Automation,
+    AutomationCreate,
+    AutomationsList,
+    AutomationsPage,
+    AutomationToggle,
+    AutomationUpdate,
+    Issue,
+    ValidateRequest,
+    Validation,
+    Version,
+    Versions,
+    VersionsGet,
+)
+from .base import AutomationId, Enabled, Json, JsonObject, Limit, Offset, Struct, Text
 from .events import Actor
 from .run_events import RunStatus, StepStatus
 
-Enabled = Literal["enabled", "disabled"]
-Limit = Annotated[int, Meta(ge=1, le=200)]
-Offset = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-AutomationId = Annotated[
-    str,
-    Meta(
-        pattern="^[A-Za-z0-9_-]{1,64}" + END,
-        description="A UUIDv7 where the engine gives it; letters, digits, `_`, `-` where you do.",
-    ),
+# What is found here beside what stands below.
+__all__ = [
+    "Automation",
+    "AutomationCreate",
+    "AutomationId",
+    "AutomationToggle",
+    "AutomationUpdate",
+    "AutomationsList",
+    "AutomationsPage",
+    "Enabled",
+    "Issue",
+    "Limit",
+    "Offset",
+    "ValidateRequest",
+    "Validation",
+    "Version",
+    "Versions",
+    "VersionsGet",
 ]
-
-# The store takes no zero bytes; texts that it keeps as text say so where they come in.
-Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
-Title = Annotated[Name, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
-
-
-class Issue(Struct, frozen=True, kw_only=True):
-    """One fault of a definition: where, what, and what to do."""
-
-    path: list[str | int]
-    message: str
-    hint: str | None = None
-    line: int | None = None
-    column: int | None = None
 
 
 class Fault(Struct, frozen=True, kw_only=True):
     """The body of an error reply."""
 
-    code: Literal["bad_request", "not_found", "conflict", "internal"]
-    message: str
-    issues: list[Issue] | None = None
-
-
-class Automation(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A stored automation."""
-
-    id: str
-    name: str
-    description: str | None
-    status: Enabled
-    group: str | None
-    definition: JsonObject
-    version: int
-    managed_by: str | None
-    updated_by: Actor | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class AutomationsList(Struct, frozen=True):
-    """Request of `automations.list`."""
-
-    limit: Limit = 50
-    offset: Offset = 0
-    status: Enabled | None = None
-    group: Text | None = None
-    cursor: str | None = None
-
-
-class AutomationsPage(Struct, frozen=True, omit_defaults=False):
-    """Automations by creation; fewer than `limit` where more would not fit into a reply.
-
-    `next_cursor` leads to newer ones and stays right while some are deleted; an offset counts
-    those that are there at the moment.
-    """
-
-    items: list[Automation]
-    total: int
-    limit: int
-    offset: int
-    next_cursor: str | UnsetType = UNSET
+    code: Annotated[
+        Literal["bad_request", "not_found", "conflict", "internal"],
+        Meta(description="What kind of error; `Nats-Service-Error-Code` has its number."),
+    ]
+    message: Annotated[str, Meta(description="What is wrong, for people.")]
+    issues: Annotated[
+        list[Issue] | None,
+        Meta(description="What is wrong with a definition or a request, and where."),
+    ] = None
 
 
 class ById(Struct, frozen=True):
     """A request that names one thing."""
 
-    id: str
-
-
-class AutomationCreate(Struct, frozen=True, kw_only=True):
-    """Request of `automations.create`."""
-
-    name: Title
-    definition: Json
-    description: Text | None = None
-    status: Enabled = "enabled"
-    group: Text | None = None
-    id: AutomationId | None = None
-    managed_by: Text | None = None
-
-
-class AutomationUpdate(Struct, frozen=True, kw_only=True):
-    """Request of `automations.update`: only the fields that are there are changed."""
-
-    id: str
-    name: Title | UnsetType = UNSET
-    description: Text | None | UnsetType = UNSET
-    status: Enabled | UnsetType = UNSET
-    group: Text | None | UnsetType = UNSET
-    definition: Json | UnsetType = UNSET
-    managed_by: Text | None | UnsetType = UNSET
-    expected_version: int | None = None
-
-
-class AutomationToggle(Struct, frozen=True):
-    """Request of `automations.toggle`."""
-
-    id: str
-    enabled: bool
-
-
-class ValidateRequest(Struct, frozen=True):
-    """Request of `automations.validate`: a definition, or its source as YAML or JSON text."""
-
-    definition: Json | UnsetType = UNSET
-    source: str | UnsetType = UNSET
-
-
-class Validation(Struct, frozen=True, omit_defaults=False):
-    """What is wrong with a definition, and what may be meant otherwise."""
-
-    valid: bool
-    errors: list[Issue]
-    warnings: list[Issue]
-
-
-class Version(Struct, frozen=True, omit_defaults=False):
-    """A definition as it once was, or is."""
-
-    version: int
-    definition: JsonObject
-    created_at: datetime
-    active_runs: int
-
-
-class VersionsGet(Struct, frozen=True):
-    """Request of `automations.versions`."""
-
-    id: str
-    after: Annotated[int, Meta(ge=0, le=2**31 - 1, description="`next_after` of a page.")] = 0
-
-
-class Versions(Struct, frozen=True, omit_defaults=False):
-    """The versions of an automation, oldest first; as many as fit into a reply."""
-
-    items: list[Version]
-    next_after: Annotated[int, Meta(description="Where there are more.")] | UnsetType = UNSET
+    id: Annotated[str, Meta(description="Which one.")]
 
 
 class Success(Struct, frozen=True, omit_defaults=False):
     """It is done."""
 
-    success: bool = True
+    success: Annotated[bool, Meta(description="Always true; a refusal is an error reply.")] = True
 
 
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A run."""
 
-    id: str
-    automation_id: str
-    automation_name: str
-    version: int
-    trigger_id: str
-    trigger_event_id: str
-    trigger_payload: Json
-    actor: Actor
-    context_key: str | None
-    status: RunStatus
-    error_message: str | None
-    reason: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    parent_run_id: str | None
-    waiting_for: str | None
+    id: Annotated[str, Meta(description="A UUIDv7.")]
+    automation_id: Annotated[str, Meta(description="Its automation.")]
+    automation_name: Annotated[str, Meta(description="The name when it started.")]
+    version: Annotated[int, Meta(description="Of the definition; a run keeps to it.")]
+    trigger_id: Annotated[str, Meta(description="The trigger that started it.")]
+    trigger_event_id: Annotated[str, Meta(description="The event that started it.")]
+    trigger_payload: Annotated[Json, Meta(description="The payload of that event.")]
+    actor: Annotated[Actor, Meta(description="Who caused it.")]
+    context_key: Annotated[str | None, Meta(description="What it is about; null: nothing.")]
+    status: Annotated[RunStatus, Meta(description="How it stands.")]
+    error_message: Annotated[str | None, Meta(description="Why it failed.")]
+    reason: Annotated[str | None, Meta(description="Why it was refused, cancelled or stopped.")]
+    started_at: Annotated[
+        datetime | None, Meta(description="When it began; null while it is queued.")
+    ]
+    finished_at: Annotated[datetime | None, Meta(description="When it ended.")]
+    parent_run_id: Annotated[str | None, Meta(description="The run that started it.")]
+    waiting_for: Annotated[str | None, Meta(description="What it waits for, in words.")]
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One visit of an action."""
 
-    seq: int
-    action_path: str
-    action_id: str | None
-    action_kind: str
-    provider_action_id: str | None
-    status: StepStatus
-    attempts: int
-    error_message: str | None
-    result: Json
-    started_at: datetime
-    finished_at: datetime | None
+    seq: Annotated[int, Meta(description="Its place among the steps of the run.")]
+    action_path: Annotated[
+        str, Meta(description="Where in the definition: `actions[0].sequence[1]`.")
+    ]
+    action_id: Annotated[str | None, Meta(description="The id that its author gave it.")]
+    action_kind: Annotated[str, Meta(description="Such as `action`, `choose`, `delay`.")]
+    provider_action_id: Annotated[str | None, Meta(description="The type of a provider action.")]
+    status: Annotated[StepStatus, Meta(description="How it stands.")]
+    attempts: Annotated[int, Meta(description="Executions so far.")]
+    error_message: Annotated[str | None, Meta(description="Why it failed or was skipped.")]
+    result: Annotated[Json, Meta(description="What it gave.")]
+    started_at: Annotated[datetime, Meta(description="When it was entered first.")]
+    finished_at: Annotated[datetime | None, Meta(description="When it ended.")]
 
 
 class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What a step produced."""
 
-    id: str
-    run_id: str
-    action_id: str
-    artifact_type: str
-    data: Json
-    context_key: str | None
-    closed_at: datetime | None
-    created_at: datetime
+    id: Annotated[str, Meta(description="A UUID.")]
+    run_id: Annotated[str, Meta(description="The run that produced it.")]
+    action_id: Annotated[str, Meta(description="The action that produced it.")]
+    artifact_type: Annotated[str, Meta(description="Its type, `<plugin>.<name>`.")]
+    data: Annotated[Json, Meta(description="As its type wants it.")]
+    context_key: Annotated[str | None, Meta(description="That of the run.")]
+    closed_at: Annotated[
+        datetime | None,
+        Meta(description="When it was closed; null: it is open and can be consumed."),
+    ]
+    created_at: Annotated[datetime, Meta(description="When it was produced.")]
 
 
 class RunsList(Struct, frozen=True, kw_only=True):
     """Request of `runs.list`."""
 
-    automation_id: Text | None = None
-    status: RunStatus | None = None
-    context_key: Text | None | UnsetType = UNSET
-    since: Annotated[datetime, Meta(tz=True)] | None = None
-    limit: Limit = 50
-    offset: Offset = 0
-    cursor: str | None = None
+    automation_id: Annotated[Text | None, Meta(description="Only of this automation.")] = None
+    status: Annotated[RunStatus | None, Meta(description="Only those.")] = None
+    context_key: Annotated[
+        Text | None | UnsetType, Meta(description="Only of this one; null: of those without one.")
+    ] = UNSET
+    since: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Only those created since.")
+    ] = None
+    limit: Annotated[Limit, Meta(description="At most so many.")] = 50
+    offset: Annotated[Offset, Meta(description="Leaves out so many.")] = 0
+    cursor: Annotated[
+        str | None, Meta(description="`next_cursor` of the page before; `offset` is passed over.")
+    ] = None
 
 
 class RunsPage(Struct, frozen=True, kw_only=True):
@@ -233,109 +151,138 @@ class RunsPage(Struct, frozen=True, kw_only=True):
     `next_cursor` leads to older ones and stays right while runs arrive.
     """
 
-    items: list[Run]
-    total: int
-    limit: int
-    offset: int | UnsetType = UNSET
-    next_cursor: str | None = None
+    items: Annotated[list[Run], Meta(description="Newest first.")]
+    total: Annotated[int, Meta(description="Of all pages.")]
+    limit: Annotated[int, Meta(description="As asked for.")]
+    offset: Annotated[int | UnsetType, Meta(description="As asked for; not with a cursor.")] = UNSET
+    next_cursor: Annotated[
+        str | None, Meta(description="Of the page after this; absent: there is none.")
+    ] = None
 
 
 class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What a run waits for, since when and until when."""
 
-    id: str
-    action_path: str
-    kind: Literal["delay", "event", "retry", "remote", "child", "deadline"]
-    waiting_for: str
-    event: str | None
-    context_key: str | None
-    filter: str | None
-    warning: str | None
-    state: Literal["armed", "fired"]
-    armed_at: datetime
-    due_at: datetime | None
+    id: Annotated[str, Meta(description="A UUID.")]
+    action_path: Annotated[str, Meta(description="Where in the definition it waits.")]
+    kind: Annotated[
+        Literal["delay", "event", "retry", "remote", "child", "deadline"],
+        Meta(description="What kind of thing it waits for."),
+    ]
+    waiting_for: Annotated[str, Meta(description="What it waits for, in words.")]
+    event: Annotated[str | None, Meta(description="The event that ends it.")]
+    context_key: Annotated[str | None, Meta(description="That such an event must have.")]
+    filter: Annotated[str | None, Meta(description="That such an event must pass.")]
+    warning: Annotated[
+        str | None, Meta(description="Why the filter could not be judged, last time.")
+    ]
+    state: Annotated[Literal["armed", "fired"], Meta(description="Whether it still waits.")]
+    armed_at: Annotated[datetime, Meta(description="Since when.")]
+    due_at: Annotated[datetime | None, Meta(description="Until when; null: without limit.")]
 
 
 class RunCancel(Struct, frozen=True):
     """Request of `runs.cancel`."""
 
-    id: str
-    reason: Text | None = None
+    id: Annotated[str, Meta(description="Which run.")]
+    reason: Annotated[Text | None, Meta(description="Why; kept with the run.")] = None
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
     """Request of `runs.start`; the first trigger if none is named."""
 
-    automation_id: str
-    trigger_id: str | None = None
-    payload: JsonObject = {}
-    context_key: Annotated[Text, Meta(max_length=1024)] | None | UnsetType = UNSET
-    actor: Actor | None = None
+    automation_id: Annotated[str, Meta(description="Of which automation.")]
+    trigger_id: Annotated[
+        str | None, Meta(description="As if by this trigger; the first if absent.")
+    ] = None
+    payload: Annotated[JsonObject, Meta(description="As if of an event.")] = {}
+    context_key: Annotated[
+        Annotated[Text, Meta(max_length=1024)] | None | UnsetType,
+        Meta(description="Null: none; absent: as the trigger extracts it."),
+    ] = UNSET
+    actor: Annotated[
+        Actor | None, Meta(description="Who caused it; else the header `Lockstep-Actor`.")
+    ] = None
 
 
 class RunStarted(Struct, frozen=True, omit_defaults=False):
     """A run once it has ended, sleeps, is queued or was refused; at the latest after 5 s."""
 
-    run_id: str
-    status: RunStatus
+    run_id: Annotated[str, Meta(description="The new run.")]
+    status: Annotated[RunStatus, Meta(description="How it stands.")]
 
 
 class RunRetry(Struct, frozen=True, kw_only=True):
     """Request of `runs.retry`: from the start, or where the run failed, with what it had."""
 
-    id: str
-    from_: Literal["start", "failed"] = field(name="from", default="failed")
+    id: Annotated[str, Meta(description="A run that has ended.")]
+    from_: Annotated[
+        Literal["start", "failed"],
+        Meta(description="Where it begins; `failed`: at the step that failed, with what it had."),
+    ] = field(name="from", default="failed")
 
 
 class RunRetried(Struct, frozen=True, omit_defaults=False):
     """The new run; `runs.get` tells what becomes of it."""
 
-    run_id: str
+    run_id: Annotated[str, Meta(description="The new run.")]
 
 
 class WhyRequest(Struct, frozen=True, kw_only=True):
     """Request of `events.why`: an event id, or a message id; newest events first."""
 
-    event: Text
-    automation_id: Text | None = None
-    limit: Annotated[int, Meta(ge=1, le=50)] = 5
+    event: Annotated[Text, Meta(description="An event id or a message id.")]
+    automation_id: Annotated[Text | None, Meta(description="Only at this automation.")] = None
+    limit: Annotated[int, Meta(ge=1, le=50, description="At most so many events.")] = 5
 
 
 class Consequence(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What became of an event at one automation: a run, a wake, or the gate that refused it."""
 
-    automation_id: str
-    trigger_id: str | None
-    outcome: Literal["started", "skipped", "cancelled", "woke", "refused"]
-    gate: str | None
-    detail: str | None
-    run_id: str | None
+    automation_id: Annotated[str, Meta(description="At which automation.")]
+    trigger_id: Annotated[
+        str | None, Meta(description="At which trigger; null: none of them was asked.")
+    ]
+    outcome: Annotated[
+        Literal["started", "skipped", "cancelled", "woke", "refused"],
+        Meta(description="What became of it."),
+    ]
+    gate: Annotated[
+        str | None, Meta(description="What refused it: filter, window, conditions, mode, ...")
+    ]
+    detail: Annotated[str | None, Meta(description="Why, with the values it saw.")]
+    run_id: Annotated[str | None, Meta(description="The run that started or woke.")]
 
 
 class HandledEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """An event that was taken, and all that followed."""
 
-    event: str
-    message_id: str | None
-    delivery: str
-    handled_at: datetime
-    consequences: list[Consequence]
+    event: Annotated[str, Meta(description="Its event id.")]
+    message_id: Annotated[str | None, Meta(description="Its message id.")]
+    delivery: Annotated[
+        str, Meta(description="Which message of the stream: `<stream>:<sequence>:<time>`.")
+    ]
+    handled_at: Annotated[datetime, Meta(description="When it was taken.")]
+    consequences: Annotated[
+        list[Consequence], Meta(description="What followed; nothing: no automation asks for it.")
+    ]
     more: Annotated[int, Meta(description="Consequences that are not told.")] = 0
 
 
 class Why(Struct, frozen=True, omit_defaults=False):
     """Recent events, newest first."""
 
-    items: list[HandledEvent]
+    items: Annotated[list[HandledEvent], Meta(description="Newest first.")]
 
 
 class RunGet(Struct, frozen=True):
     """Request of `runs.get`."""
 
-    id: str
-    after: (
-        Annotated[int, Meta(ge=0, le=2**31 - 1, description="`next_after` of a page.")] | None
-    ) = None
+    id: Annotated[str, Meta(description="Which run.")]
+    after: Annotated[
+        Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
+        Meta(description="`next_after` of the page before."),
+    ] = None
 
 
 class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -345,8 +292,10 @@ class RunDetail(Struct, frozen=True, kw_only=True, omit_defaults=False):
     page only.
     """
 
-    run: Run
-    steps: list[Step]
-    artifacts: list[Artifact]
-    waits: list[Wait]
-    next_after: Annotated[int, Meta(description="Where there are more.")] | UnsetType = UNSET
+    run: Annotated[Run, Meta(description="The run.")]
+    steps: Annotated[list[Step], Meta(description="In the order in which they were entered.")]
+    artifacts: Annotated[list[Artifact], Meta(description="What it produced, oldest first.")]
+    waits: Annotated[list[Wait], Meta(description="What it waits for and waited for.")]
+    next_after: Annotated[
+        int | UnsetType, Meta(description="Where there are more: how many were told.")
+    ] = UNSET

@@ -1,6 +1,6 @@
 """What all structs that cross the edge share: the base class and the bounded types."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -58,3 +58,16 @@ OptionalExpression = Annotated[
 ]
 Template = Annotated[str, Meta(description="Text with `{{ expression }}`.")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+# The store takes no zero bytes; texts that it keeps as text say so where they come in.
+Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
+Title = Annotated[Name, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Offset = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Enabled = Literal["enabled", "disabled"]
+AutomationId = Annotated[
+    str,
+    Meta(
+        pattern=f"^[A-Za-z0-9_-]{{1,64}}{END}",
+        description="A UUIDv7 where the engine gives it; letters, digits, `_`, `-` where you do.",
+    ),
+]

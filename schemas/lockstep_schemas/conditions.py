@@ -10,33 +10,39 @@ from .base import END, Expression, Struct
 class And(Struct, frozen=True):
     """All of the conditions hold; stops at the first that does not."""
 
-    and_: Annotated[list["Condition"], Meta(min_length=1)] = field(name="and")
+    and_: Annotated[list["Condition"], Meta(min_length=1, description="Judged in order.")] = field(
+        name="and"
+    )
 
 
 class Or(Struct, frozen=True):
     """One of the conditions holds; stops at the first that does."""
 
-    or_: Annotated[list["Condition"], Meta(min_length=1)] = field(name="or")
+    or_: Annotated[list["Condition"], Meta(min_length=1, description="Judged in order.")] = field(
+        name="or"
+    )
 
 
 class Not(Struct, frozen=True):
     """The condition does not hold."""
 
-    not_: "Condition" = field(name="not")
+    not_: Annotated["Condition", Meta(description="What must not hold.")] = field(name="not")
 
 
 class NumericBounds(Struct, frozen=True):
     """A number and the open interval it shall lie in; at least one bound."""
 
-    value: int | float | Expression
-    above: int | float | None = None
-    below: int | float | None = None
+    value: Annotated[
+        int | float | Expression, Meta(description="A number, or an expression that gives one.")
+    ]
+    above: Annotated[int | float | None, Meta(description="The value is more than this.")] = None
+    below: Annotated[int | float | None, Meta(description="The value is less than this.")] = None
 
 
 class NumericState(Struct, frozen=True):
     """The value is a number, or text of a number, strictly between the bounds."""
 
-    numeric_state: NumericBounds
+    numeric_state: Annotated[NumericBounds, Meta(description="The value and its bounds.")]
 
 
 TimeOfDay = Annotated[
@@ -48,8 +54,10 @@ TimeOfDay = Annotated[
 class TimeWindow(Struct, frozen=True):
     """A part of the day or week; at least one field beside the time zone."""
 
-    after: TimeOfDay | None = None
-    before: TimeOfDay | None = None
+    after: Annotated[
+        TimeOfDay | None, Meta(description="From then on; past `before`: over midnight.")
+    ] = None
+    before: Annotated[TimeOfDay | None, Meta(description="Until then, exclusive.")] = None
     weekday: (
         Annotated[
             list[Annotated[int, Meta(ge=0, le=6)]],
@@ -63,7 +71,7 @@ class TimeWindow(Struct, frozen=True):
 class Time(Struct, frozen=True):
     """The moment of evaluation lies in the window."""
 
-    time: TimeWindow
+    time: Annotated[TimeWindow, Meta(description="The time of day, the days, the time zone.")]
 
 
 Condition: TypeAlias = Union[Expression, And, Or, Not, NumericState, Time]  # noqa: UP007

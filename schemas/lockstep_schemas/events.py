@@ -1,6 +1,8 @@
 """Events: who caused one, and what a run sees of it."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from .base import Struct
 
@@ -10,9 +12,9 @@ ActorType = Literal["user", "application", "service", "system"]
 class Actor(Struct, frozen=True):
     """Who caused an event or a change."""
 
-    type: ActorType = "system"
-    id: str | None = None
-    name: str | None = None
+    type: Annotated[ActorType, Meta(description="What kind of actor.")] = "system"
+    id: Annotated[str | None, Meta(description="Its id where it comes from.")] = None
+    name: Annotated[str | None, Meta(description="For people.")] = None
 
 
 HEADER_MESSAGE_ID = "Nats-Msg-Id"
@@ -20,6 +22,10 @@ HEADER_ACTOR = "Lockstep-Actor"
 HEADER_CONTEXT_KEY = "Lockstep-Context-Key"
 HEADER_HOP = "Lockstep-Hop"
 HEADER_REASON = "Lockstep-Reason"
+HEADER_SUBJECT = "Lockstep-Subject"
+HEADER_ORIGINAL_ID = "Lockstep-Message-Id"
+HEADER_DELIVERIES = "Lockstep-Deliveries"
+HEADER_DROPPED = "Lockstep-Headers-Dropped"
 HEADER_TRACE = "traceparent"
 HEADER_CE_ID = "ce-id"
 

@@ -25,13 +25,15 @@ SubscriptionId = Annotated[
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=False):
     """A webhook subscription. What else an export says of it is passed over."""
 
-    id: SubscriptionId
-    name: str
-    provider_id: str
-    provider_config: JsonObject
-    event_id: str
-    enabled: bool
-    description: str | None = None
+    id: Annotated[SubscriptionId, Meta(description="Its id, by which it is imported once.")]
+    name: Annotated[str, Meta(description="Becomes the name of the automation.")]
+    provider_id: Annotated[
+        str, Meta(description="What delivered it: `integration-jira.jira` and the like.")
+    ]
+    provider_config: Annotated[JsonObject, Meta(description="Its config, as the provider had it.")]
+    event_id: Annotated[str, Meta(description="Its event: becomes the trigger.")]
+    enabled: Annotated[bool, Meta(description="Whether the automation is enabled.")]
+    description: Annotated[str | None, Meta(description="Becomes that of the automation.")] = None
     system_filter: Annotated[
         list[str] | None, Meta(description="Ids of systems; none or an empty list lets all pass.")
     ] = None
@@ -40,23 +42,23 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 class ImportRequest(Struct, frozen=True):
     """Request of `migration.import`; one that is no `Subscription` fails alone."""
 
-    subscriptions: Annotated[list[Json], Meta(max_length=500)]
+    subscriptions: Annotated[list[Json], Meta(max_length=500, description="Each a `Subscription`.")]
 
 
 class Imported(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What became of the subscriptions: each is counted once beside `total`."""
 
-    total: int
-    migrated: int
-    skipped: int
-    failed: int
+    total: Annotated[int, Meta(description="How many there were.")]
+    migrated: Annotated[int, Meta(description="How many became automations.")]
+    skipped: Annotated[int, Meta(description="How many had theirs already.")]
+    failed: Annotated[int, Meta(description="How many could not.")]
 
 
 class FailuresList(Struct, frozen=True, kw_only=True):
     """Request of `migration.failures`."""
 
-    limit: Annotated[int, Meta(ge=1, le=200)] = 200
-    offset: Offset = 0
+    limit: Annotated[int, Meta(ge=1, le=200, description="At most so many.")] = 200
+    offset: Annotated[Offset, Meta(description="Leaves out so many.")] = 0
 
 
 class ImportFailure(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -66,14 +68,14 @@ class ImportFailure(Struct, frozen=True, kw_only=True, omit_defaults=False):
     is its `providerConfig` as it came, or null where it is too large to be kept.
     """
 
-    id: str
-    name: str | None
-    provider: str | None
-    event: str | None
-    reason: str
-    detail: str
-    config: Json
-    failed_at: datetime
+    id: Annotated[str, Meta(description="Id of the subscription.")]
+    name: Annotated[str | None, Meta(description="Its name.")]
+    provider: Annotated[str | None, Meta(description="Its provider.")]
+    event: Annotated[str | None, Meta(description="Its event.")]
+    reason: Annotated[str, Meta(description="What kind of failure.")]
+    detail: Annotated[str, Meta(description="What is wrong.")]
+    config: Annotated[Json, Meta(description="Its `providerConfig`.")]
+    failed_at: Annotated[datetime, Meta(description="When it was tried last.")]
 
 
 class Failures(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -82,7 +84,7 @@ class Failures(Struct, frozen=True, kw_only=True, omit_defaults=False):
     A page ends early where it would be too large for a message; `total` counts those of all pages.
     """
 
-    items: list[ImportFailure]
-    total: int
-    limit: int
-    offset: int
+    items: Annotated[list[ImportFailure], Meta(description="Oldest first.")]
+    total: Annotated[int, Meta(description="Of all pages.")]
+    limit: Annotated[int, Meta(description="As asked for.")]
+    offset: Annotated[int, Meta(description="As asked for.")]

@@ -18,32 +18,55 @@ LocalName = Annotated[
 class TriggerRegister(Struct, frozen=True, kw_only=True):
     """Request of `catalog.triggers.register`; the owner is the actor if none is named."""
 
-    id: EventId
-    display_name: Name | None = None
-    description: str | None = None
-    category: Category = "Uncategorized"
-    payload_schema: JsonObject | None = None
+    id: Annotated[EventId, Meta(description="The event id.")]
+    display_name: Annotated[
+        Name | None, Meta(description="For people; made from the id if absent.")
+    ] = None
+    description: Annotated[str | None, Meta(description="What it is for.")] = None
+    category: Annotated[Category, Meta(description="To list by.")] = "Uncategorized"
+    payload_schema: Annotated[
+        JsonObject | None,
+        Meta(description="JSON Schema of the payload; what breaks it becomes a dead letter."),
+    ] = None
     context_key: Annotated[
         str | None,
         Meta(description="A JSON Pointer or a bare expression over the payload."),
     ] = None
-    owner: Owner | None = None
+    owner: Annotated[Owner | None, Meta(description="Else the actor of the request.")] = None
 
 
 class ActionRegister(Struct, frozen=True, kw_only=True):
     """Request of `catalog.actions.register`: an action that its owner answers on the bus."""
 
-    id: QualifiedId
-    display_name: Name | None = None
-    description: str | None = None
-    category: Category = "Uncategorized"
-    config_schema: JsonObject = {}
-    produces: LocalName | None = None
+    id: Annotated[QualifiedId, Meta(description="The service answers on `lockstep.action.<id>`.")]
+    display_name: Annotated[
+        Name | None, Meta(description="For people; made from the id if absent.")
+    ] = None
+    description: Annotated[str | None, Meta(description="What it is for.")] = None
+    category: Annotated[Category, Meta(description="To list by.")] = "Uncategorized"
+    config_schema: Annotated[
+        JsonObject,
+        Meta(description="JSON Schema of the config; `x-secret: true` marks fields for secrets."),
+    ] = {}
+    produces: Annotated[
+        LocalName | None, Meta(description="The type of artifact that it makes.")
+    ] = None
     produces_schema: Annotated[
         JsonObject | None, Meta(description="What the artifact looks like; any object if left out.")
     ] = None
-    consumes: list[LocalName] = []
-    closes: list[LocalName] = []
-    timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 300
-    retry_safe: bool = True
-    owner: Owner | None = None
+    consumes: Annotated[
+        list[LocalName], Meta(description="Types of artifacts that it is given.")
+    ] = []
+    closes: Annotated[
+        list[LocalName], Meta(description="Types of artifacts that it closes when it succeeds.")
+    ] = []
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="For one attempt, in seconds.")
+    ] = 300
+    retry_safe: Annotated[
+        bool,
+        Meta(
+            description="False: after a crash amid a call the step fails instead of calling again."
+        ),
+    ] = True
+    owner: Annotated[Owner | None, Meta(description="Else the actor of the request.")] = None

@@ -1,7 +1,9 @@
 """Run events: what ops hear of a run, as CloudEvents."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from .base import Struct
 from .events import Actor
@@ -28,25 +30,33 @@ What = Literal[
 class RunEventData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """What happened to a run or one of its steps."""
 
-    run_id: str
-    automation_id: str
-    automation_name: str
-    version: int
-    seq: int
-    trigger_id: str
-    trigger_event_id: str
-    context_key: str | None
-    status: RunStatus
-    at: datetime
-    path: str | None = None
-    action_id: str | None = None
-    action_kind: str | None = None
-    provider_action_id: str | None = None
-    attempts: int | None = None
-    error: str | None = None
-    reason: str | None = None
-    waiting_for: str | None = None
-    duration_ms: int | None = None
+    run_id: Annotated[str, Meta(description="A UUIDv7.")]
+    automation_id: Annotated[str, Meta(description="Its automation.")]
+    automation_name: Annotated[str, Meta(description="The name when the run started.")]
+    version: Annotated[int, Meta(description="Of the definition.")]
+    seq: Annotated[int, Meta(description="From 1, without a gap in the run.")]
+    trigger_id: Annotated[str, Meta(description="The trigger that started it.")]
+    trigger_event_id: Annotated[str, Meta(description="The event that started it.")]
+    context_key: Annotated[str | None, Meta(description="What the run is about; null: nothing.")]
+    status: Annotated[RunStatus, Meta(description="Of the run, after this.")]
+    at: Annotated[datetime, Meta(description="When it happened.")]
+    path: Annotated[str | None, Meta(description="Of a step: `actions[0].sequence[1]`.")] = None
+    action_id: Annotated[str | None, Meta(description="The id that the step's author gave it.")] = (
+        None
+    )
+    action_kind: Annotated[str | None, Meta(description="Such as `action`, `choose`, `delay`.")] = (
+        None
+    )
+    provider_action_id: Annotated[
+        str | None, Meta(description="The type of a provider action.")
+    ] = None
+    attempts: Annotated[int | None, Meta(description="Executions of the step so far.")] = None
+    error: Annotated[str | None, Meta(description="Why it failed.")] = None
+    reason: Annotated[
+        str | None, Meta(description="Why it was refused, cancelled, skipped or stopped.")
+    ] = None
+    waiting_for: Annotated[str | None, Meta(description="What it waits for, in words.")] = None
+    duration_ms: Annotated[int | None, Meta(description="From its start, in milliseconds.")] = None
 
 
 class RunEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False, omit_defaults=False):
@@ -55,24 +65,28 @@ class RunEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False, o
     Source: CloudEvents 1.0.2, JSON format.
     """
 
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    data: RunEventData
-    specversion: Literal["1.0"] = "1.0"
-    datacontenttype: Literal["application/json"] = "application/json"
+    id: Annotated[str, Meta(description="`<run id>:<seq>`; the message id too.")]
+    source: Annotated[str, Meta(description="`/<prefix>/<automation id>`.")]
+    type: Annotated[str, Meta(description="`lockstep.run.<what>`.")]
+    subject: Annotated[str, Meta(description="The run id.")]
+    time: Annotated[datetime, Meta(description="When it happened.")]
+    data: Annotated[RunEventData, Meta(description="What happened.")]
+    specversion: Annotated[Literal["1.0"], Meta(description="Of CloudEvents.")] = "1.0"
+    datacontenttype: Annotated[Literal["application/json"], Meta(description="Of `data`.")] = (
+        "application/json"
+    )
 
 
 class AutomationEventData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """A change of an automation."""
 
-    automation_id: str
-    name: str
-    version: int
-    status: Literal["enabled", "disabled"]
-    actor: Actor
+    automation_id: Annotated[str, Meta(description="Which automation.")]
+    name: Annotated[str, Meta(description="Its name.")]
+    version: Annotated[int, Meta(description="Of its definition.")]
+    status: Annotated[
+        Literal["enabled", "disabled"], Meta(description="Whether events start runs.")
+    ]
+    actor: Annotated[Actor, Meta(description="Who did it.")]
 
 
 class AutomationEvent(
@@ -80,11 +94,13 @@ class AutomationEvent(
 ):
     """A CloudEvent on `lockstep.automation.<automation id>.<created | updated | deleted>`."""
 
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    data: AutomationEventData
-    specversion: Literal["1.0"] = "1.0"
-    datacontenttype: Literal["application/json"] = "application/json"
+    id: Annotated[str, Meta(description="The message id too.")]
+    source: Annotated[str, Meta(description="`/<prefix>/<automation id>`.")]
+    type: Annotated[str, Meta(description="`lockstep.automation.<created | updated | deleted>`.")]
+    subject: Annotated[str, Meta(description="The automation id.")]
+    time: Annotated[datetime, Meta(description="When it happened.")]
+    data: Annotated[AutomationEventData, Meta(description="What it is now.")]
+    specversion: Annotated[Literal["1.0"], Meta(description="Of CloudEvents.")] = "1.0"
+    datacontenttype: Annotated[Literal["application/json"], Meta(description="Of `data`.")] = (
+        "application/json"
+    )

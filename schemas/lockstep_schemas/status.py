@@ -1,7 +1,9 @@
 """The control API: how the whole of it is, for operators."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from .base import Struct
 
@@ -13,77 +15,85 @@ class StatusRequest(Struct, frozen=True):
 class ServerVersions(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What runs: of NATS and PostgreSQL null where they do not answer."""
 
-    engine: str
-    nats: str | None
-    postgres: str | None
-    migration: str | None
+    engine: Annotated[str, Meta(description="Of Lockstep.")]
+    nats: Annotated[str | None, Meta(description="Of the NATS server.")]
+    postgres: Annotated[str | None, Meta(description="Of the PostgreSQL server.")]
+    migration: Annotated[str | None, Meta(description="The last one that was applied.")]
 
 
 class WorkerStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A replica: whether it has been heard of lately, and how many runs it executes."""
 
-    id: str
-    host: str
-    version: str
-    started_at: datetime
-    heartbeat_at: datetime
-    silent_seconds: float
-    alive: bool
-    runs: int
+    id: Annotated[str, Meta(description="Of this start of the process.")]
+    host: Annotated[str, Meta(description="Where it runs.")]
+    version: Annotated[str, Meta(description="Of Lockstep there.")]
+    started_at: Annotated[datetime, Meta(description="When it started.")]
+    heartbeat_at: Annotated[datetime, Meta(description="When it was heard of last.")]
+    silent_seconds: Annotated[float, Meta(description="Since then.")]
+    alive: Annotated[bool, Meta(description="Whether that is recent enough.")]
+    runs: Annotated[int, Meta(description="How many runs it executes.")]
 
 
 class QueueStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A consumer group: what waits in the stream, and what was handed out and is in work."""
 
-    kind: Literal["events", "lane", "alarms"]
-    name: str
-    stream: str
-    consumer: str
-    pending: int
-    ack_pending: int
-    redelivered: int
-    oldest_seconds: float | None
+    kind: Annotated[
+        Literal["events", "lane", "alarms"], Meta(description="What the group handles.")
+    ]
+    name: Annotated[str, Meta(description="`events`, the name of the lane, or the bucket.")]
+    stream: Annotated[str, Meta(description="Its stream.")]
+    consumer: Annotated[str, Meta(description="The durable group.")]
+    pending: Annotated[int, Meta(description="Messages that nobody has taken.")]
+    ack_pending: Annotated[int, Meta(description="Messages that are in work.")]
+    redelivered: Annotated[int, Meta(description="Messages in work that were handed out before.")]
+    oldest_seconds: Annotated[
+        float | None, Meta(description="Age of the oldest of all these; null: there are none.")
+    ]
 
 
 class RunsStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Active runs: `ready` ones wait for a place, `queued` ones for their turn."""
 
-    running: int
-    ready: int
-    queued: int
-    waiting: int
-    oldest_ready_seconds: float | None
+    running: Annotated[int, Meta(description="Executed now.")]
+    ready: Annotated[int, Meta(description="Waiting for a place.")]
+    queued: Annotated[int, Meta(description="Waiting for their turn.")]
+    waiting: Annotated[int, Meta(description="Asleep.")]
+    oldest_ready_seconds: Annotated[
+        float | None, Meta(description="How long the first one waits for a place.")
+    ]
 
 
 class WaitsStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Runs by what they wait for; of `sleeping` ones nothing but time wakes them."""
 
-    delay: int
-    event: int
-    retry: int
-    remote: int
-    child: int
-    sleeping: int
-    next_due_at: datetime | None
+    delay: Annotated[int, Meta(description="For a delay.")]
+    event: Annotated[int, Meta(description="For an event.")]
+    retry: Annotated[int, Meta(description="For the next attempt.")]
+    remote: Annotated[int, Meta(description="For the result of a remote action.")]
+    child: Annotated[int, Meta(description="For the end of another run.")]
+    sleeping: Annotated[int, Meta(description="Only time wakes these.")]
+    next_due_at: Annotated[datetime | None, Meta(description="When the next one is due.")]
 
 
 class OutboxStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Run events that are stored but not published yet."""
 
-    events: int
-    oldest_seconds: float | None
+    events: Annotated[int, Meta(description="How many.")]
+    oldest_seconds: Annotated[
+        float | None, Meta(description="Age of the oldest; null: there are none.")
+    ]
 
 
 class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """How it is now. What a server did not tell is null, and `problems` says why."""
 
-    at: datetime
-    answered_by: str
-    versions: ServerVersions
-    workers: list[WorkerStatus] | None
-    queues: list[QueueStatus] | None
-    runs: RunsStatus | None
-    waits: WaitsStatus | None
-    outbox: OutboxStatus | None
-    dead_letters: int | None
-    problems: list[str]
+    at: Annotated[datetime, Meta(description="When this was read.")]
+    answered_by: Annotated[str, Meta(description="The worker that answered.")]
+    versions: Annotated[ServerVersions, Meta(description="What runs.")]
+    workers: Annotated[list[WorkerStatus] | None, Meta(description="All replicas that are known.")]
+    queues: Annotated[list[QueueStatus] | None, Meta(description="The consumer groups.")]
+    runs: Annotated[RunsStatus | None, Meta(description="Active runs.")]
+    waits: Annotated[WaitsStatus | None, Meta(description="What runs wait for.")]
+    outbox: Annotated[OutboxStatus | None, Meta(description="What is not published yet.")]
+    dead_letters: Annotated[int | None, Meta(description="How many there are.")]
+    problems: Annotated[list[str], Meta(description="What could not be told, and why.")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AT_REST: Final = frozenset({"succeeded", "failed", "cancelled", "skipped", "waiting"})
 
 
-def endpoints(engine: "Engine") -> Mapping[str, control.Handler]:
+def endpoints(engine: "Engine") -> Mapping[str, control.Endpoint]:
     """Give the handler of each endpoint."""
     views = store.RunViews(engine.database)
     endings, clock = engine.waking.endings, engine.clock

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+import judge
 from lockstep import bus
 from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, Registry, ServiceBag, build_catalog
@@ -58,7 +59,9 @@ class Room:
     async def ask(self, endpoint: str, **request: object) -> bus.Reply:
         """Call the API; give the reply as it is."""
         client = bus.Client(self.connection)
-        return await client.request(endpoint, json.dumps(request).encode(), LIMIT_SECONDS)
+        reply = await client.request(endpoint, json.dumps(request).encode(), LIMIT_SECONDS)
+        judge.check_call(endpoint, request, reply.body, refused=bool(reply.error_code))
+        return reply
 
     async def automation(
         self, actions: Sequence[object], event: str | None = None, **fields: object
@@ -89,6 +92,7 @@ class Room:
     async def follow(self, feed: bus.Feed) -> None:
         """Note every run event."""
         async for note in feed:
+            judge.check("run-event", msgspec.json.decode(note.body))
             event = msgspec.json.decode(note.body, type=RunEvent)
             async with self._changed:
                 self.events.setdefault(event.data.automation_id, []).append(event)

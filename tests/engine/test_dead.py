@@ -20,7 +20,7 @@ from lockstep.cli import dead as cli
 from lockstep.cli import logs
 from lockstep.cli.remote import Refused
 from lockstep.control import dead as control
-from lockstep.control.dispatch import Handler, handler
+from lockstep.control.dispatch import Endpoint, handler
 from lockstep_schemas import dead as schemas
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,7 +29,7 @@ Json = dict[str, Any]
 _numbers = count(1)
 
 
-def endpoints(box: DeadLetterBox) -> Mapping[str, Handler]:
+def endpoints(box: DeadLetterBox) -> Mapping[str, Endpoint]:
     made = control.DeadEndpoints(box)
     return {
         "dead.list": handler(schemas.DeadList, made.list),

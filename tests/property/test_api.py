@@ -37,7 +37,7 @@ class World:
 
     def __init__(self, opened: Room, client: bus.Connection) -> None:
         self.room, self.client = opened, client
-        kinds = {name: one.request_type for name, one in opened.engine.endpoints.items()}
+        kinds = {name: one.request for name, one in opened.engine.endpoints.items()}
         self.requests = st.one_of(*(requests.of(name, kind) for name, kind in kinds.items()))
         self.fields = {name: kind.__struct_encode_fields__ for name, kind in kinds.items()}
 
@@ -142,8 +142,8 @@ async def world(servers: Servers) -> AsyncIterator[World]:
 async def test_each_field_of_each_endpoint_is_named_where_it_is_wrong(world: World) -> None:
     judged = 0
     for endpoint, one in world.room.engine.endpoints.items():
-        for name in one.request_type.__struct_encode_fields__:
-            wrong = _wrong(one.request_type, name)
+        for name in one.request.__struct_encode_fields__:
+            wrong = _wrong(one.request, name)
             if wrong is None:
                 continue  # any JSON will do
             reply = await world.room.ask(endpoint, **{name: wrong})

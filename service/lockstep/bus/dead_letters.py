@@ -9,12 +9,19 @@ from lockstep.bus.errors import MessageTooLarge
 from lockstep.bus.headers import MESSAGE_ID
 from lockstep.bus.publisher import Publisher
 from lockstep.model.messages import Message
+from lockstep_schemas.events import (
+    HEADER_DELIVERIES,
+    HEADER_DROPPED,
+    HEADER_ORIGINAL_ID,
+    HEADER_REASON,
+    HEADER_SUBJECT,
+)
 
-REASON: Final = "Lockstep-Reason"
-SUBJECT: Final = "Lockstep-Subject"
-ORIGINAL_ID: Final = "Lockstep-Message-Id"
-DELIVERIES: Final = "Lockstep-Deliveries"
-DROPPED: Final = "Lockstep-Headers-Dropped"
+REASON: Final = HEADER_REASON
+SUBJECT: Final = HEADER_SUBJECT
+ORIGINAL_ID: Final = HEADER_ORIGINAL_ID
+DELIVERIES: Final = HEADER_DELIVERIES
+DROPPED: Final = HEADER_DROPPED
 
 _REASON_BYTES: Final = 1024
 _SUBJECT_BYTES: Final = 4096

@@ -18,34 +18,59 @@ class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Empty texts mean: not set. Several prefixes can live side by side on one server.
     """
 
-    servers: Annotated[list[Url], Meta(min_length=1, max_length=64)] = field(
-        default_factory=lambda: ["nats://127.0.0.1:4222"]
-    )
-    prefix: Name = "lockstep"
-    name: str = "lockstep"
-    inbox_prefix: str = "_INBOX"
+    servers: Annotated[
+        list[Url], Meta(min_length=1, max_length=64, description="Addresses of one cluster.")
+    ] = field(default_factory=lambda: ["nats://127.0.0.1:4222"])
+    prefix: Annotated[
+        Name, Meta(description="First word of all subjects; streams and buckets begin with it too.")
+    ] = "lockstep"
+    name: Annotated[str, Meta(description="How the server calls our connections.")] = "lockstep"
+    inbox_prefix: Annotated[str, Meta(description="First words of reply subjects.")] = "_INBOX"
 
-    user: str = ""
-    password: str = ""
-    token: str = ""
-    nkey_seed_file: str = ""
-    credentials_file: str = ""
-    tls_ca_file: str = ""
-    tls_cert_file: str = ""
-    tls_key_file: str = ""
+    user: Annotated[str, Meta(description="User, beside a password.")] = ""
+    password: Annotated[str, Meta(description="Password of the user.")] = ""
+    token: Annotated[str, Meta(description="In place of user and password.")] = ""
+    nkey_seed_file: Annotated[
+        str, Meta(description="File with the seed of an NKey; needs the extra `nkeys`.")
+    ] = ""
+    credentials_file: Annotated[
+        str, Meta(description="File with a JWT and its seed; needs the extra `nkeys`.")
+    ] = ""
+    tls_ca_file: Annotated[
+        str, Meta(description="File with the certificates to trust; else those of the system.")
+    ] = ""
+    tls_cert_file: Annotated[str, Meta(description="File with our certificate.")] = ""
+    tls_key_file: Annotated[str, Meta(description="File with the key of our certificate.")] = ""
 
-    manage_bus: bool = True
-    replicas: Annotated[int, Meta(ge=1, le=5)] = 1
-    storage: Literal["file", "memory"] = "file"
-    lanes: list[Name] = []
-    ack_wait_seconds: Seconds = 30.0
-    max_ack_pending: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
-    publish_timeout_seconds: Seconds = 5.0
-    runs_max_age_days: Days = 7.0
-    dead_max_age_days: Days = 30.0
-    duplicate_window_seconds: Annotated[float, Meta(ge=0.1, le=86_400)] = 600.0
-    triggers_max_bytes: Annotated[int, Meta(ge=0)] = 0
-    """0: no limit."""
+    manage_bus: Annotated[
+        bool, Meta(description="False: streams and buckets are made by others, and only checked.")
+    ] = True
+    replicas: Annotated[
+        int, Meta(ge=1, le=5, description="Servers that keep each stream and bucket.")
+    ] = 1
+    storage: Annotated[
+        Literal["file", "memory"], Meta(description="Where the server keeps them.")
+    ] = "file"
+    lanes: Annotated[
+        list[Name], Meta(description="Queues of their own for events, beside that of all others.")
+    ] = []
+    ack_wait_seconds: Annotated[
+        Seconds, Meta(description="Until the server delivers again what was not acknowledged.")
+    ] = 30.0
+    max_ack_pending: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Events that are delivered and unacknowledged.")
+    ] = 2000
+    publish_timeout_seconds: Annotated[
+        Seconds, Meta(description="For the server to acknowledge what is published.")
+    ] = 5.0
+    runs_max_age_days: Annotated[Days, Meta(description="For which run events are kept.")] = 7.0
+    dead_max_age_days: Annotated[Days, Meta(description="For which dead letters are kept.")] = 30.0
+    duplicate_window_seconds: Annotated[
+        float, Meta(ge=0.1, le=86_400, description="In which the streams drop repeated ids.")
+    ] = 600.0
+    triggers_max_bytes: Annotated[
+        int, Meta(ge=0, description="Size of the stream of events that refuses more; 0: no limit.")
+    ] = 0
 
     def __repr__(self) -> str:
         """Show what is set, without secrets and without what URLs carry of them."""

@@ -12,19 +12,16 @@ from lockstep.cli import trigger_types
 from lockstep.cli.faults import Fault, fault_at
 from lockstep.cli.trigger_types import TypeDocument
 from lockstep.definition import Source, SourceError, read_all
-from lockstep_schemas.api import AutomationCreate, AutomationId, Enabled, Issue
-from lockstep_schemas.base import Json, Name
+from lockstep_schemas.api import AutomationCreate, Enabled, Issue
+from lockstep_schemas.base import Json
+from lockstep_schemas.definition import AutomationDocument
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
 # What may stand beside the definition, and of which type.
 _BESIDE: Final[dict[str, object]] = {
-    "id": AutomationId,
-    "name": Name,
-    "group": str | None,
-    "status": Enabled,
-    "description": str | None,
-    "definition": Json,
+    field.encode_name: Json if field.name == "definition" else field.type
+    for field in msgspec.structs.fields(AutomationDocument)
 }
 _ALLOWED: Final = {
     "id": "letters, digits, `_`, `-`, 64 at most",

@@ -312,29 +312,6 @@ def retry(
     finish(work.retry(load(context).settings, run, begins, as_json=as_json))
 
 
-@app.command(epilog=examples("config"))
-def config(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the settings, and where each comes from."""
-    from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help
-
-    work.show(load(context), as_json=as_json)
-
-
-@app.command(epilog=examples("doctor"))
-def doctor(
-    context: typer.Context,
-    nats_monitor: Annotated[
-        str | None,
-        typer.Option(help="Address of the monitoring port of NATS, such as http://127.0.0.1:8222."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is wrong, and how to mend it."""
-    from lockstep.cli import doctor as work  # noqa: PLC0415 - quick --help
-
-    finish(work.doctor(load(context).settings, nats_monitor, as_json=as_json))
-
-
 @app.command(epilog=examples("bench"))
 def bench(
     figures: Annotated[

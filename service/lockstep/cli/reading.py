@@ -1,5 +1,6 @@
-"""The commands that look at the whole: `status`, `versions`."""
+"""The commands that look at the whole: `status`, `versions`, `config`, `schemas`, `doctor`."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -43,3 +44,51 @@ def versions(
     if diff is not None and number is not None:
         raise typer.BadParameter("name --show or --diff, not both", param_hint="--show")
     finish(work.versions(load(context).settings, automation, number, diff, as_json=as_json))
+
+
+@reading.command(epilog=examples("config"))
+def config(
+    context: typer.Context,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="All settings there are, as a page of Markdown.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the settings, and where each comes from."""
+    from lockstep.cli import settings as work  # noqa: PLC0415 - quick --help
+
+    if reference:
+        work.show_reference(as_json=as_json)
+    else:
+        work.show(load(context), as_json=as_json)
+
+
+@reading.command(epilog=examples("schemas"))
+def schemas(
+    folder: Annotated[Path, typer.Argument(help="Where; `json/` and `asyncapi.yaml` in it.")] = (
+        Path("schemas")
+    ),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file is not current.")
+    ] = False,
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI document."""
+    from lockstep.cli import schemas as work  # noqa: PLC0415 - quick --help
+
+    if not work.schemas(folder, check=check):
+        raise typer.Exit(1)
+
+
+@reading.command(epilog=examples("doctor"))
+def doctor(
+    context: typer.Context,
+    nats_monitor: Annotated[
+        str | None,
+        typer.Option(help="Address of the monitoring port of NATS, such as http://127.0.0.1:8222."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong, and how to mend it."""
+    from lockstep.cli import doctor as work  # noqa: PLC0415 - quick --help
+
+    finish(work.doctor(load(context).settings, nats_monitor, as_json=as_json))

@@ -1,8 +1,9 @@
-"""`lockstep config`: the settings in force."""
+"""`lockstep config`: the settings in force, and all there are."""
 
 import msgspec
+import typer
 
-from lockstep.cli import output
+from lockstep.cli import output, reference
 from lockstep.config import Loaded
 
 
@@ -18,3 +19,11 @@ def show(loaded: Loaded, *, as_json: bool) -> None:
         for name, value, source in loaded.shown()
     ]
     output.show(output.table(("setting", "value", "source"), rows))
+
+
+def show_reference(*, as_json: bool) -> None:
+    """Show all settings there are, as a page of Markdown."""
+    if as_json:
+        output.show_json(msgspec.to_builtins([*reference.settings()]))
+    else:
+        typer.echo(reference.page(), nl=False)

@@ -1,11 +1,12 @@
 """Control: the API for operators, a NATS micro service."""
 
 from collections.abc import Mapping
+from typing import get_type_hints
 
 from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
-from lockstep.control.dispatch import Answer, Handler, handler
+from lockstep.control.dispatch import Answer, Endpoint, handler
 from lockstep.control.migration import MigrationEndpoints
 from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
@@ -24,7 +25,7 @@ __all__ = [
     "AutomationEndpoints",
     "CatalogEndpoints",
     "DeadEndpoints",
-    "Handler",
+    "Endpoint",
     "MigrationEndpoints",
     "RegisterEndpoints",
     "RetryEndpoint",
@@ -33,6 +34,7 @@ __all__ = [
     "StatusEndpoint",
     "endpoints",
     "handler",
+    "table",
 ]
 
 
@@ -47,7 +49,7 @@ def endpoints(
     register: RegisterEndpoints,
     migration: MigrationEndpoints,
     status: StatusEndpoint,
-) -> Mapping[str, Handler]:
+) -> Mapping[str, Endpoint]:
     """The table of endpoints: what each takes, and who answers."""
     return {
         "automations.list": handler(api.AutomationsList, automations.list),
@@ -80,3 +82,10 @@ def endpoints(
         "migration.acknowledge": handler(api.ById, migration.acknowledge),
         "status": handler(StatusRequest, status.status),
     }
+
+
+def table() -> Mapping[str, Endpoint]:
+    """The table of endpoints with nobody behind it: it says what each takes and gives."""
+    classes = get_type_hints(endpoints)
+    del classes["return"]
+    return endpoints(**classes)

@@ -1,7 +1,7 @@
 """From the bytes of a request to the bytes of its reply."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import msgspec
 import structlog
@@ -31,16 +31,17 @@ class Answer(msgspec.Struct, frozen=True):
 Method = Callable[[Any, Actor | None], Awaitable[msgspec.Struct]]
 
 
-class Handler:
-    """The handler of an endpoint: whatever comes in, a reply goes out."""
+class Endpoint:
+    """An endpoint: what it takes, what it gives, and who answers."""
 
-    def __init__(self, request_type: type[msgspec.Struct], method: Method) -> None:
-        self.request_type = request_type
+    def __init__(self, request: type[msgspec.Struct], method: Method) -> None:
+        self.request = request
+        self.reply: type[msgspec.Struct] = get_type_hints(method)["return"]
         self._method = method
-        self._decoder = msgspec.json.Decoder(request_type)
+        self._decoder = msgspec.json.Decoder(request)
 
     async def __call__(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Answer a request."""
+        """Answer a request: whatever comes in, a reply goes out."""
         try:
             actor = _actor(headers)
             reply = await self._method(_request(self._decoder, body), actor)
@@ -52,13 +53,13 @@ class Handler:
         except Unavailable as error:
             return _fault(Fault(code="internal", message=str(error)))
         except Exception:
-            log.exception("request.failed", endpoint=self.request_type.__name__)
+            log.exception("request.failed", endpoint=self.request.__name__)
             return _fault(Fault(code="internal", message="internal error; see the engine's log"))
 
 
-def handler(request_type: type[msgspec.Struct], method: Method) -> Handler:
-    """Make the handler of an endpoint."""
-    return Handler(request_type, method)
+def handler(request_type: type[msgspec.Struct], method: Method) -> Endpoint:
+    """Make the handler of an endpoint; its reply is what the method says that it returns."""
+    return Endpoint(request_type, method)
 
 
 def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401 - see Method

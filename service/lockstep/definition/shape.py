@@ -102,11 +102,12 @@ class Shaper:
 
     def value(self, raw: Json, kind: Any, path: Path) -> Any:
         """Convert a value to the type of a field."""
-        if kind is Action or kind == Action:
+        bare = _bare(kind)[0]
+        if bare == Action:
             return self._part(path, lambda: self.action(raw, path))
-        if kind is Condition or kind == Condition:
+        if bare == Condition:
             return self._part(path, lambda: self.condition(raw, path, 0))
-        if kind is Trigger:
+        if bare is Trigger:
             return self._part(path, lambda: self.struct(raw, Trigger, path))
         special = self._container(raw, kind, path)
         if special is not None:
