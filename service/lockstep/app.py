@@ -42,7 +42,7 @@ from lockstep.model.messages import Message
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, Ended, EventRow, Poison, Stored
 from lockstep.model.verdicts import Verdict
-from lockstep.ports import Asker, Children, Clock, HttpCaller, Meter, Publisher
+from lockstep.ports import Asker, Children, Clock, HttpCaller, Meter, Publisher, Traces
 from lockstep.render import Renderer
 from lockstep.settings import Settings
 from lockstep.waking import Waking
@@ -72,8 +72,9 @@ class Engine:
         services: ServiceBag,
         clock: Clock | None = None,
         meter: Meter | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        self.meter: Meter = meter or probes.Measures()
+        self.meter, self.traces = meter or probes.Measures(), traces
         self._stopping = asyncio.Event()
         self.settings, self.database, self.connection = settings, database, connection
         self.catalog, self.services = catalog, services
@@ -129,6 +130,7 @@ class Engine:
             refresh_types=self.registered.refresh,
             secrets=_resolver(self.settings, self.connection),
             services=self.services,
+            traces=self.traces,
             clock=self.clock,
             prefix=self.settings.nats.prefix,
             step_events=self.settings.engine.step_events,
@@ -154,8 +156,7 @@ class Engine:
 
     def _committed(self, done: Checkpoint) -> None:
         """Let all hear of a checkpoint that is stored: ops, timers, the bus, the next in line."""
-        self.reporter.offer(done.events)
-        watching.committed(done, self.meter)
+        self.reporter.offer(watching.committed(done, self.meter, self.traces))
         self.waking.committed(done)
         if done.status not in ACTIVE:
             self.children.run_ended(done.run)
@@ -163,7 +164,7 @@ class Engine:
                 self.walkers.expect_ready()
 
     def _ended_outside(self, ended: Sequence[Ended]) -> None:
-        watching.ended_outside(ended, self.meter)
+        watching.ended_outside(ended, self.meter, self.traces)
         self.children.ended_outside(ended)
 
     def _press(self, is_too_much: bool) -> None:
@@ -172,10 +173,9 @@ class Engine:
 
     def _make_intakes(self) -> list[intake.Intake]:
         engine, prefix = self.settings.engine, self.settings.nats.prefix
+        decoder = intake.Decoder(self.catalog, prefix, engine.hop_limit, admitted={ACTION_DONE})
         self.way = parts = pipeline.Parts(
-            decode=intake.Decoder(
-                self.catalog, prefix, engine.hop_limit, admitted={ACTION_DONE}
-            ).decode,
+            decode=watching.decoding(decoder.decode, self.traces),
             transaction=store.Batches(self.database, self.id).transaction,
             index=self.index,
             events_state=lambda: self.catalog.events_state,
@@ -211,7 +211,7 @@ class Engine:
         return [
             intake.Intake(
                 puller,
-                receive,
+                watching.receiving(receive, self.traces),
                 letters,
                 self.database.ping,
                 self.database,

@@ -4,7 +4,7 @@ The real ones are in `bus` and `store`; `app` hands them out.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -35,12 +35,14 @@ from lockstep.model.runs import (
     EventRow,
     Firing,
     Head,
+    RunState,
     StepKey,
     Stored,
     Woken,
 )
 from lockstep.model.verdicts import Verdict
 from lockstep_schemas.base import Json
+from lockstep_schemas.run_events import RunStatus
 
 
 class Report(Protocol):
@@ -343,6 +345,45 @@ class Meter(Protocol):
 
     def answered(self, endpoint: str, code: str) -> None:
         """A request of the control API was answered."""
+        ...
+
+
+class StepSpan(Protocol):
+    """The span of one call of an action."""
+
+    @property
+    def traceparent(self) -> str:
+        """The trace context for whatever the call publishes and asks."""
+        ...
+
+    def failed(self, error: str) -> None:
+        """Say why the call has failed."""
+        ...
+
+
+class Traces(Protocol):
+    """Writes spans; there is none where traces are off."""
+
+    def begun(self, event: Event) -> Event:
+        """Begin the span of an event that was taken; give the event within it."""
+        ...
+
+    def handled(self, messages: Sequence[Message], error: str | None) -> None:
+        """End the spans of events."""
+        ...
+
+    def step(
+        self, run: RunState, path: str, action: str, attempt: int
+    ) -> AbstractContextManager[StepSpan]:
+        """Have a span around a call."""
+        ...
+
+    def run_ended(self, run: RunState, status: RunStatus, at: datetime, error: str | None) -> None:
+        """Write the span of a run that has ended."""
+        ...
+
+    def traceparent(self, run: RunState) -> str:
+        """Give the trace context within the span of a run."""
         ...
 
 

@@ -98,6 +98,19 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 0
 
 
+class TraceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Traces by OpenTelemetry, for which the extra `otel` must be installed."""
+
+    enabled: Annotated[bool, Meta(description="Whether there are any.")] = False
+    endpoint: Annotated[
+        str,
+        Meta(description="http://HOST:4318/v1/traces; else as OTEL_EXPORTER_OTLP_ENDPOINT says."),
+    ] = ""
+    ratio: Annotated[
+        float, Meta(ge=0, le=1, description="Of traces that no publisher has begun.")
+    ] = 1.0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged, and how."""
 
@@ -118,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http: HttpSettings = field(default_factory=HttpSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
+    traces: TraceSettings = field(default_factory=TraceSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 

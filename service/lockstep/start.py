@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from lockstep import bus, probes, store, watching
+from lockstep import __version__, bus, probes, store, watching
 from lockstep.app import Engine
 from lockstep.catalog import (
     MemoryCatalog,
@@ -19,7 +19,8 @@ from lockstep.catalog import (
     load_plugins,
     load_triggers,
 )
-from lockstep.model.errors import ServerUnfit, Unavailable
+from lockstep.model.errors import ServerUnfit, SettingError, Unavailable
+from lockstep.ports import Traces
 from lockstep.settings import Settings
 
 _LONGEST_WAIT_SECONDS: Final = 10.0
@@ -80,7 +81,10 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
         health.tell(nats=lambda: connection.healthy)
         await bus.prepare(connection)
         catalog, services = make_catalog(settings)
-        engine = Engine(settings, database, connection, catalog, services, meter=measures)
+        traces = await stack.enter_async_context(_traces(settings))
+        engine = Engine(
+            settings, database, connection, catalog, services, meter=measures, traces=traces
+        )
         figures.look_at(watching.gauges(engine))
         health.stopping = lambda: engine.is_stopping
 
@@ -92,6 +96,30 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
                 ready(engine)
 
         await engine.run(takes_events)
+
+
+@asynccontextmanager
+async def _traces(settings: Settings) -> AsyncIterator[Traces | None]:
+    """Have traces where the settings ask for them; only then their library is loaded.
+
+    Raises:
+        SettingError: It is not installed.
+    """
+    if not settings.traces.enabled:
+        yield None
+        return
+    try:
+        from lockstep import tracing  # noqa: PLC0415 - see above
+    except ImportError as error:
+        raise SettingError(
+            f"traces.enabled needs the extra `otel`: pip install 'lockstep[otel]' ({error})"
+        ) from None
+    traces = tracing.Traces(settings.traces, __version__)
+    traces.export(settings.traces.endpoint)
+    try:
+        yield traces
+    finally:
+        await asyncio.to_thread(traces.close)
 
 
 def make_catalog(settings: Settings) -> tuple[MemoryCatalog, ServiceBag]:

@@ -15,6 +15,7 @@ import judge
 from lockstep import bus
 from lockstep.app import Engine
 from lockstep.catalog import MemoryCatalog, Recorder, Registry, ServiceBag, build_catalog
+from lockstep.ports import Traces
 from lockstep.settings import EngineSettings, PostgresSettings, Settings
 from lockstep.start import open_store
 from lockstep_schemas import api
@@ -179,7 +180,11 @@ class Stored:
 
 @asynccontextmanager
 async def room(
-    settings: Settings, *, is_open: bool = True, plugins: Mapping[str, Plugin] | None = None
+    settings: Settings,
+    *,
+    is_open: bool = True,
+    plugins: Mapping[str, Plugin] | None = None,
+    traces: Traces | None = None,
 ) -> AsyncIterator[Room]:
     """Start an engine on a migrated database, and stop it in good order."""
     database = await open_store(settings)
@@ -192,7 +197,7 @@ async def room(
             catalog.register(name, register)
         recorder, services = Recorder(), ServiceBag()
         services.add(Recorder, recorder)
-        engine = Engine(settings, database, connection, catalog, services)
+        engine = Engine(settings, database, connection, catalog, services, traces=traces)
         ready = asyncio.Event()
         opened = Room(settings, engine, connection, recorder)
         subject = connection.names.run("*", "*")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from lockstep.model.findings import clock
 from lockstep.model.ids import uuid7
 from lockstep.settings import PostgresSettings, Settings
 from lockstep.store.migrate import migrate
+from processes import environment
 
 Examine = Callable[..., Any]
 
@@ -337,7 +339,7 @@ async def test_a_user_without_rights_is_told_which(
         prefix = settings.nats.prefix
         assert one["found"] == (
             f"the user may not: publish {prefix}.run.x.x, subscribe {prefix}.api.x.x, "
-            f"subscribe {prefix}.worker.x"
+            f"subscribe {prefix}.worker.x, subscribe $SRV.PING"
         )
         assert found["nats.sync"][0]["verdict"] == "warning"
         assert "every 120 s" in found["nats.sync"][0]["found"]
@@ -354,6 +356,26 @@ async def test_a_server_that_syncs_always_is_well(
         asked = msgspec.structs.replace(settings, nats=nats)
         _, found = await examined(asked, monkeypatch, f"http://127.0.0.1:{monitor}")
         assert found["nats.sync"][0]["verdict"] == "ok"
+
+
+async def test_the_command_ends_with_1_where_something_is_wrong_and_writes_json(
+    settings: Settings, dsn: str, tmp_path: Path
+) -> None:
+    nats = settings.nats
+    env = environment(
+        NATS__SERVERS=nats.servers[0], NATS__PREFIX=nats.prefix, NATS__STORAGE="memory",
+        POSTGRES__DSN=dsn,
+    )  # fmt: skip
+    await rows(dsn, FRAMES, uuid7())
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lockstep", "doctor", "--json", env=env, cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    written, _ = await process.communicate()
+    told = json.loads(written)
+    assert (process.returncode, told["ok"]) == (1, False)
+    (one,) = [one for one in told["findings"] if one["check"] == "frames.run"]
+    assert (one["verdict"], one["mend"][:25]) == ("fault", "they only take room: dele")
 
 
 async def test_a_monitoring_port_that_is_none_is_said(settings: Settings) -> None:

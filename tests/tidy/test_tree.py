@@ -3,10 +3,13 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
-from lockstep.model.log_names import LOG_NAMES
+from lockstep.control import AutomationEndpoints
+from lockstep.model.log_names import EVENT_NAMES, LOG_NAMES
+from lockstep_schemas.run_events import What
 
 ROOT = Path(__file__).parents[2]
 SERVICE = ROOT / "service" / "lockstep"
@@ -48,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secrets": {"ports", "model", "lockstep_schemas"},
     "model": {"lockstep_schemas"},
     "probes": {"ports", "model", "lockstep_schemas"},
+    "tracing": {"ports", "model", "settings", "lockstep_schemas"},
     "fetch": {"ports", "model", "lockstep_schemas"},
     # those of the bus and of HTTP are part of ours
     "settings": {"bus", "fetch", "lockstep_schemas"},
@@ -58,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # A driver is known to one package.
 DRIVERS = {
     "asyncpg": "store", "nats": "bus", "jinja2": "render", "aiohttp": "fetch",
-    "prometheus_client": "probes", "uvicorn": "probes",
+    "prometheus_client": "probes", "uvicorn": "probes", "opentelemetry": "tracing",
 }  # fmt: skip
 TOP_LEVEL = {
     "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", ".ci", ".gitignore",
@@ -145,23 +149,57 @@ def test_a_function_stays_short(path: Path) -> None:
     assert not long
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=label)
-def test_a_log_line_has_a_name_of_the_table(path: Path) -> None:
-    strays = []
+def log_calls(path: Path) -> Iterator[tuple[ast.Call, list[ast.expr | None]]]:
+    """Give the calls that log a line, with the names that it may have."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         owner = node.func.value
         name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")
-        if name not in {"log", "logger"} or node.func.attr not in {
+        if name in {"log", "logger"} and node.func.attr in {
             "debug", "info", "warning", "error", "exception",
         }:  # fmt: skip
-            continue
-        first = node.args[0] if node.args else None
-        names = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
-        if not all(isinstance(n, ast.Constant) and n.value in LOG_NAMES for n in names):
-            strays.append(f"{label(path)}:{node.lineno}: {ast.unparse(node)[:80]}")
+            first = node.args[0] if node.args else None
+            yield node, [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_a_log_line_has_a_name_of_the_table(path: Path) -> None:
+    strays = [
+        f"{label(path)}:{node.lineno}: {ast.unparse(node)[:80]}"
+        for node, names in log_calls(path)
+        if not all(isinstance(n, ast.Constant) and n.value in LOG_NAMES for n in names)
+    ]
     assert not strays
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_a_log_line_of_a_run_says_its_automation_too(path: Path) -> None:
+    strays = []
+    for node, _ in log_calls(path):
+        fields = {keyword.arg for keyword in node.keywords}
+        if "run_id" in fields and "automation_id" not in fields:
+            strays.append(f"{label(path)}:{node.lineno}")
+    assert not strays
+
+
+def test_every_name_of_the_table_is_used() -> None:
+    """As a literal: the walk and the actions log through what they are handed."""
+    used = {
+        node.value
+        for path in SOURCES
+        if path.name != "log_names.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert not LOG_NAMES.keys() - used
+
+
+def test_the_events_of_the_table_are_those_that_are_told() -> None:
+    told = {f"run.{what}" for what in get_args(What)}
+    changes = get_type_hints(AutomationEndpoints._announce)["what"]
+    told |= {f"automation.{what}" for what in get_args(changes)}
+    assert EVENT_NAMES.keys() == told
 
 
 def test_the_top_level_is_that_of_the_architecture() -> None:

@@ -1,7 +1,7 @@
 """What a look at NATS finds: version, clock, rights, streams and groups, what a power cut costs."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -121,23 +121,46 @@ def rights(connection: Connection, permissions: Permissions) -> Finding:
 
 def needed(connection: Connection) -> tuple[Sequence[str], Sequence[str]]:
     """Name subjects as the engine publishes and subscribes them; `x` stands for any word."""
-    names, manages = connection.names, connection.settings.manage_bus
-    goal = wanted(connection)
+    names = connection.names
     publish = [names.run("x", "x"), names.automation("x", "x"), names.dead("x"), names.worker("x")]
     publish += [names.action("x.x"), names.trigger("x")]
     for bucket in (names.delays_bucket, names.waits_bucket, names.workers_bucket):
         publish.append(names.key(bucket, "x"))
-    for stream in goal.streams:
+    publish += [f"$JS.API.{call}" for call in _calls(connection)]
+    publish += [
+        f"$JS.ACK.{one.stream}.{one.config['durable_name']}.1.1.1.1.1"
+        for one in wanted(connection).consumers
+    ]
+    inbox = f"{connection.settings.inbox_prefix}.x"
+    return publish, [inbox, names.api("x.x"), names.worker("x"), "$SRV.PING"]
+
+
+def _calls(connection: Connection) -> Iterator[str]:
+    """Name the calls of JetStream that the engine makes."""
+    names, manages, goal = connection.names, connection.settings.manage_bus, wanted(connection)
+    yield "INFO"
+    for config in goal.streams:
         verbs = ("INFO", "CREATE", "UPDATE") if manages else ("INFO",)
-        publish += [f"$JS.API.STREAM.{verb}.{stream['name']}" for verb in verbs]
+        yield from (f"STREAM.{verb}.{config['name']}" for verb in verbs)
     for one in goal.consumers:
         name = f"{one.stream}.{one.config['durable_name']}"
-        publish += [f"$JS.API.CONSUMER.INFO.{name}", f"$JS.API.CONSUMER.MSG.NEXT.{name}"]
-        publish.append(f"$JS.ACK.{name}.1.1.1.1.1")
+        yield from (f"CONSUMER.INFO.{name}", f"CONSUMER.MSG.NEXT.{name}")
         if manages:
-            publish.append(f"$JS.API.CONSUMER.CREATE.{name}.{one.config['filter_subject']}")
-    inbox = f"{connection.settings.inbox_prefix}.x"
-    return publish, [inbox, names.api("x.x"), names.worker("x")]
+            yield f"CONSUMER.CREATE.{name}.{one.config['filter_subject']}"
+    if manages:
+        yield from ("STREAM.NAMES", f"CONSUMER.LIST.{names.triggers_stream}")
+    # Run events that may have been sent, dead letters, keys of workers: read by groups that pass.
+    for stream, subject in (
+        (names.runs_stream, names.run("x", "x")),
+        (names.dead_stream, names.dead("x")),
+        (names.bucket_stream(names.workers_bucket), names.key(names.workers_bucket, ">")),
+    ):
+        yield from (f"CONSUMER.CREATE.{stream}.x.{subject}", f"CONSUMER.DELETE.{stream}.x")
+    yield f"CONSUMER.MSG.NEXT.{names.runs_stream}.x"
+    for call in ("MSG.GET", "MSG.DELETE", "PURGE"):
+        yield f"STREAM.{call}.{names.dead_stream}"
+    for bucket in (names.delays_bucket, names.waits_bucket):
+        yield f"STREAM.PURGE.{names.bucket_stream(bucket)}"
 
 
 def allows(given: Rights, subject: str) -> bool:

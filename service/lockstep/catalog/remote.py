@@ -27,7 +27,7 @@ class RemoteCall:
 
     async def __call__(self, context: ActionContext) -> ActionResult:
         """Ask, and wait for the answer; whatever goes wrong on the way is a failed result."""
-        headers = {HEADER_HOP: str(hop(context.scope) + 1), **trace(context.scope)}
+        headers = {HEADER_HOP: str(hop(context.scope) + 1), **trace(context)}
         seconds = context.timeout_seconds + MARGIN_SECONDS
         asker = context.services.get(Asker)
         try:

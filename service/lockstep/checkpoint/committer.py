@@ -79,7 +79,10 @@ class Committer:
                     await self._commit([entry])
                 return
             if not isinstance(error, DataRefused):
-                log.exception("checkpoint.failed", run_id=str(batch[0][0].run.id))
+                run = batch[0][0].run
+                log.exception(
+                    "checkpoint.failed", run_id=str(run.id), automation_id=run.automation_id
+                )
             _fail(batch[0][1], error)
             return
         self.committed += len(batch)

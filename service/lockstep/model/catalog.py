@@ -73,6 +73,7 @@ class ActionContext:
     logger: Logger
     services: Services
     timeout_seconds: float = 300  # after which the call is given up
+    traceparent: str | None = None  # for what the call publishes and asks; see W3C Trace Context
 
 
 class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,6 @@
-"""Every name of a log line: a noun, then a verb in the past; and what it is about.
+"""Every name of a log line and of an event that ops are told: a noun, then a verb in the past.
 
-`tests/tidy` refuses a name outside this table.
+`tests/tidy` refuses a name outside these tables, and one in them that nobody uses.
 """
 
 from collections.abc import Mapping
@@ -85,3 +85,22 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "word.broken": "a word between workers that nobody can read",
     "word.lost": "a word to another worker could not be sent; it looks by itself",
 }
+
+EVENT_NAMES: Final[Mapping[str, str]] = {
+    "automation.created": "an automation was stored",
+    "automation.deleted": "an automation is no more; its active runs were cancelled",
+    "automation.updated": "an automation has another definition, name or status",
+    "run.cancelled": "a run was ended by an operator, by a newer one, or with its parent",
+    "run.failed": "a run has ended by an error",
+    "run.resumed": "a run that slept goes on",
+    "run.skipped": "an event asked for a run that the mode refused",
+    "run.started": "a run has begun",
+    "run.step_failed": "a step has failed",
+    "run.step_skipped": "a step was passed over",
+    "run.step_succeeded": "a step has done what it should",
+    "run.step_waiting": "a step waits",
+    "run.succeeded": "a run has ended well",
+    "run.waiting": "all of a run sleeps",
+    "run.warning": "something of a run or a trigger could not be judged",
+}
+"""Types of events, without `lockstep.` before them."""

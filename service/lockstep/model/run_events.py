@@ -59,7 +59,8 @@ def run_event(
         data=data,
     )
     subject = f"{prefix}.run.{run.automation_id}.{what}"
-    return EventRow(run_id, seq, subject, message_id, _encode(event))
+    body = _encode(event)
+    return EventRow(run_id, seq, subject, message_id, body, traceparent=run.traceparent)
 
 
 def iso(time: datetime) -> str:

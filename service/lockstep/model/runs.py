@@ -257,6 +257,7 @@ class EventRow(msgspec.Struct, frozen=True):
     message_id: str
     body: bytes
     created_at: datetime | None = None  # when it was stored, if it was read back from there
+    traceparent: str | None = None  # of its run; not stored
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

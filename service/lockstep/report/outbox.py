@@ -5,7 +5,7 @@ At most one unacknowledged event per topic (a run, an automation), many topics a
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -14,7 +14,7 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.model.runs import EventRow
 from lockstep.ports import Clock, Publisher
-from lockstep_schemas.events import HEADER_MESSAGE_ID
+from lockstep_schemas.events import HEADER_MESSAGE_ID, HEADER_TRACE
 
 IN_FLIGHT: Final = 256
 FORGET_AT_ONCE: Final = 512
@@ -141,9 +141,7 @@ class Reporter:
             try:
                 if await self._is_there(row, first_at):
                     return
-                await self._publisher.publish(
-                    row.subject, row.body, {HEADER_MESSAGE_ID: row.message_id}
-                )
+                await self._publisher.publish(row.subject, row.body, _headers(row))
             except Unavailable as error:
                 if attempt == 0:
                     log.warning("outbox.delayed", message_id=row.message_id, error=str(error))
@@ -172,3 +170,9 @@ class Reporter:
                 await asyncio.sleep(RETRY_SECONDS[2])
                 continue
             del self._acknowledged[: len(rows)]
+
+
+def _headers(row: EventRow) -> Mapping[str, str]:
+    if row.traceparent is None:
+        return {HEADER_MESSAGE_ID: row.message_id}
+    return {HEADER_MESSAGE_ID: row.message_id, HEADER_TRACE: row.traceparent}

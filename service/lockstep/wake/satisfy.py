@@ -44,8 +44,8 @@ async def satisfied(
         except RenderError as error:
             reasons[wait.id] = f"the filter could not be judged for an event: {error}"
             log.warning(
-                "wait.failed", run_id=str(wait.run_id), path=wait.path, event_id=event.id,
-                error=str(error),
+                "wait.failed", run_id=str(wait.run_id), automation_id=wait.automation_id,
+                path=wait.path, event_id=event.id, error=str(error),
             )  # fmt: skip
         if number % BREATH == 0:
             await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """The call of an action: what it is handed, its time limit, and what it gives back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -17,11 +18,20 @@ from lockstep_schemas.remote import ActionReply
 
 async def call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
     """Call it within its time; whatever it raises is a failure of the step."""
-    return _masked(await _call(kind, config, seconds, step))
+    walk, context = step.walk, _context(kind, config, seconds, step)
+    traces = walk.parts.traces
+    if traces is None:
+        return _masked(await _call(kind, context, step))
+    with traces.step(walk.run, step.path, kind.qualified_id, context.attempt) as span:
+        context = replace(context, traceparent=span.traceparent)
+        result = _masked(await _call(kind, context, step))
+        if result.error is not None and not result.success:
+            span.failed(result.error)
+        return result
 
 
-async def _call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
-    context = _context(kind, config, seconds, step)
+async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionResult:
+    seconds = context.timeout_seconds
     try:
         async with step.walk.parts.clock.limit(seconds):
             result = await kind.execute(context)
@@ -147,6 +157,7 @@ def _context(kind: ActionType, config: object, seconds: float, step: Step) -> Ac
         logger=step.walk.log.bind(path=step.path, action=kind.qualified_id),
         services=step.walk.parts.services,
         timeout_seconds=seconds,
+        traceparent=run.traceparent,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.program import Program
@@ -73,7 +74,9 @@ class Walkers:
         for run in runs:
             if self._group is None:
                 raise RuntimeError("walks are offered to a pool that does not run")
-            task = self._tasks[run.id] = self._group.create_task(self._walk(run))
+            # Named by its automation: what is logged of a run always says which that is.
+            task = self._group.create_task(self._walk(run), name=run.automation_id)
+            self._tasks[run.id] = task
             # Not in the coroutine: a task that is cancelled before its first step never runs it.
             task.add_done_callback(functools.partial(self._ended, run.id))
 
@@ -116,7 +119,7 @@ class Walkers:
         for run_id in run_ids:
             task = self._tasks.get(run_id)
             if task is not None:
-                log.info("run.stopped", run_id=str(run_id))
+                log.info("run.stopped", run_id=str(run_id), automation_id=task.get_name())
                 task.cancel()
 
     async def run(self) -> None:
@@ -162,6 +165,8 @@ class Walkers:
         return len(left)
 
     async def _walk(self, run: RunState) -> None:
+        # For what plug-ins and libraries log in this task and in those that it begins.
+        bind_contextvars(run_id=str(run.id), automation_id=run.automation_id)
         walk = Walk.make(run, NOTHING, self._parts, RootFrame())
         try:
             walk = await self._open(run)

@@ -13,7 +13,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.program import Program
 from lockstep.model.run_events import iso, trigger_scope
 from lockstep.model.runs import Fired, OwnerLost, RunState, WaitRow, Woken
-from lockstep.ports import Checkpoints, Clock, History, Secrets
+from lockstep.ports import Checkpoints, Clock, History, Secrets, Traces
 from lockstep.walk import frames
 from lockstep.walk.frames import LeafFrame, RepeatFrame, RootFrame
 from lockstep.walk.journal import Journal
@@ -39,6 +39,7 @@ class Parts:
     services: Services
     clock: Clock
     secrets: Secrets | None = None
+    traces: Traces | None = None
     refresh_types: Callable[[], Awaitable[None]] | None = None
     prefix: str = "lockstep"
     step_events: bool = True

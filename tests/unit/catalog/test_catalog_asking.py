@@ -56,9 +56,9 @@ async def ask(
 
 
 async def test_a_request_is_sent_with_its_key_the_depth_of_causes_and_the_trace() -> None:
-    scope = {"trigger": {"hop": 2, "traceparent": "00-ab-cd-01"}}
+    how = {"scope": {"trigger": {"hop": 2}}, "traceparent": "00-ab-cd-01"}
     config = {"subject": "svc.x", "payload": {"a": 1}, "timeout_seconds": 3}
-    _, service = await ask("nats.request", config, reply({}), scope=scope)
+    _, service = await ask("nats.request", config, reply({}), **how)
     [(subject, body, headers, seconds)] = service.asked
     assert (subject, body, seconds) == ("svc.x", b'{"a":1}', 3)
     assert headers == {

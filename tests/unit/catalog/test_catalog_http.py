@@ -82,7 +82,7 @@ async def test_the_type_that_an_author_gives_stays() -> None:
 
 
 async def test_a_request_goes_on_with_the_trace_of_its_event() -> None:
-    _, [asked] = await request({}, scope={"trigger": {"traceparent": "00-ab-cd-01"}})
+    _, [asked] = await request({}, traceparent="00-ab-cd-01")
     assert asked.headers["traceparent"] == "00-ab-cd-01"
 
 

@@ -96,7 +96,7 @@ def _notifier(subject: str) -> Execute:
             automation_id=context.automation_id,
             idempotency_key=context.idempotency_key,
         )
-        headers = {HEADER_MESSAGE_ID: context.idempotency_key, **trace(context.scope)}
+        headers = {HEADER_MESSAGE_ID: context.idempotency_key, **trace(context)}
         try:
             body = msgspec.json.encode(request)
             asker = context.services.get(Asker)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import Final
 
+from lockstep.model.catalog import ActionContext
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import HEADER_TRACE
 
@@ -37,8 +38,6 @@ def hop(scope: Mapping[str, object]) -> int:
     return known if isinstance(known, int) and known > 0 else 0
 
 
-def trace(scope: Mapping[str, object]) -> dict[str, str]:
-    """Give the trace context that the event of a run carried. Source: W3C Trace Context."""
-    trigger = scope.get("trigger")
-    found = trigger.get("traceparent") if isinstance(trigger, Mapping) else None
-    return {HEADER_TRACE: found} if isinstance(found, str) else {}
+def trace(context: ActionContext) -> dict[str, str]:
+    """Give the header of the trace that goes on. Source: W3C Trace Context."""
+    return {} if context.traceparent is None else {HEADER_TRACE: context.traceparent}

@@ -113,7 +113,7 @@ async def _request(context: ActionContext) -> ActionResult:
     except ValueError as error:
         return ActionResult(success=False, error=f"body: {error}")
     headers = {
-        **trace(context.scope),
+        **trace(context),
         **_content_type(config),
         **config.headers,
         IDEMPOTENCY_KEY: context.idempotency_key,

@@ -94,7 +94,7 @@ def publisher(prefix: str) -> Execute:
             body = encoded(config.payload)
         except ValueError as error:
             return _failed(f"payload: {error}")
-        headers = {**trace(context.scope), **config.headers, **_own_headers(context)}
+        headers = {**trace(context), **config.headers, **_own_headers(context)}
         try:
             await context.services.get(Publisher).publish(config.subject, body, headers)
         except EngineError as error:
@@ -118,7 +118,7 @@ def requester(prefix: str) -> Execute:
             body = encoded(config.payload)
         except ValueError as error:
             return _failed(f"payload: {error}")
-        headers = {**trace(context.scope), **_own_headers(context)}
+        headers = {**trace(context), **_own_headers(context)}
         try:
             reply = await context.services.get(Asker).ask(subject, body, headers, seconds)
         except NobodyAnswers:

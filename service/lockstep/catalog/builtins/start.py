@@ -51,7 +51,7 @@ async def start(context: ActionContext) -> ActionResult:
         context_key=context.context_key,
         actor=trigger.actor,
         hop=trigger.hop + 1,
-        traceparent=trigger.traceparent,
+        traceparent=context.traceparent,
     )
     try:
         child = await context.services.get(Children).start(wanted)
@@ -68,4 +68,3 @@ class _Trigger(msgspec.Struct):
 
     actor: Actor = Actor()
     hop: int = 0
-    traceparent: str | None = None
