@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import signal
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +24,7 @@ from lockstep.catalog import Recorder
 from lockstep.embedded import Servers
 from lockstep.model.errors import SettingError
 from lockstep.settings import ProbeSettings, Settings
+from processes import environment, lockstep
 
 NAMES = {
     "lockstep_events", "lockstep_event_lag", "lockstep_batch_events", "lockstep_runs",
@@ -117,12 +120,8 @@ async def test_a_replica_without_its_servers_lives_and_names_what_it_lacks(
     postgres = msgspec.structs.replace(settings.postgres, dsn=nowhere)
     serving = asyncio.create_task(start.serve(msgspec.structs.replace(settings, postgres=postgres)))
     try:
-        answer = None
-        while answer is None:
-            try:
-                answer = await readiness(settings)
-            except urllib.error.URLError:
-                await asyncio.sleep(0.01)
+        while (answer := await readiness_or_none(settings)) is None:
+            await asyncio.sleep(0.01)
         assert answer == (503, ["nats", "postgres", "migrations", "intake"])
         assert (await get(settings, "/livez"))[0] == 200, "a new process would find none either"
     finally:
@@ -152,6 +151,30 @@ async def test_a_replica_that_is_asked_to_stop_is_not_ready_while_its_walks_end(
         assert await readiness(settings) == (503, ["stopping"])
         assert not room.finals(stored.id), "it was told before the walk had ended"
         await room.ended(stored.id, 1)
+
+
+async def test_a_process_that_is_told_to_stop_ends_in_good_order_with_its_probes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """The server of the probes must leave the signals to the engine."""
+    env = environment(
+        NATS__SERVERS=settings.nats.servers[0], NATS__PREFIX=settings.nats.prefix,
+        NATS__STORAGE="memory", POSTGRES__DSN=settings.postgres.dsn,
+        PROBES__PORT=settings.probes.port,
+    )  # fmt: skip
+    async with lockstep("serve", env=env, cwd=tmp_path) as process, asyncio.timeout(40):
+        while await readiness_or_none(settings) != (200, []):
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def readiness_or_none(settings: Settings) -> tuple[int, list[str]] | None:
+    """Ask `/readyz`; None while nobody listens."""
+    try:
+        return await readiness(settings)
+    except OSError:
+        return None
 
 
 async def test_every_figure_of_the_table_is_there_and_no_other(settings: Settings) -> None:
