@@ -225,7 +225,7 @@ async def test_an_automation_is_listed_and_shown_by_name_and_by_id(shell: Shell)
     identifier = unique("shown")
     shell.write("a.yaml", {"id": identifier, "definition": definition(name)})
     await shell.run("apply", "a.yaml")
-    listed = (await shell.run("automations", "list", "--limit", "200")).out
+    listed = (await shell.run("automations", "list", "--limit", "100000")).out
     assert identifier in listed
     assert name in listed
     told = await shell.run("automations", "show", name)
