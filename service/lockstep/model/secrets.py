@@ -49,6 +49,11 @@ class Masker:
         longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is anything to mask."""
+        return self._pattern is not None
+
     def text(self, text: str) -> str:
         """Mask a text."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)

@@ -45,24 +45,30 @@ class RunStore:
             DataRefused: A value cannot be stored.
         """
         gates = sorted({c.run.gate for c in checkpoints if c.run.gate and c.status not in ACTIVE})
-        if gates:
-            return await self._checkpoint_queued(checkpoints, gates)
+        if gates or any(c.closed for c in checkpoints):
+            return await self._checkpoint_more(checkpoints, gates)
         async with self._store.connection() as connection:
             rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
         return {row["run_id"]: row["wakes"] for row in rows}
 
-    async def _checkpoint_queued(
+    async def _checkpoint_more(
         self, checkpoints: Sequence[Checkpoint], gates: Sequence[str]
     ) -> Mapping[UUID, int | None]:
-        """Store a batch in which runs end that hold up queues: the next ones go with the commit.
+        """Store a batch that closes artifacts, or in which runs end that hold up queues.
 
-        Locks: gates, then runs, as everywhere.
+        The next ones of the queues go with the commit. Locks: gates, then runs, as everywhere.
         """
         async with self._store.transaction() as connection:
-            await connection.execute(QUERIES["lock_gates"], gates)
+            if gates:
+                await connection.execute(QUERIES["lock_gates"], gates)
             rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
-            await connection.execute(QUERIES["promote"], gates)
-        return {row["run_id"]: row["wakes"] for row in rows}
+            held = {row["run_id"]: row["wakes"] for row in rows}
+            closed = [(one, c.at) for c in checkpoints if c.run.id in held for one in c.closed]
+            if closed:
+                await connection.execute(QUERIES["close_artifacts"], *columns(closed, 2))
+            if gates:
+                await connection.execute(QUERIES["promote"], gates)
+        return held
 
     async def claim_ready(self, limit: int, now: datetime) -> tuple[list[RunState], bool]:
         """Take up to `limit` runs that wait for a place, fairly and in the order of the stream.
@@ -191,7 +197,6 @@ def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
         for w in c.waits
     ]  # fmt: skip
     over = [(c.run.id, wait_id) for c in checkpoints for wait_id in c.over]
-    closed = [(c.run.id, artifact_id) for c in checkpoints for artifact_id in c.closed]
     return [
         *columns(walks, 9),
         *columns(steps, 13),
@@ -199,7 +204,6 @@ def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
         *columns(artifacts, 7),
         *columns(waits, 12),
         *columns(over, 2),
-        *columns(closed, 2),
     ]
 
 

@@ -56,7 +56,7 @@ def _field(slot: Slot, scope: Scope, kind: ActionType, path: tuple[str, ...]) ->
 
 def _check_secrets(written: str, value: Json, kind: ActionType, path: tuple[str, ...]) -> None:
     """Refuse a value that asks for secrets its author did not: an event could say anything."""
-    if not kind.takes_secrets(path):
+    if not kind.secret_paths or not kind.takes_secrets(path):
         return
     asked = sum(len(names_in(text)) for _, text in texts_in(value))
     if asked != len(names_in(written)):

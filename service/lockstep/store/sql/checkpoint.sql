@@ -15,7 +15,6 @@
 -- waits: $34 ids  $35 run ids  $36 kinds  $37 paths  $38 what for  $39 topics  $40 event ids
 --        $41 context keys  $42 filters  $43 scopes  $44 due  $45 armed
 -- waits that are over: $46 run ids  $47 ids
--- artifacts that are closed: $48 run ids  $49 ids
 with walks as (
     select *
       from unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::bytea[],
@@ -128,13 +127,6 @@ over as (
     delete from waits v
      using unnest($46::uuid[], $47::uuid[]) as o (run_id, id), held h
      where v.id = o.id and h.run_id = o.run_id
-),
-closed as (
-    update artifacts a
-       set closed_at = h.at
-      from unnest($48::uuid[], $49::uuid[]) as c (run_id, id)
-      join held h on h.run_id = c.run_id
-     where a.id = c.id and a.closed_at is null
 ),
 gone as (
     delete from waits v

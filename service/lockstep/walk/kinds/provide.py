@@ -34,7 +34,7 @@ async def perform(action: Provide, step: Step) -> Outcome:
     same idempotency key; where the type is not safe to call twice, the step fails. What a call left
     open ends by its follow-up, whenever and wherever that comes.
     """
-    kind = await _kind(action, step)
+    kind = step.walk.parts.catalog.action(action.action) or await _refreshed(action, step)
     if kind is None:
         return Failed(f"unknown action '{action.action}'")
     frame = step.open(lambda seq, at: LeafFrame(seq=seq, began_at=at))
@@ -74,7 +74,10 @@ async def _perform(
             filled = fill_config(action.config, kind, step.context())
             stored = walk.program.config_versions.get(kind.qualified_id, 1)
             frame.config = brought_up(filled, kind, stored)
-        config = converted(kind, await resolved(kind, frame.config or {}, step))
+        config = frame.config or {}
+        if kind.secret_paths:
+            config = await resolved(kind, config, step)
+        typed = converted(kind, config)
     except (RenderError, msgspec.ValidationError) as error:
         return Failed(str(error))
     except SecretRefused as error:
@@ -86,7 +89,7 @@ async def _perform(
     seconds = _seconds(action, kind)
     wait = _follow_up(action, kind, frame, seconds, step)
     await walk.checkpoint()
-    result = await call(kind, config, seconds, step)
+    result = await call(kind, typed, seconds, step)
     if not (result.accepted or result.success):
         # The answer was lost, or came too late; the result may have come all the same.
         return _came(action, kind, frame, step) or result
@@ -105,18 +108,17 @@ def _count_attempt(frame: LeafFrame, step: Step) -> None:
     step.walk.journal.step(step.row)
 
 
-async def _kind(action: Provide, step: Step) -> ActionType | None:
-    """Find the type; it may have been registered at another replica a moment ago."""
+async def _refreshed(action: Provide, step: Step) -> ActionType | None:
+    """Look for a type that may have been registered at another replica a moment ago."""
     parts = step.walk.parts
-    kind = parts.catalog.action(action.action)
-    while kind is None and parts.refresh_types is not None:
+    while parts.refresh_types is not None:
         try:
             await parts.refresh_types()
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)
             continue
-        return parts.catalog.action(action.action)
-    return kind
+        break
+    return parts.catalog.action(action.action)
 
 
 async def _recall_secrets(kind: ActionType, frame: LeafFrame, step: Step) -> None:
