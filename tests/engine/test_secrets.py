@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -138,7 +139,9 @@ async def keeper(
 
         def answer(_subject: bytes, reply: bytes, _head: bytes, body: bytes) -> None:
             name = json.loads(body)["name"]
-            value = {"value": ON_BUS} if name == "BUS" else {}
+            asked[name] += 1
+            is_known = name == "BUS" or (name == "LATE" and asked[name] > 1)
+            value = {"value": ON_BUS} if is_known else {}
             connection.post(reply.decode(), json.dumps(value).encode())
 
         await connection.listen(connection.names.secret, answer)
@@ -164,8 +167,14 @@ def leaky(registry: Registry) -> None:
         loot = {"config": config, IN_FILE: 1, "url": f"https://x/?k={config['deep'][0]['a'][0]}"}
         return ActionResult(artifact=loot, external_id=config["token"])
 
+    @registry.action("eat", config=CONFIG, consumes=["loot"])
+    async def eat(context: ActionContext) -> None:
+        eaten.append(dict(context.consumed_artifacts))
 
+
+asked: Counter[str] = Counter()
 handed: list[Json] = []
+eaten: list[Json] = []
 
 
 def steps(actions: list[Json]) -> list[Json]:
@@ -289,6 +298,19 @@ async def test_a_secret_that_cannot_be_had_fails_the_step_after_its_retries(
     assert seen.status == "failed"
     assert words in seen.error
     assert seen.step("actions[0]").attempts == 2
+
+
+async def test_a_retry_after_a_secret_was_not_there_is_handed_what_it_consumes(
+    keeper: Room,
+) -> None:
+    eaten.clear()
+    made = {"id": "e", "action": "leaky.echo", "config": {"token": "t", "deep": [{"a": ["-"]}]}}
+    retry = {"attempts": 2, "delay_seconds": 0}
+    asks = {"action": "leaky.eat", "config": {"token": "${{ secrets.LATE }}"}, "retry": retry}
+    stored = await keeper.automation([made, asks])
+    seen = await stored.run({})
+    assert (seen.status, seen.step("actions[1]").attempts) == ("success", 2)
+    assert [sorted(one) for one in eaten] == [["loot"]]
 
 
 async def test_a_changed_secret_is_in_force_at_the_next_call(

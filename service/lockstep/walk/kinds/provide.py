@@ -74,6 +74,7 @@ async def _perform(
             filled = fill_config(action.config, kind, step.context())
             stored = walk.program.config_versions.get(kind.qualified_id, 1)
             frame.config = brought_up(filled, kind, stored)
+            await consume(kind, frame, step)
         config = frame.config or {}
         if kind.secret_paths:
             config = await resolved(kind, config, step)
@@ -83,8 +84,6 @@ async def _perform(
     except SecretRefused as error:
         _count_attempt(frame, step)
         return ActionResult(success=False, error=str(error))
-    if not frame.attempt:
-        await consume(kind, frame, step)
     _count_attempt(frame, step)
     seconds = _seconds(action, kind)
     wait = _follow_up(action, kind, frame, seconds, step)
