@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from msgspec import convert
 
 from lockstep_schemas.api import Run
@@ -73,6 +74,18 @@ async def test_every_file_that_the_readme_names_is_there() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy").rglob("*.md")), ROOT / "schemas/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+async def test_what_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if ":" not in link]
+    paths = re.findall(r"`((?:service|tests|deploy|schemas)/[^`*<\s]+)`", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing + [path for path in paths if not (ROOT / path).exists()] == []
 
 
 async def test_make_offers_what_the_readme_says() -> None:
