@@ -20,8 +20,8 @@ from lockstep import bus
 from lockstep.control.dispatch import STATUS
 from lockstep.embedded import Servers
 from lockstep_schemas.api import Fault
-from property import requests
-from property.requests import Asked, Json, Things
+from property import questions
+from property.questions import Asked, Json, Things
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -38,7 +38,7 @@ class World:
     def __init__(self, opened: Room, client: bus.Connection) -> None:
         self.room, self.client = opened, client
         kinds = {name: one.request for name, one in opened.engine.endpoints.items()}
-        self.requests = st.one_of(*(requests.of(name, kind) for name, kind in kinds.items()))
+        self.requests = st.one_of(*(questions.of(name, kind) for name, kind in kinds.items()))
         self.fields = {name: kind.__struct_encode_fields__ for name, kind in kinds.items()}
 
     async def populate(self) -> None:
@@ -73,7 +73,7 @@ class World:
 
     async def ask(self, asked: Asked, things: Things) -> None:
         """Ask, and judge the answer."""
-        body = requests.encode(asked, things)
+        body = questions.encode(asked, things)
         if len(body) > self.client.max_payload - ROOM_FOR_HEADERS:
             return  # the server would cut the connection
         head = b""

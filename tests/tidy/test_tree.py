@@ -1,7 +1,9 @@
 """The rules of the tree: who may import whom, how long things may be, what log lines are called."""
 
 import ast
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -206,3 +208,10 @@ def test_the_top_level_is_that_of_the_architecture() -> None:
     tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith((".git", ".l"))}
     caches = {".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
     assert tracked - caches <= TOP_LEVEL
+
+
+def test_no_module_of_the_tests_hides_an_installed_one() -> None:
+    """A folder of tests stands in the path of imports, before what is installed."""
+    installed = set(packages_distributions()) | sys.stdlib_module_names
+    modules = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("__")]
+    assert not [label(path) for path in modules if path.stem in installed]
