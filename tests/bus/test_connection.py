@@ -1,7 +1,5 @@
 """Connecting takes patience, an unfit server is named, and a dead client does not go unnoticed."""
 
-# ruff: noqa: S106 - the name of a test is its promise; the passwords are made up
-
 import asyncio
 import json
 import subprocess

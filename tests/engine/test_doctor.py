@@ -331,7 +331,7 @@ async def test_a_user_without_rights_is_told_which(
             settings.nats,
             servers=[f"nats://127.0.0.1:{port}"],
             user="u",
-            password="p",  # noqa: S106
+            password="p",
         )
         asked = msgspec.structs.replace(settings, nats=nats)
         _, found = await examined(asked, monkeypatch, f"http://127.0.0.1:{monitor}")

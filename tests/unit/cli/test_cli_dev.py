@@ -29,7 +29,7 @@ def test_a_catalog_that_was_asked_for_stays() -> None:
 
 
 def test_credentials_of_other_servers_are_not_used() -> None:
-    there = loaded(NATS__USER="ada", NATS__PASSWORD="x", NATS__CREDENTIALS_FILE="/c")  # noqa: S106
+    there = loaded(NATS__USER="ada", NATS__PASSWORD="x", NATS__CREDENTIALS_FILE="/c")
     nats = settings_for(there, URL, DSN).nats
     assert [nats.user, nats.password, nats.credentials_file] == ["", "", ""]
 
