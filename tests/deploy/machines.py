@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from lockstep.embedded.lock import hold
 from lockstep.embedded.server import Command, finish, guarded, ready
 
 ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent  # with programs that come from PyPI
 DEPLOY = ROOT / "deploy"
 USERS = ("engine", "publisher", "ops", "operator", "provider")
 INITDB_SECONDS = 60.0
@@ -180,11 +183,11 @@ def _configure(data: Path, tls: Path, port: int) -> None:
         file.write(f"{ours}\n{here}")
 
 
-def make_roles(programs: Path, socket: Path, port: int, secrets: Path) -> None:
+def make_roles(programs: Path, sockets: Path, port: int, secrets: Path) -> None:
     """Run `roles.sql` as its first lines say."""
     names = {"OWNER": "owner", "ENGINE": "engine", "READER": "reader"}
     files = {f"{key}_PASSWORD_FILE": secrets / f"postgres_{name}" for key, name in names.items()}
-    with environ({**files, "PGHOST": socket, "PGPORT": port, "PGUSER": "postgres"}):
+    with environ({**files, "PGHOST": sockets, "PGPORT": port, "PGUSER": "postgres"}):
         subprocess.run(
             [programs / "psql", "--no-psqlrc", "--file", DEPLOY / "postgres/roles.sql", "postgres"],
             check=True, timeout=60,
@@ -195,3 +198,15 @@ def _accepting(data: Path) -> bool | None:
     file = data / "postmaster.pid"
     lines = file.read_text().splitlines() if file.exists() else []
     return True if len(lines) > 7 and lines[7].strip() == "ready" else None
+
+
+def free_ports(number: int) -> list[int]:
+    """Find ports that nobody has."""
+    probes = [socket.socket() for _ in range(number)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from deploy.machines import DEPLOY, Bus, make_authority, make_secrets, nats_server
+from deploy.machines import DEPLOY, Bus, free_ports, make_authority, make_secrets, nats_server
 from lockstep import bus
 from lockstep.bus.topology import missing, wanted
 from lockstep.model.errors import ServerUnfit, Unavailable
@@ -154,15 +153,3 @@ async def test_a_cluster_of_three_keeps_three_copies_and_goes_on_without_one_of_
                         break
                     except Unavailable:
                         continue
-
-
-def free_ports(number: int) -> list[int]:
-    """Find ports that nobody has."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

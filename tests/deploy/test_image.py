@@ -1,0 +1,165 @@
+"""The image: what goes in, and that its entry point works as a user who may write nothing."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from deploy.dockerfile import Image, build, instructions
+from deploy.machines import BIN, DEPLOY, ROOT, Bus, Database, free_ports
+
+FILE = DEPLOY / "Dockerfile"
+IGNORED = DEPLOY / "Dockerfile.dockerignore"
+LIMIT_SECONDS = 60.0
+
+
+def pinned(name: str) -> dict[str, tuple[str, int]]:
+    """Read a file of requirements: version and number of hashes of each."""
+    found = {}
+    for block in re.split(r"\n(?=\S)", (DEPLOY / name).read_text()):
+        head, *hashes = block.replace("\\\n", "\n").splitlines()
+        requirement = Requirement(head)
+        (version,) = (one.version for one in requirement.specifier)
+        assert str(requirement.specifier) == f"=={version}", head
+        found[canonicalize_name(requirement.name)] = (version, len(hashes))
+        assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64} *", one) for one in hashes), head
+    return found
+
+
+def test_all_that_goes_into_the_image_is_pinned_by_hash() -> None:
+    given = dict(instructions(FILE.read_text()))
+    assert re.fullmatch(r"PYTHON=python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", given["ARG"])
+    stages = [rest for word, rest in instructions(FILE.read_text()) if word == "FROM"]
+    assert stages == ["${PYTHON} AS build", "${PYTHON}"]
+    for name in ("requirements.txt", "requirements-build.txt"):
+        assert all(hashes for _, hashes in pinned(name).values()), "make lock"
+    for word, rest in instructions(FILE.read_text()):
+        for command in re.findall(r"pip (?:install|wheel) [^&]*", rest if word == "RUN" else ""):
+            assert "--require-hashes" in command or "--no-deps" in command, command
+            assert "--no-index" in command or "wheel" in command or "--only-binary" in command
+
+
+def test_the_pinned_versions_are_such_as_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["nkeys"], *extras["http"], *extras["otel"]]
+    found = pinned("requirements.txt")
+    for requirement in map(Requirement, asked):
+        version, _ = found[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), (
+            f"{requirement}, pinned {version}: make lock"
+        )
+    built = pinned("requirements-build.txt")
+    wanted = (DEPLOY / "requirements-build.in").read_text().splitlines()
+    for line in wanted:
+        if not line.startswith("#"):
+            requirement = Requirement(line)
+            assert requirement.specifier.contains(built[requirement.name][0]), line
+
+
+def test_hadolint_finds_nothing() -> None:
+    subprocess.run([BIN / "hadolint", FILE], check=True, timeout=60)
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+    copied = {
+        source
+        for word, rest in instructions(FILE.read_text())
+        if word == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+    assert all((ROOT / source).exists() for source in copied)
+    lines = [line for line in IGNORED.read_text().splitlines() if line and line[0] != "#"]
+    seen = {line[1:] for line in lines if line.startswith("!")}
+    assert lines[0] == "*"
+    assert {"deploy/requirements*.txt" if "requirements" in one else one for one in copied} == seen
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user may look into."""
+    made = Path(tempfile.mkdtemp(prefix="lockstep-image-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+class Container:
+    """The image run as its user, with nothing of this process's environment."""
+
+    def __init__(self, image: Image, more: Mapping[str, str]) -> None:
+        self.image = image
+        self.env = {**image.environment, **more}
+        self.cwd = image.root / image.workdir.lstrip("/")
+        self.cwd.mkdir(parents=True)
+        (user, group) = image.user.split(":")
+        # Whoever is not root has no other user to be.
+        self.who = {"user": int(user), "group": int(group), "extra_groups": []}
+        if os.geteuid() != 0:
+            self.who = {}
+
+    async def start(self, *words: str) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *words, env=self.env, cwd=self.cwd, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, **self.who
+        )
+
+    async def run(self, *words: str, code: int = 0) -> str:
+        """Run what must end with this code; give what it printed."""
+        process = await self.start(*words)
+        out, err = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+        assert process.returncode == code, (out + err).decode()
+        return (out + err).decode()
+
+
+def tree(root: Path) -> set[Path]:
+    return set(root.rglob("*"))
+
+
+async def test_the_entry_point_serves_as_a_user_who_may_write_nothing(
+    folder: Path, accounts: Bus, database: Database
+) -> None:
+    image = await asyncio.to_thread(build, FILE, ROOT, folder)
+    shutil.copy(database.ca, folder / "ca.crt")
+    (port,) = free_ports(1)
+    tls = f"sslmode=verify-full&sslrootcert={folder}/ca.crt"
+    assert image.env["LOCKSTEP_PROBES__PORT"] == "8080"
+    container = Container(image, {
+        "LOCKSTEP_NATS__SERVERS": accounts.url,
+        "LOCKSTEP_NATS__USER": "engine",
+        "LOCKSTEP_NATS__PASSWORD": accounts.passwords["nats_engine"],
+        "LOCKSTEP_NATS__INBOX_PREFIX": "_INBOX_engine",
+        "LOCKSTEP_PROBES__PORT": str(port),
+    })  # fmt: skip
+    entry = image.said["ENTRYPOINT"]
+    health = [one.replace("8080", str(port)) for one in image.health]
+    extras = "import aiohttp, nkeys, opentelemetry.exporter.otlp.proto.http"
+    await container.run("python", "-c", extras)
+    if container.who:
+        assert "Permission denied" in await container.run("touch", "here", code=1)
+    before = tree(folder)
+    container.env["LOCKSTEP_POSTGRES__DSN"] = database.dsn("owner", query=tls)
+    await container.run(*entry, "db", "migrate")
+    container.env["LOCKSTEP_POSTGRES__DSN"] = database.dsn("engine", query=tls)
+    await container.run(*health, code=1)
+    served = await container.start(*entry, *image.said["CMD"])
+    try:
+        assert served.stderr
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while b'"engine.started"' not in (line := await served.stderr.readline()):
+                assert line, "it has ended"
+        await container.run(*health)
+    finally:
+        served.terminate()
+        await asyncio.wait_for(served.communicate(), LIMIT_SECONDS)
+    assert served.returncode == 0
+    assert tree(folder) == before
