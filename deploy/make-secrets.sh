@@ -27,3 +27,24 @@ if [ ! -s nats_passwords.conf ]; then
   chmod 644 nats_passwords.conf.new
   mv nats_passwords.conf.new nats_passwords.conf
 fi
+
+# An authority of our own, and a certificate from it for each server.
+days=3650
+key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+if [ ! -s tls_ca.crt ]; then
+  # shellcheck disable=SC2086 # words
+  openssl req -x509 $key -days $days -subj "/CN=Lockstep" -keyout tls_ca.key -out tls_ca.crt \
+    -addext "keyUsage=critical,keyCertSign,cRLSign" 2>/dev/null
+  chmod 600 tls_ca.key
+fi
+for name in nats postgres; do
+  if [ ! -s "${name}_tls.crt" ]; then
+    # shellcheck disable=SC2086 # words
+    openssl req -x509 $key -days $days -subj "/CN=$name" -CA tls_ca.crt -CAkey tls_ca.key \
+      -keyout "${name}_tls.key" -out "${name}_tls.crt.new" \
+      -addext "subjectAltName=DNS:$name,DNS:localhost,IP:127.0.0.1" \
+      -addext "basicConstraints=critical,CA:FALSE" 2>/dev/null
+    chmod 644 "${name}_tls.key"
+    mv "${name}_tls.crt.new" "${name}_tls.crt"
+  fi
+done

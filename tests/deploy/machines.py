@@ -109,11 +109,12 @@ async def nats_server(
     log = home / "log"
     with environ(variables):
         async with hold(home, 1) as lock, guarded(command, lock, log) as guard:
-            url = await ready("NATS of deploy", guard, log, lambda: _url(home))
+            url = await ready("NATS of deploy", guard, log, lambda: nats_url(home))
             yield Bus(url, passwords, log)
 
 
-def _url(home: Path) -> str | None:
+def nats_url(home: Path) -> str | None:
+    """Read where a server listens from the file that it writes when it does."""
     for file in home.glob("*.ports"):
         try:
             ports = json.loads(file.read_text())
@@ -149,22 +150,27 @@ async def postgres_server(folder: Path, programs: Path, port: int) -> AsyncItera
     async with hold(home, 1) as lock:
         data, log, tls = home / "data", home / "log", home / "tls"
         make_authority(tls)
-        data.mkdir(mode=0o700)
-        words = (f"--pgdata={data}", "--username=postgres", "--auth=trust", "--no-sync")
-        command = Command(
-            arguments=(str(programs / "initdb"), *words, "--encoding=UTF8", "--locale=C"),
-            stop=Signals.SIGKILL, orphaned=Signals.SIGKILL, unprivileged=data,
-        )  # fmt: skip
-        await finish("initdb", command, lock, log, INITDB_SECONDS)
+        await initialised(programs, data, lock, log)
         _configure(data, tls, port)
         command = Command(
             arguments=(str(programs / "postgres"), "-D", str(data), "-k", str(data)),
             stop=Signals.SIGINT, orphaned=Signals.SIGQUIT, unprivileged=data,
         )  # fmt: skip
         async with guarded(command, lock, log) as guard:
-            await ready("PostgreSQL of deploy", guard, log, lambda: _accepting(data))
+            await ready("PostgreSQL of deploy", guard, log, lambda: accepting(data))
             make_roles(programs, data, port, folder / "secrets")
             yield Database(port, passwords, tls / "ca.crt", programs)
+
+
+async def initialised(programs: Path, data: Path, lock: int, log: Path) -> None:
+    """Make the data of a server."""
+    data.mkdir(mode=0o700)
+    words = (f"--pgdata={data}", "--username=postgres", "--auth=trust", "--no-sync")
+    command = Command(
+        arguments=(str(programs / "initdb"), *words, "--encoding=UTF8", "--locale=C"),
+        stop=Signals.SIGKILL, orphaned=Signals.SIGKILL, unprivileged=data,
+    )  # fmt: skip
+    await finish("initdb", command, lock, log, INITDB_SECONDS)
 
 
 def _configure(data: Path, tls: Path, port: int) -> None:
@@ -194,7 +200,8 @@ def make_roles(programs: Path, sockets: Path, port: int, secrets: Path) -> None:
         )  # fmt: skip
 
 
-def _accepting(data: Path) -> bool | None:
+def accepting(data: Path) -> bool | None:
+    """Whether a server has written that it takes connections; None until then."""
     file = data / "postmaster.pid"
     lines = file.read_text().splitlines() if file.exists() else []
     return True if len(lines) > 7 and lines[7].strip() == "ready" else None
