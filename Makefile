@@ -29,7 +29,10 @@ lint: $(STAMP)  ## Check format and style
 types: $(STAMP)  ## Check the types
 	$(BIN)/mypy
 
-check: lint types unit  ## All that needs no server: format, lint, types, rules of the tree, unit tests
+audit: $(STAMP)  ## Ask OSV what is known against the packages of the image
+	@$(BIN)/python deploy/audit.py
+
+check: lint types audit unit  ## All that needs no server: format, lint, types, audit, rules of the tree, unit tests
 
 format: $(STAMP)  ## Rewrite the sources in the project's format
 	$(BIN)/ruff format .
@@ -48,4 +51,4 @@ clean:  ## Remove the virtual environment and the data of `make run`
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test unit lint types check format lock bench clean help
+.PHONY: install run test unit lint types audit check format lock bench clean help

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from signal import Signals
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
@@ -167,8 +167,9 @@ async def postgres(service: Service, programs: Path, port: int) -> AsyncIterator
 
 def open_to_all(root: Path) -> None:
     """Let the user of the server come to its files."""
-    for folder in [root, *(path for path in root.parents if path.is_relative_to("/tmp/"))]:  # noqa: S108
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in (root, *root.parents):
+        if folder.is_relative_to(gettempdir()) and folder != Path(gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
 
 
 async def test_the_services_work_together_as_the_guide_leads_through_them(
