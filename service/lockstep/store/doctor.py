@@ -139,7 +139,7 @@ async def _examine(store: Store, dsn: str, stale_seconds: float) -> list[Finding
         missing = await pending(dsn)
     async with store.connection() as connection:
         version = connection.get_server_version()
-        found = [fine("postgres.server", f"PostgreSQL {version.major}.{version.minor}")]
+        found = [fine("postgres.server", f"PostgreSQL {version.major}.{version.micro}")]
         found.append(await _clock(connection))
         found.append(await _disk(connection))
         if missing:
