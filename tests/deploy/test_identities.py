@@ -50,10 +50,9 @@ async def test_the_password_of_a_user_lets_the_engine_in_over_tls(tmp_path: Path
         async with engine([url], tls_ca_file=str(tmp_path / "tls/ca.crt"), **who) as connection:
             await works(connection)
         make_authority(tmp_path / "other")
-        for ca in ("other/ca.crt", "tls/server.crt"):
-            with pytest.raises(ServerUnfit, match=r"TLS with NATS at .* failed"):
-                async with engine([url], tls_ca_file=str(tmp_path / ca), **who):
-                    pass
+        with pytest.raises(ServerUnfit, match=r"TLS with NATS at .* failed"):
+            async with engine([url], tls_ca_file=str(tmp_path / "other/ca.crt"), **who):
+                pass
 
 
 async def test_a_server_may_ask_for_a_certificate_of_the_engine(tmp_path: Path) -> None:

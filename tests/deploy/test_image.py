@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import tomllib
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy.dockerfile import Image, build, instructions
-from deploy.machines import BIN, DEPLOY, ROOT, Bus, Database, free_ports
+from deploy.machines import BIN, DEPLOY, ROOT, Bus, Database, free_ports, nats_server
 
 FILE = DEPLOY / "Dockerfile"
 IGNORED = DEPLOY / "Dockerfile.dockerignore"
@@ -125,8 +125,14 @@ def tree(root: Path) -> set[Path]:
     return set(root.rglob("*"))
 
 
+@pytest.fixture
+async def bus(tmp_path: Path) -> AsyncIterator[Bus]:
+    async with nats_server(tmp_path / "bus") as started:
+        yield started
+
+
 async def test_the_entry_point_serves_as_a_user_who_may_write_nothing(
-    folder: Path, accounts: Bus, database: Database
+    folder: Path, bus: Bus, database: Database
 ) -> None:
     image = await asyncio.to_thread(build, FILE, ROOT, folder)
     shutil.copy(database.ca, folder / "ca.crt")
@@ -134,9 +140,9 @@ async def test_the_entry_point_serves_as_a_user_who_may_write_nothing(
     tls = f"sslmode=verify-full&sslrootcert={folder}/ca.crt"
     assert image.env["LOCKSTEP_PROBES__PORT"] == "8080"
     container = Container(image, {
-        "LOCKSTEP_NATS__SERVERS": accounts.url,
+        "LOCKSTEP_NATS__SERVERS": bus.url,
         "LOCKSTEP_NATS__USER": "engine",
-        "LOCKSTEP_NATS__PASSWORD": accounts.passwords["nats_engine"],
+        "LOCKSTEP_NATS__PASSWORD": bus.passwords["nats_engine"],
         "LOCKSTEP_NATS__INBOX_PREFIX": "_INBOX_engine",
         "LOCKSTEP_PROBES__PORT": str(port),
     })  # fmt: skip

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-import uvloop
 
 from lockstep import bus, store
+from lockstep.cli.serve import run
 from lockstep.config import load
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import Birth, Hit
@@ -205,4 +205,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    run(main())

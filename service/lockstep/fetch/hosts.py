@@ -33,6 +33,8 @@ def is_odd_address(host: str) -> bool:
     `0x7f.1`, `2130706433` and `0177.0.0.1` are 127.0.0.1 for many systems, for others names.
     Source: WHATWG URL, 3.5, "ends in a number".
     """
+    if ":" in host:  # IPv6, which Python from 3.13 on may write with an IPv4 address at its end
+        return False
     last = host.removesuffix(".").rpartition(".")[2].lower()
     is_hexadecimal = last.startswith("0x") and not last[2:].strip("0123456789abcdef")
     if not (last.isdigit() or is_hexadecimal):
