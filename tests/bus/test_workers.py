@@ -182,7 +182,23 @@ async def test_the_watch_survives_reconnects_and_keeps_one_consumer(
         async def one_left() -> bool:
             return await consumers(connection) == 1
 
-        await until(one_left)
+        # The server forgets one of which nobody learnt, as the connection broke, after 30 s.
+        await until(one_left, seconds=40)
+
+
+async def test_the_first_thing_that_happens_is_told_also_when_the_consumer_got_lost(
+    connecting: Connecting,
+) -> None:
+    connection, other = await connecting(), await connecting()
+    await topology.apply(connection)
+    worker_id = uuid4()
+    async with WorkerKeys(connection).expiries() as watch:
+        stream = WorkerKeys(connection).stream
+        (name,) = (await api.call(other, f"CONSUMER.NAMES.{stream}"))["consumers"]
+        await api.call(other, f"CONSUMER.DELETE.{stream}.{name}")
+        await WorkerKeys(other).drop(worker_id)
+        await connection.wire.force_reconnect()
+        assert await told(watch) == worker_id
 
 
 async def test_the_reader_learns_that_the_connection_is_over(connecting: Connecting) -> None:

@@ -108,7 +108,8 @@ class Expiries:
         self._stale = self._stopped = False
         self._heard = 0.0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        self._seen_ns = 0  # when the newest message that was read had been stored
+        # When the newest message that was read had been stored, or the first consumer was made.
+        self._seen_ns = 0
         self._said = ""
 
     def __aiter__(self) -> Self:
@@ -247,13 +248,15 @@ class Expiries:
         where = f"CONSUMER.CREATE.{self._stream}.{consumer}.{self._every}"
         request = {"stream_name": self._stream, "config": config}
         try:
-            await api.call(self._connection, where, request)
+            made = await api.call(self._connection, where, request)
         except ApiError as error:
             error.about = f"stream {self._stream} cannot be watched"
             if error.err_code in api.NOT_FOUND:
                 text = f"{error.about}: {error.description}; `lockstep bus apply` creates it"
                 raise ServerUnfit(text) from None
             raise error.as_refusal() from None
+        if not self._seen_ns:  # what comes from now on is for us, also if this consumer gets lost
+            self._seen_ns = _nanoseconds(made["created"])
 
     def _forget(self, consumer: str) -> None:
         """Delete a consumer of ours; it would go by itself too, a little later."""
@@ -264,6 +267,11 @@ class Expiries:
 def _time(ns: int) -> str:
     seconds, rest = divmod(ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _nanoseconds(text: str) -> int:
+    """Read a time of the server, to the microsecond below."""
+    return round(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
 
 
 def _now() -> float:
