@@ -26,6 +26,7 @@ HEADER_SUBJECT = "Lockstep-Subject"
 HEADER_ORIGINAL_ID = "Lockstep-Message-Id"
 HEADER_DELIVERIES = "Lockstep-Deliveries"
 HEADER_DROPPED = "Lockstep-Headers-Dropped"
+HEADER_FORMAT = "Lockstep-Format"
 HEADER_TRACE = "traceparent"
 HEADER_CE_ID = "ce-id"
 

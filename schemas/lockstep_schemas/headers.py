@@ -11,6 +11,7 @@ from .events import (
     HEADER_CONTEXT_KEY,
     HEADER_DELIVERIES,
     HEADER_DROPPED,
+    HEADER_FORMAT,
     HEADER_HOP,
     HEADER_MESSAGE_ID,
     HEADER_ORIGINAL_ID,
@@ -51,6 +52,25 @@ class EventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
         Text,
         Meta(description="`application/cloudevents+json`: the body is a CloudEvent around it."),
     ] = field(name="content-type", default=None)
+
+
+class RunEventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """The headers of a run event, and of an event about an automation."""
+
+    message_id: Annotated[str, Meta(description="The `id` of the event.")] = field(
+        name=HEADER_MESSAGE_ID
+    )
+    format: Annotated[
+        str,
+        Meta(
+            pattern=f"^[0-9]+{END}",
+            description="Raised when a field goes or means something else. Fields and kinds that "
+            "are added do not raise it: ignore what you do not know.",
+        ),
+    ] = field(name=HEADER_FORMAT)
+    trace: Annotated[Text, Meta(description="The trace of the run, as W3C has it.")] = field(
+        name=HEADER_TRACE, default=None
+    )
 
 
 class DeadLetterHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):

@@ -26,6 +26,9 @@ What = Literal[
     "warning",
 ]
 
+RUN_EVENT_FORMAT = "1"
+"""In the header `Lockstep-Format`, see `headers.RunEventHeaders`."""
+
 
 class RunEventData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """What happened to a run or one of its steps."""

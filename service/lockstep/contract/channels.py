@@ -133,11 +133,13 @@ MESSAGES: Final[Mapping[str, Spoken]] = {
     ),
     "runEvent": Spoken(
         about="What happened to a run or a step.",
+        headers="run-event-headers",
         payload="run-event",
         content="application/cloudevents+json",
     ),
     "automationEvent": Spoken(
         about="What happened to an automation.",
+        headers="run-event-headers",
         payload="automation-event",
         content="application/cloudevents+json",
     ),

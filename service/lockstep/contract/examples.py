@@ -232,6 +232,7 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
         ),
     ),
     headers.EventHeaders(message_id="order-A-1", actor=ACTOR_HEADER, context_key="A-1"),
+    headers.RunEventHeaders(message_id=f"{RUN_ID}:1", format=run_events.RUN_EVENT_FORMAT),
     headers.DeadLetterHeaders(
         reason=LETTER.reason,
         subject=LETTER.subject,

@@ -19,6 +19,7 @@ from lockstep_schemas.headers import (
     ErrorHeaders,
     EventHeaders,
     RequestHeaders,
+    RunEventHeaders,
 )
 from lockstep_schemas.notify import NotifyReply, NotifyRequest
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
@@ -45,6 +46,7 @@ GIVEN: Final[Mapping[str, type[msgspec.Struct]]] = {
     "run-event": RunEvent,
     "automation-event": AutomationEvent,
     "dead-letter-headers": DeadLetterHeaders,
+    "run-event-headers": RunEventHeaders,
     "action-request": ActionRequest,
     "secret-request": SecretRequest,
     "notify-request": NotifyRequest,

@@ -58,6 +58,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "request.failed": "a request of the API ended with an unexpected exception",
     "request.ignored": "a request of the API without a reply subject",
     "run.failed": "a walk ended with an unexpected exception",
+    "run.held": "a newer version has saved a run; it waits for a replica that can read it",
     "run.lost": "another worker or an operator took the run",
     "run.retried": "an operator has had a run started again",
     "run.stopped": "a run was ended from outside; its walk stops",

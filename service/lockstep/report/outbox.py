@@ -14,7 +14,8 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.model.runs import EventRow
 from lockstep.ports import Clock, Publisher
-from lockstep_schemas.events import HEADER_MESSAGE_ID, HEADER_TRACE
+from lockstep_schemas.events import HEADER_FORMAT, HEADER_MESSAGE_ID, HEADER_TRACE
+from lockstep_schemas.run_events import RUN_EVENT_FORMAT
 
 IN_FLIGHT: Final = 256
 FORGET_AT_ONCE: Final = 512
@@ -173,6 +174,7 @@ class Reporter:
 
 
 def _headers(row: EventRow) -> Mapping[str, str]:
-    if row.traceparent is None:
-        return {HEADER_MESSAGE_ID: row.message_id}
-    return {HEADER_MESSAGE_ID: row.message_id, HEADER_TRACE: row.traceparent}
+    head = {HEADER_MESSAGE_ID: row.message_id, HEADER_FORMAT: RUN_EVENT_FORMAT}
+    if row.traceparent is not None:
+        head[HEADER_TRACE] = row.traceparent
+    return head

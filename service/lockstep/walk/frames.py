@@ -16,7 +16,11 @@ import msgspec
 from lockstep.model.errors import EngineError
 from lockstep_schemas.base import Json, JsonObject
 
+# A field or kind that an older version would drop or misread asks for a new number. It is raised in
+# two releases: the first one can read the new format, the next one writes it. So replicas of two
+# versions that follow each other read what the other one writes. See deploy/BACKUP.md.
 FORMAT: Final = 1
+READABLE: frozenset[int] = frozenset({FORMAT})
 BranchEnd: TypeAlias = Literal["ok", "stopped", "failed"]
 
 
@@ -24,6 +28,12 @@ class FramesUnreadable(EngineError):
     """The stored frames of a run are not of this engine's format, or damaged."""
 
     code = "run.frames_unreadable"
+
+
+class FramesNewer(FramesUnreadable):
+    """The stored frames are of a format that a newer version has written."""
+
+    code = "run.frames_newer"
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
@@ -136,17 +146,33 @@ def decode(document: bytes) -> RootFrame:
     """Read a stored document.
 
     Raises:
-        FramesUnreadable: It is damaged, or of a format that this version does not know.
+        FramesNewer: A newer version has written it.
+        FramesUnreadable: It is damaged, or of a format that this version does not know any more.
     """
     try:
         root = _decoder.decode(document)
     except msgspec.DecodeError as error:
+        _check_format(document)  # what is new may look like damage
         raise FramesUnreadable(f"the saved state of the run cannot be read: {error}") from error
-    if root.format != FORMAT:
-        raise FramesUnreadable(
-            f"the saved state of the run has format {root.format}, this engine knows {FORMAT}"
-        )
+    if root.format not in READABLE:
+        _check_format(document)
     return root
+
+
+class _Head(msgspec.Struct):
+    format: int = msgspec.field(name="f")
+
+
+def _check_format(document: bytes) -> None:
+    try:
+        found = msgspec.json.decode(document, type=_Head).format
+    except msgspec.DecodeError:
+        return
+    if found in READABLE:
+        return
+    known = ", ".join(map(str, sorted(READABLE)))
+    text = f"the saved state of the run has format {found}, this engine knows {known}"
+    raise FramesNewer(text) if found > max(READABLE) else FramesUnreadable(text)
 
 
 def live(frame: "ListFrame | None") -> "Iterator[Frame]":

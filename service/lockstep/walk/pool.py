@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.program import Program
 from lockstep.model.runs import OwnerLost, RunState
-from lockstep.walk.frames import RootFrame
+from lockstep.walk.frames import FramesNewer, RootFrame
 from lockstep.walk.walk import Parts, Walk
 from lockstep.walk.walker import walk_run
 
@@ -175,6 +175,9 @@ class Walkers:
             if run.id in self._woken:
                 self._heard.set()  # it was woken while it was taken up
             await walk_run(walk)
+        except FramesNewer as error:
+            # It stays ours, and as it is, until this replica ends: whoever adopts it may know more.
+            walk.log.warning("run.held", error=str(error))
         except EngineError as error:
             await _fail(walk, str(error))
         except Exception as error:

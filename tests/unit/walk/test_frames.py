@@ -83,6 +83,13 @@ def test_damaged_frames_are_refused_with_a_clear_error(document: bytes) -> None:
         frames.decode(document)
 
 
-def test_frames_of_another_format_are_refused() -> None:
-    with pytest.raises(frames.FramesUnreadable, match="format 2, this engine knows 1"):
-        frames.decode(frames.encode(RootFrame(format=2)))
+@pytest.mark.parametrize("more", [b"", b',"in":{"in":{"k":"of tomorrow"}}'])
+def test_frames_of_a_newer_format_are_told_from_damaged_ones(more: bytes) -> None:
+    with pytest.raises(frames.FramesNewer, match="format 2, this engine knows 1"):
+        frames.decode(b'{"f":2%s}' % more)
+
+
+def test_frames_of_a_format_that_is_not_known_any_more_are_refused() -> None:
+    with pytest.raises(frames.FramesUnreadable, match="format 0, this engine knows 1") as caught:
+        frames.decode(b'{"f":0}')
+    assert not isinstance(caught.value, frames.FramesNewer)
