@@ -6,6 +6,7 @@
 alter table runs add column gate text;
 alter table runs add column queued boolean not null default false;
 alter table runs add column traceparent text;
+-- wider: it binds a column that older code does not know.
 alter table runs add check (not queued or (status = 'pending' and gate is not null));
 
 -- What leaves a queue next.

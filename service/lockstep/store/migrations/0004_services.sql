@@ -29,6 +29,7 @@ create index runs_with_parent on runs (parent_run_id)
     where cancel_with_parent and status in ('pending', 'running', 'waiting');
 
 -- A step waits for the run that it has started.
+-- wider: both checks let pass what they did, and a kind more.
 alter table waits drop constraint waits_kind_check;
 alter table waits add constraint waits_kind_check
     check (kind in ('delay', 'event', 'retry', 'remote', 'child', 'deadline'));
