@@ -52,7 +52,7 @@ RULES: Final = (
         "run",
         "each run that sleeps has something to wait for",
         "asleep with nothing to wait for, so that nothing will wake them",
-        "cancel them (`lockstep cancel RUN_ID`), and start them again (`lockstep runs retry`)",
+        "cancel them (`lockstep cancel RUN_ID`), and start them again (`lockstep retry`)",
     ),
     Rule(
         "runs.queued",
