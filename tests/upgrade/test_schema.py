@@ -12,6 +12,8 @@ import pytest
 from databases import database, on_server
 from engine.room import room, rows, settings_of
 from lockstep.embedded import Servers
+from lockstep.model.errors import ServerUnfit
+from lockstep.start import open_store
 from lockstep.store.migrate import FOLDER, known, migrate, pending
 
 PREVIOUS = Path(__file__).with_name("previous.sql").read_text()
@@ -159,3 +161,13 @@ async def test_this_version_works_on_the_schema_of_the_next_one(servers: Servers
         for endpoint in ("runs.list", "automations.list", "dead.list", "catalog.actions"):
             await opened.call(endpoint)
         await opened.call("automations.delete", id=automation.id)
+
+
+async def test_this_version_does_not_start_on_an_older_schema_and_says_what_to_do(
+    servers: Servers, dsn: str
+) -> None:
+    newest = known()[-1]
+    await on_server(dsn, f"delete from schema_migrations where name = '{newest}'")
+    settings = settings_of(servers.nats_url, dsn, f"u{uuid4().hex[:12]}")
+    with pytest.raises(ServerUnfit, match=f"{newest}: run `lockstep db migrate`"):
+        await open_store(settings)
