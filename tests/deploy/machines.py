@@ -13,15 +13,25 @@ from pathlib import Path
 from signal import Signals
 from urllib.parse import quote
 
+import pytest
+
 from lockstep.embedded import packages
 from lockstep.embedded.lock import hold
 from lockstep.embedded.server import Command, finish, guarded, ready
 
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent  # with programs that come from PyPI
 DEPLOY = ROOT / "deploy"
 USERS = ("engine", "publisher", "ops", "operator", "provider")
 INITDB_SECONDS = 60.0
+
+
+def tool(name: str) -> str:
+    """Find a program that `make install` brings where PyPI has it, else one of this machine."""
+    installed = Path(sys.executable).with_name(name)
+    found = str(installed) if installed.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not there: PyPI has it for Linux on x86-64 only")
+    return found
 
 
 @contextmanager

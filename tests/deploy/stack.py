@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.machines import BIN, DEPLOY
+from deploy.machines import DEPLOY, tool
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ def rendered() -> Json:
     """Ask docker compose what it makes of the file."""
     words = ["--file", DEPLOY / "compose.yaml", "--profile", "tools", "config", "--format", "json"]
     found = subprocess.run(
-        [BIN / "docker-compose", *words], check=True, timeout=60, capture_output=True, text=True
+        [tool("docker-compose"), *words], check=True, timeout=60, capture_output=True, text=True
     )
     assert found.stderr == "", "docker compose has no doubts"
     project: Json = json.loads(found.stdout)

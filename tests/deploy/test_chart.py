@@ -18,7 +18,7 @@ import pytest
 import typer
 import yaml
 
-from deploy.machines import DEPLOY, Database, nats_server
+from deploy.machines import DEPLOY, Database, nats_server, tool
 from lockstep import __version__, app, probes
 from lockstep.cli.main import app as commands
 from lockstep.config import SECRETS, Loaded, load
@@ -29,7 +29,6 @@ from processes import environment
 
 Json = dict[str, Any]
 CHART = DEPLOY / "helm/lockstep"
-HELM = Path(sys.executable).with_name("helm")
 VERSIONS = ("1.27", kubernetes_validate.latest_version())
 CLOSE_SECONDS = 5
 """For the pool to close: see `store.Store.close`."""
@@ -98,7 +97,7 @@ CASES: Mapping[str, str] = {
 def helm(*words: str, values: str = "") -> subprocess.CompletedProcess[str]:
     """Run Helm with values in YAML."""
     return subprocess.run(
-        [HELM, *words, "--values", "-"],
+        [tool("helm"), *words, "--values", "-"],
         input=values, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 

@@ -20,7 +20,6 @@ import pytest
 
 from deploy.dockerfile import instructions
 from deploy.machines import (
-    BIN,
     DEPLOY,
     accepting,
     environ,
@@ -28,6 +27,7 @@ from deploy.machines import (
     initialised,
     make_secrets,
     nats_url,
+    tool,
 )
 from deploy.stack import Json, Service, prepare, rendered
 from deploy.test_whole import run, serving
@@ -265,7 +265,7 @@ def test_the_guide_uses_commands_that_docker_compose_has() -> None:
     assert {words[0] for words in used} == {"up", "ps", "run", "exec", "logs", "down"}
     for command, *words in used:
         known = subprocess.run(
-            [BIN / "docker-compose", command, "--help"],
+            [tool("docker-compose"), command, "--help"],
             check=True, capture_output=True, text=True, timeout=60,
         ).stdout  # fmt: skip
         flags = takewhile(lambda word: word.startswith("--"), words)

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy.dockerfile import Image, build, instructions
-from deploy.machines import BIN, DEPLOY, ROOT, Bus, Database, free_ports, nats_server
+from deploy.machines import DEPLOY, ROOT, Bus, Database, free_ports, nats_server, tool
 
 FILE = DEPLOY / "Dockerfile"
 IGNORED = DEPLOY / "Dockerfile.dockerignore"
@@ -68,7 +68,7 @@ def test_the_pinned_versions_are_such_as_the_project_asks_for() -> None:
 
 
 def test_hadolint_finds_nothing() -> None:
-    subprocess.run([BIN / "hadolint", FILE], check=True, timeout=60)
+    subprocess.run([tool("hadolint"), FILE], check=True, timeout=60)
 
 
 def test_the_build_sees_what_it_copies_and_nothing_else() -> None:

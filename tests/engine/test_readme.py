@@ -88,6 +88,15 @@ async def test_what_a_page_names_is_there(page: Path) -> None:
     assert missing + [path for path in paths if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+async def test_a_link_into_a_page_meets_a_heading(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", page.read_text()):
+        target = page.parent / name if name else page
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        anchors = [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
+        assert anchor in anchors, f"{name}#{anchor}"
+
+
 async def test_make_offers_what_the_readme_says() -> None:
     make = shutil.which("make")
     assert make, "make is needed to follow the README"
