@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -215,3 +216,9 @@ def test_no_module_of_the_tests_hides_an_installed_one() -> None:
     installed = set(packages_distributions()) | sys.stdlib_module_names
     modules = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("__")]
     assert not [label(path) for path in modules if path.stem in installed]
+
+
+def test_modules_of_tests_that_are_in_no_package_have_names_of_their_own() -> None:
+    modules = list((ROOT / "tests").rglob("test_*.py"))
+    names = Counter(path.name for path in modules if not (path.parent / "__init__.py").exists())
+    assert [name for name, number in names.items() if number > 1] == []
