@@ -317,4 +317,6 @@ async def test_a_collector_that_is_away_does_not_hold_up_the_end(settings: Setti
         await opened.publish(stored.event, {})
         await opened.ended(stored.id, 1)
         began = time.monotonic()
-    assert time.monotonic() - began < 8
+    # 3 s for the last spans, and the end of the engine on a machine that is busy; a flush that is
+    # not limited waits for 30.
+    assert time.monotonic() - began < 25
