@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ async def shell(script: str, folder: Path) -> str:
 async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     assert FILES
     assert SHELLS
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     for name, text in FILES:
         (tmp_path / name).write_text(text)

@@ -7,6 +7,7 @@ read as the YAML that it is.
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -148,6 +149,25 @@ def _composed(text: str) -> Iterator[yaml.Node]:
     try:
         while loader.check_node():
             yield loader.get_node()
+    except yaml.MarkedYAMLError as error:
+        if mark := error.problem_mark or error.context_mark:
+            _check_depth(text[: mark.index])
+        raise
+    finally:
+        loader.dispose()
+
+
+def _check_depth(before: str) -> None:
+    """Raise our own error if what stands before the place of the parser's is nested too deep.
+
+    The parser reads up to 1024 characters ahead of what is composed. Newer ones meet a limit of
+    their own there, with words of their own, before `_Loader` can tell of ours.
+    """
+    loader = _Loader(before)
+    try:
+        with suppress(yaml.YAMLError):  # it ends in the middle
+            while loader.check_node():
+                loader.get_node()
     finally:
         loader.dispose()
 

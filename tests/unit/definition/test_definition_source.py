@@ -111,10 +111,24 @@ def test_an_alias_of_itself_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 500_000, "[" * 900 + "]" * 900, "- " * 5000, '{"a":' * 1000, "{a: [" * 999]
+    "text",
+    [
+        "[" * 500_000,
+        "[" * 900 + "]" * 900,
+        "- " * 5000,
+        '{"a":' * 1000,
+        "{a: [" * 999,
+        "\ufeff" + "{" * 2000,
+        "é:\n- " + "[" * 1200 + " %",
+    ],
 )
 def test_a_text_nested_too_deep_is_refused_and_nothing_dies(text: str) -> None:
     assert refused(text).message == f"nested deeper than {MAX_DEPTH}"
+
+
+@pytest.mark.parametrize("text", ["a: |\n  {}\nb: [", "# {}\na: [", 'a: ["{}", }}'])
+def test_brackets_in_texts_and_comments_are_no_depth(text: str) -> None:
+    assert refused(text.format("[" * 2000)).message.startswith("no YAML: ")
 
 
 def test_the_deepest_that_is_allowed_is_read() -> None:
