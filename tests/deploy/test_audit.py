@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from deploy.machines import DEPLOY, ROOT, environ
+from deploy.machines import DEPLOY, environ
 
 Answers = dict[str, object]
 KNOWN = {
@@ -86,9 +86,3 @@ def test_a_service_that_is_away_is_said_and_an_error_only_where_it_is_asked_for(
     code, said = audit(url)
     assert (code, said.startswith(f"NOT AUDITED: {url} could not be asked: ")) == (0, True), said
     assert audit(url, "strict")[0] == 1
-
-
-def test_the_check_of_the_project_audits() -> None:
-    lines = (ROOT / "Makefile").read_text().splitlines()
-    (check,) = (line for line in lines if line.startswith("check:"))
-    assert "audit" in check.partition("##")[0].split()

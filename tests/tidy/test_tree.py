@@ -207,7 +207,7 @@ def test_the_events_of_the_table_are_those_that_are_told() -> None:
 
 def test_the_top_level_is_that_of_the_architecture() -> None:
     tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith((".git", ".l"))}
-    caches = {".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    caches = {".venv", ".venv-latest", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
     assert tracked - caches <= TOP_LEVEL
 
 
