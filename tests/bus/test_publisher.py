@@ -97,7 +97,7 @@ async def test_a_full_stream_is_a_passing_fault(connecting: Connecting) -> None:
     await topology.apply(connection)
     publisher = Publisher(connection)
     assert await publisher.publish(connection.names.trigger("a"), b"x" * 3000, {})
-    with pytest.raises(RefusedForNow, match="maximum bytes exceeded") as caught:
+    with pytest.raises(RefusedForNow) as caught:
         await publisher.publish(connection.names.trigger("a"), b"x" * 3000, {})
     assert caught.value.err_code == 10077
 

@@ -94,7 +94,7 @@ def test_tags_are_refused(text: str) -> None:
 def test_aliases_give_what_they_stand_for() -> None:
     source = read("a: &x {b: 1}\nc: *x\nd: [*x]")
     assert source.value == {"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}]}
-    assert "undefined alias" in refused("a: *x").message
+    assert refused("a: *x").message.startswith("no YAML: ")
 
 
 def test_aliases_cannot_multiply_without_end() -> None:
