@@ -6,11 +6,16 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 
 from databases import TEMPLATE, database, on_server
 from lockstep import embedded
 from lockstep.embedded import Servers
 from lockstep.store.migrate import migrate
+
+# However busy the machine is: an example is neither too slow nor flaky.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -18,9 +18,10 @@ import nats
 from lockstep import bus
 from lockstep.model.errors import Unavailable
 from lockstep_schemas.run_events import RunEvent
+from patience import LIMIT_SECONDS, patience
 
-START_SECONDS = 40.0
 POLL_SECONDS = 0.05
+TRY_SECONDS = 5.0  # one of many tries: an engine that was killed leaves some without an answer
 
 Json = dict[str, Any]
 FINAL = {"succeeded", "failed", "cancelled", "skipped"}
@@ -48,7 +49,7 @@ async def lockstep(
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(30):
+            async with patience():
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -58,7 +59,7 @@ async def lockstep(
 async def dev_servers(folder: Path) -> Json:
     """Wait until `lockstep dev` has said where its servers are."""
     note = folder / "dev.json"
-    async with asyncio.timeout(START_SECONDS):
+    async with patience():
         while not note.exists():
             await asyncio.sleep(POLL_SECONDS)
     found: Json = json.loads(note.read_text())
@@ -70,11 +71,11 @@ async def talking(url: str, prefix: str = "lockstep") -> AsyncIterator[bus.Conne
     """Connect to the bus, and wait until an engine answers."""
     connection = await bus.connect(bus.BusSettings(servers=[url], prefix=prefix))
     try:
-        client = bus.Client(connection)
-        async with asyncio.timeout(START_SECONDS):
+        client = bus.ApiClient(connection)
+        async with patience():
             while True:
                 try:
-                    await client.request("automations.list", b"{}", 1)
+                    await client.request("automations.list", b"{}", TRY_SECONDS)
                     break
                 except Unavailable:
                     await asyncio.sleep(POLL_SECONDS)
@@ -85,14 +86,16 @@ async def talking(url: str, prefix: str = "lockstep") -> AsyncIterator[bus.Conne
 
 async def call(connection: bus.Connection, endpoint: str, **request: object) -> Json:
     """Call the API; a refusal fails the test."""
-    reply = await bus.Client(connection).request(endpoint, json.dumps(request).encode(), 20)
+    reply = await bus.ApiClient(connection).request(
+        endpoint, json.dumps(request).encode(), LIMIT_SECONDS
+    )
     assert not reply.error_code, reply.body.decode()
     found: Json = msgspec.json.decode(reply.body)
     return found
 
 
 @dataclass
-class Told:
+class RunEvents:
     """What the stream of run events holds."""
 
     by_run: dict[str, list[RunEvent]]
@@ -112,7 +115,7 @@ class Told:
             assert events[-1].type == ends[0]
 
 
-async def told(url: str, prefix: str = "lockstep") -> Told:
+async def read_run_events(url: str, prefix: str = "lockstep") -> RunEvents:
     """Read the whole stream of run events, in its order."""
     client = await nats.connect(url)
     try:
@@ -122,20 +125,20 @@ async def told(url: str, prefix: str = "lockstep") -> Told:
         by_run: dict[str, list[RunEvent]] = defaultdict(list)
         subscription = await js.subscribe(f"{prefix}.>", stream=stream, ordered_consumer=True)
         for _ in range(left):
-            message = await subscription.next_msg(timeout=10)
+            message = await subscription.next_msg(timeout=LIMIT_SECONDS)
             if message.subject.startswith(f"{prefix}.run."):
                 event = msgspec.json.decode(message.data, type=RunEvent)
                 by_run[event.data.run_id].append(event)
-        return Told(by_run)
+        return RunEvents(by_run)
     finally:
         await client.close()
 
 
-async def until_ended(url: str, runs: int, limit_seconds: float, prefix: str = "lockstep") -> Told:
+async def until_ended(url: str, runs: int, prefix: str = "lockstep") -> RunEvents:
     """Wait until so many runs have told their end."""
-    async with asyncio.timeout(limit_seconds):
+    async with patience():
         while True:
-            found = await told(url, prefix)
+            found = await read_run_events(url, prefix)
             if found.ended >= runs:
                 return found
             await asyncio.sleep(0.2)

@@ -21,7 +21,7 @@ from .automations import (
 )
 from .base import AutomationId, Enabled, Json, JsonObject, Limit, Offset, Struct, Text
 from .events import Actor
-from .run_events import RunStatus, StepStatus
+from .run_events import RunStatus, StepStatus, WaitKind
 
 # What is found here beside what stands below.
 __all__ = [
@@ -44,13 +44,20 @@ __all__ = [
 ]
 
 
-class Fault(Struct, frozen=True, kw_only=True):
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """The body of an error reply."""
 
     code: Annotated[
-        Literal["bad_request", "not_found", "conflict", "internal"],
+        Literal["bad_request", "not_found", "conflict", "internal", "busy"],
         Meta(description="What kind of error; `Nats-Service-Error-Code` has its number."),
     ]
+    error: Annotated[
+        str,
+        Meta(
+            description="Which error, for programs: stable, such as `run.not_found`. "
+            "`docs/ERRORS.md` has all. Empty from an engine that knows none."
+        ),
+    ] = ""
     message: Annotated[str, Meta(description="What is wrong, for people.")]
     issues: Annotated[
         list[Issue] | None,
@@ -166,7 +173,7 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
     id: Annotated[str, Meta(description="A UUID.")]
     action_path: Annotated[str, Meta(description="Where in the definition it waits.")]
     kind: Annotated[
-        Literal["delay", "event", "retry", "remote", "child", "deadline"],
+        WaitKind,
         Meta(description="What kind of thing it waits for."),
     ]
     waiting_for: Annotated[str, Meta(description="What it waits for, in words.")]

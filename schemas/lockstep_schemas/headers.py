@@ -118,7 +118,8 @@ class ErrorHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
     """The headers of an error reply, as NATS services have them."""
 
     code: Annotated[
-        str, Meta(pattern=f"^(400|404|409|500){END}", description="400, 404, 409 or 500.")
+        str,
+        Meta(pattern=f"^(400|404|409|500|503){END}", description="400, 404, 409, 500 or 503."),
     ] = field(name="Nats-Service-Error-Code")
     error: Annotated[str, Meta(description="What is wrong, in one line.")] = field(
         name="Nats-Service-Error"

@@ -11,6 +11,9 @@ from .events import Actor
 RunStatus = Literal["pending", "running", "waiting", "success", "failed", "cancelled", "skipped"]
 ACTIVE: frozenset[RunStatus] = frozenset({"pending", "running", "waiting"})
 StepStatus = Literal["running", "waiting", "success", "failed", "skipped"]
+# Replicas of two versions look after each other's waits: one release knows a new kind, the next one
+# arms it.
+WaitKind = Literal["delay", "event", "retry", "remote", "child", "deadline"]
 What = Literal[
     "started",
     "waiting",

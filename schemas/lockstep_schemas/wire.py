@@ -30,6 +30,7 @@ from .secrets import SecretReply, SecretRequest
 
 PREFIX: Final = "lockstep"
 TRIGGERS_STREAM: Final = "LOCKSTEP_TRIGGERS"
+# Bytes, as the engine takes them: the id is part of a key in its store.
 MAX_MESSAGE_ID: Final = 1024
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

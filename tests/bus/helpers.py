@@ -1,13 +1,11 @@
 """A NATS server that tests may kill, and waiting without sleeping blindly."""
 
 import asyncio
-import inspect
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from lockstep.bus.delivery import Delivery
 from lockstep.bus.puller import Puller
 from lockstep.bus.settings import BusSettings
 from lockstep.model.verdicts import Verdict
+from patience import LIMIT_SECONDS, looks, patience
 
 Connecting = Callable[..., Awaitable[Connection]]
 """Makes a connection to the shared server; takes settings by name."""
@@ -50,20 +49,18 @@ class Server:
         """Start, and return when it greets."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(self._command, stdout=out, stderr=out)
-        deadline = time.monotonic() + 10
-        while True:
+        for _ in looks():
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as probe:
                 if probe.recv(4) == b"INFO":
                     return
-            if time.monotonic() > deadline or self._process.poll() is not None:
+            if self._process.poll() is not None:
                 raise RuntimeError(self._log.read_text())
-            time.sleep(0.01)
 
     def kill(self) -> None:
         """End it without warning."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(LIMIT_SECONDS)
             self._process = None
 
     def halt(self) -> None:
@@ -83,25 +80,10 @@ class Server:
         return msgspec.convert(given, BusSettings)
 
 
-async def until(
-    condition: Callable[[], object | Awaitable[object]], what: str = "", seconds: float = 8.0
-) -> None:
-    """Wait until `condition` holds; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        held = condition()
-        if inspect.isawaitable(held):
-            held = await held
-        if held:
-            return
-        assert time.monotonic() < deadline, f"in vain after {seconds} s: {what or condition}"
-        await asyncio.sleep(0.01)
-
-
-async def take(puller: Puller, count: int, seconds: float = 8.0) -> list[Delivery]:
+async def take(puller: Puller, count: int) -> list[Delivery]:
     """Take exactly `count` messages."""
     taken: list[Delivery] = []
-    async with asyncio.timeout(seconds):
+    async with patience():
         while len(taken) < count:
             taken += await puller.batch(count - len(taken))
     return taken
@@ -121,7 +103,7 @@ async def raw(port: int, *frames: bytes) -> bytes:
         writer.write(b'CONNECT {"verbose":false,"headers":true}\r\n')
         writer.write(b"".join(frames) + b"PING\r\n")
         came = b""
-        async with asyncio.timeout(5):
+        async with patience():
             while b"PONG" not in came:
                 came += await reader.read(4096) or b"PONG"
         return came

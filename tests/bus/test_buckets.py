@@ -9,7 +9,7 @@ import nats
 import pytest
 from nats.js.kv import KeyValue
 
-from bus.helpers import Connecting, Server, settle_all, take, until
+from bus.helpers import Connecting, Server, settle_all, take
 from lockstep.bus import api, topology
 from lockstep.bus.buckets import Bucket, as_uuid
 from lockstep.bus.connection import Connection, connect
@@ -19,6 +19,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.model.errors import Unavailable
 from lockstep.model.verdicts import Accept
+from patience import briefly, until
 
 HALF_A_SECOND = timedelta(seconds=0.5)
 
@@ -95,7 +96,7 @@ async def proof_of_a_wake(connection: Connection, bucket: Bucket) -> None:
     async with wakes(bucket, connection) as puller:
         (message,) = await take(puller, 1)
         assert woken(message) == key
-        assert (puller.queued, puller.backlog) == (0, 0)
+        assert (puller.queued, message.pending) == (0, 0)
         await settle_all(puller, [message], Accept())
 
 
@@ -201,11 +202,11 @@ async def test_wakes_arrive_again_when_a_deleted_bucket_is_made_anew(
             await api.call(connection, f"STREAM.DELETE.{bucket.stream}")
             if round_:  # it is away for longer than the first attempts
                 with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(2):
+                    async with briefly(2):
                         await puller.batch(1)
             await topology.apply(connection)
             await bucket.put(str(uuid4()), b"1", now() - timedelta(seconds=2))
-            messages = await take(puller, 1, seconds=7)
+            messages = await take(puller, 1)
             await settle_all(puller, messages, Accept())
 
 

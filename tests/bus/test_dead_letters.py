@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bus.helpers import Connecting, take, until
+from bus.helpers import Connecting, take
 from lockstep.bus import api, headers, topology
 from lockstep.bus.connection import Connection
 from lockstep.bus.dead_box import DeadLetterBox
@@ -20,6 +20,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.model.errors import Unavailable
 from lockstep.model.verdicts import Accept, Retry, Terminate
+from patience import until
 
 
 async def letters(connection: Connection) -> list[dict[str, Any]]:

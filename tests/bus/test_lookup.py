@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bus.helpers import Connecting, until
+from bus.helpers import Connecting
 from lockstep.bus import api
 from lockstep.bus.connection import Connection
 from lockstep.bus.follow import follow
-from lockstep.bus.lookup import find, stored
 from lockstep.bus.publisher import Publisher
+from lockstep.bus.reading.lookup import find, stored
 from lockstep.model.errors import ServerUnfit
+from patience import until
 
 
 def ago(**what: float) -> datetime:

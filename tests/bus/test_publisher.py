@@ -7,7 +7,7 @@ import pytest
 from bus.helpers import Connecting
 from lockstep.bus import topology
 from lockstep.bus.connection import Connection
-from lockstep.bus.errors import BadMessage, MessageTooLarge, Refused, RefusedForNow
+from lockstep.bus.errors import BadMessage, JetStreamRefused, MessageTooLarge, RefusedForNow
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.requests import NoResponders
 from lockstep.model.errors import Unavailable
@@ -106,7 +106,7 @@ async def test_what_the_stream_will_never_take_is_no_passing_fault(
     connection: Connection,
 ) -> None:
     publisher = Publisher(connection)
-    with pytest.raises(Refused, match="per-message TTL is disabled"):
+    with pytest.raises(JetStreamRefused, match="per-message TTL is disabled"):
         await publisher.publish(connection.names.trigger("a"), b"", {"Nats-TTL": "5"})
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from bus.helpers import Connecting, settle_all, take, until
+from bus.helpers import Connecting, settle_all, take
 from lockstep.bus import api, topology
 from lockstep.bus.connection import Connection
 from lockstep.bus.delivery import Delivery
@@ -16,10 +16,11 @@ from lockstep.bus.puller import Puller
 from lockstep.model.errors import ServerUnfit
 from lockstep.model.messages import Message
 from lockstep.model.verdicts import Accept, Retry, Terminate
-from lockstep.ports import Source
+from lockstep.ports.bus import MessageSource
+from patience import briefly, until
 
 
-def conform(puller: Puller, delivery: Delivery) -> tuple[Source, Message]:
+def conform(puller: Puller, delivery: Delivery) -> tuple[MessageSource, Message]:
     """For the type check: they are what the stations expect."""
     return puller, delivery
 
@@ -66,7 +67,7 @@ async def test_an_accepted_message_leaves_the_stream(connection: Connection) -> 
         messages = await take(puller, 100)
         assert [message.data for message in messages] == [b"%d" % i for i in range(100)]
         await settle_all(puller, messages, Accept())
-        assert puller.held == 0
+        assert puller.in_flight == 0
         await until(lambda: gone(connection))
 
 
@@ -74,7 +75,9 @@ async def gone(connection: Connection) -> bool:
     return await stored(connection) == 0
 
 
-async def test_a_refused_message_comes_again_after_its_delay(connection: Connection) -> None:
+async def test_a_refused_message_comes_again_after_its_delay(connecting: Connecting) -> None:
+    connection = await connecting(ack_wait_seconds=3600)  # only the delay brings it back
+    await topology.apply(connection)
     await publish(connection, 1)
     loop = asyncio.get_running_loop()
     async with Puller(connection) as puller:
@@ -82,7 +85,7 @@ async def test_a_refused_message_comes_again_after_its_delay(connection: Connect
         began = loop.time()
         await puller.settle(message, Retry(0.3))
         (again,) = await take(puller, 1)
-        assert 0.29 <= loop.time() - began < 1.0
+        assert loop.time() - began >= 0.29
         assert (again.sequence, again.deliveries) == (message.sequence, 2)
         await puller.settle(again, Accept())
 
@@ -105,16 +108,18 @@ async def test_a_terminated_message_never_comes_again_and_the_reason_is_told(
 
 
 async def test_what_is_held_longer_than_the_ack_wait_is_not_delivered_again(
-    connection: Connection,
+    connecting: Connecting,
 ) -> None:
     """One is in work, the others wait here; a second replica would get them if they timed out."""
+    connection = await connecting(ack_wait_seconds=2)
+    await topology.apply(connection)
     await publish(connection, 5)
     async with Puller(connection, credit=10) as puller:
         (working,) = await take(puller, 1)
         await until(lambda: puller.queued == 4)
         async with Puller(connection) as other:
             with suppress(TimeoutError):
-                async with asyncio.timeout(2.5):  # ack_wait is 1 s
+                async with briefly(4.5):
                     await other.batch(1)
                     pytest.fail("delivered again")
         await puller.settle(working, Accept())
@@ -139,7 +144,7 @@ async def test_a_message_that_is_held_here_is_not_handed_out_twice(
 async def test_stop_gives_the_prefetched_to_another_replica_at_once(
     connecting: Connecting,
 ) -> None:
-    connection = await connecting(ack_wait_seconds=30)
+    connection = await connecting(ack_wait_seconds=3600)  # nobody waits for that
     await topology.apply(connection)
     await publish(connection, 20)
     async with Puller(connection) as leaving:
@@ -148,7 +153,7 @@ async def test_stop_gives_the_prefetched_to_another_replica_at_once(
         async with Puller(connection) as staying:
             await leaving.stop()
             assert await leaving.batch(1) == []
-            moved = await take(staying, 15, seconds=2)
+            moved = await take(staying, 15)
             await settle_all(staying, moved, Accept())
             await settle_all(leaving, working, Accept())
             await until(lambda: gone(connection))
@@ -160,7 +165,7 @@ async def test_a_paused_puller_asks_for_no_more(connection: Connection) -> None:
         puller.pause()
         got = await take(puller, 4)
         with suppress(TimeoutError):
-            async with asyncio.timeout(0.3):
+            async with briefly(0.3):
                 while batch := await puller.batch(10):
                     got += batch
         assert len(got) <= 8  # what had been asked for before
@@ -175,7 +180,6 @@ async def test_the_first_verdict_counts(connection: Connection) -> None:
         (message,) = await take(puller, 1)
         await puller.settle(message, Accept())
         await puller.settle(message, Retry(0))
-        await puller.in_progress(message)
         await until(lambda: gone(connection))
         assert puller.queued == 0
 
@@ -195,7 +199,7 @@ async def test_a_cancelled_batch_loses_nothing(connection: Connection) -> None:
     async with Puller(connection) as puller:
         waiting = asyncio.create_task(puller.batch(10))
         await publish(connection, 1)
-        await until(lambda: puller.held == 1)
+        await until(lambda: puller.in_flight == 1)
         waiting.cancel()
         await asyncio.wait({waiting})
         got = [] if waiting.cancelled() else [*waiting.result()]
@@ -250,7 +254,7 @@ async def test_a_stream_that_goes_back_is_reported_and_its_messages_are_not_mixe
             "stream.rewound"
         ]
         await puller.settle(old, Accept())
-        assert puller.held == 1
+        assert puller.in_flight == 1
         await puller.settle(new, Accept())
         await until(lambda: gone(connection))
 
@@ -261,19 +265,16 @@ async def test_a_missing_consumer_is_named(connecting: Connecting) -> None:
         await Puller(connection).start()
 
 
-async def test_many_bytes_are_not_all_fetched_in_advance(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lockstep.bus.puller.MAX_QUEUED_BYTES", 100_000)
+async def test_many_bytes_are_not_all_fetched_in_advance(connection: Connection) -> None:
     publisher = Publisher(connection)
     for _ in range(8):
         await publisher.publish(connection.names.trigger("big"), b"x" * 900_000, {})
-    async with Puller(connection) as puller:
+    async with Puller(connection, max_queued_bytes=100_000) as puller:
         await until(lambda: puller.queued >= 2)
         await settled_down(connection)
         assert puller.queued == 2  # as many as the smallest request may ask for
         got = await take(puller, 8)
-        assert puller.held == 8
+        assert puller.in_flight == 8
         await settle_all(puller, got, Accept())
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from bus.helpers import Server, take, until
+from bus.helpers import Server, take
 from lockstep.bus import topology
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.follow import follow
@@ -15,6 +15,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.model.errors import Unavailable
 from lockstep.model.verdicts import Accept
+from patience import patience, until
 
 
 @asynccontextmanager
@@ -83,7 +84,7 @@ async def test_a_kill_of_the_server_loses_nothing_and_needs_nobody(
         traffic.stopped = True
         await asyncio.wait(publishing)
         await until(lambda: traffic.acked <= set(traffic.seen), "all that was acknowledged")
-        await until(lambda: puller.held == 0)
+        await until(lambda: puller.in_flight == 0)
         assert traffic.failures > 0
         assert not connection.closed.is_set()
         await puller.stop()
@@ -121,7 +122,7 @@ async def test_who_waits_for_an_acknowledgement_learns_at_once_that_the_server_d
         await until(lambda: len(connection.requests) == 1)
         mortal.kill()
         with pytest.raises(Unavailable, match="broke before the answer"):
-            async with asyncio.timeout(5):
+            async with patience():
                 await publishing
 
 
@@ -167,7 +168,7 @@ async def test_what_was_prefetched_before_a_restart_is_handled_once(
         assert sorted(message.data for message in messages) == [b"%d" % i for i in range(6)]
         for message in messages:
             await puller.settle(message, Accept())
-        assert puller.held == 0
+        assert puller.in_flight == 0
 
 
 async def test_a_follower_goes_on_and_knows_that_some_may_be_missing(

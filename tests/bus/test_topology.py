@@ -8,7 +8,7 @@ import pytest
 from bus.helpers import Connecting
 from lockstep.bus import api, topology
 from lockstep.bus.connection import Connection
-from lockstep.bus.errors import Refused
+from lockstep.bus.errors import JetStreamRefused
 from lockstep.bus.publisher import Publisher
 
 
@@ -105,7 +105,7 @@ async def test_what_another_stream_holds_of_a_bucket_is_named(
         connection, f"STREAM.CREATE.{taker}", {"name": taker, "subjects": [f"$KV.{prefix}_waits.>"]}
     )
     try:
-        with pytest.raises(Refused, match=f"its subjects belong to {taker}"):
+        with pytest.raises(JetStreamRefused, match=f"its subjects belong to {taker}"):
             await topology.apply(connection)
     finally:
         await api.call(connection, f"STREAM.DELETE.{taker}")
@@ -140,7 +140,9 @@ async def test_what_the_server_refuses_is_said_with_the_fields_it_is_about(
     connection = await connecting()
     await topology.apply(connection)
     memory = await connecting(storage="memory")
-    with pytest.raises(Refused, match=r"_TRIGGERS cannot be changed \(storage is file, not memory"):
+    with pytest.raises(
+        JetStreamRefused, match=r"_TRIGGERS cannot be changed \(storage is file, not memory"
+    ):
         await topology.apply(memory)
 
 
@@ -152,7 +154,7 @@ async def test_the_stream_that_has_our_subjects_is_named(
     await api.call(
         connection, f"STREAM.CREATE.{taker}", {"name": taker, "subjects": [f"{prefix}.>"]}
     )
-    with pytest.raises(Refused, match=f"its subjects belong to {taker}"):
+    with pytest.raises(JetStreamRefused, match=f"its subjects belong to {taker}"):
         await topology.apply(connection)
     await api.call(connection, f"STREAM.DELETE.{taker}")
 
@@ -162,5 +164,5 @@ async def test_a_stream_of_another_prefix_is_left_alone(
 ) -> None:
     await topology.apply(await connecting())
     other = await connecting(prefix=prefix.upper())
-    with pytest.raises(Refused, match="it is not ours; choose another prefix"):
+    with pytest.raises(JetStreamRefused, match="it is not ours; choose another prefix"):
         await topology.apply(other)

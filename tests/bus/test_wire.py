@@ -6,13 +6,14 @@ from functools import partial
 import pytest
 from nats.errors import ProtocolError
 
-from bus.helpers import Connecting, Server, raw, take, until
+from bus.helpers import Connecting, Server, raw, take
 from lockstep.bus.connection import Connection
 from lockstep.bus.dead_letters import DeadLetters
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.wire import Parser, Wire
 from lockstep.model.verdicts import Terminate
+from patience import until
 
 
 def headed(block: bytes) -> bytes:

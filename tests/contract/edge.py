@@ -32,7 +32,7 @@ class Bus:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition("/")[2].partition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket = socket.create_connection((host, int(port)))
         self.file = self.socket.makefile("rb")
         self.waiting: deque[Message] = deque()
         self.line()  # INFO

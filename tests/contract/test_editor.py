@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from patience import patience
+
 FOLDER = (Path(__file__).parents[2] / "deploy/samples").as_uri()
 FRAME = """\
 # yaml-language-server: $schema=../../schemas/json/automation-document.schema.json
@@ -33,7 +35,7 @@ async def opened(node: Path, *documents: tuple[str, tuple[int, int] | None]) -> 
     process = await asyncio.create_subprocess_exec(
         program, node / "editor.mjs", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with patience():
         told, _ = await process.communicate(json.dumps(given).encode())
     return [
         ([(line - FIRST, column, message) for line, column, message in one["faults"]],

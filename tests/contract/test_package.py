@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-import judge
-from engine.room import room, settings_of
+import contract_check
+from engine.engine_fixture import engine_fixture, settings_of
 from lockstep.embedded import Servers
+from patience import patience
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("edge.py")
@@ -49,12 +50,12 @@ async def test_a_service_publishes_provides_and_listens_with_it(
     python: Path, servers: Servers, dsn: str
 ) -> None:
     prefix = f"p{uuid4().hex[:12]}"
-    async with room(settings_of(servers.nats_url, dsn, prefix)):
+    async with engine_fixture(settings_of(servers.nats_url, dsn, prefix)):
         process = await asyncio.create_subprocess_exec(
             python, SCRIPT, servers.nats_url, prefix, env=clean(),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        async with asyncio.timeout(60):
+        async with patience():
             told, wrong = await process.communicate()
     assert process.returncode == 0, wrong.decode()
     heard = json.loads(told)
@@ -69,7 +70,7 @@ async def test_a_service_publishes_provides_and_listens_with_it(
     assert heard["dead"][:3] == ["edge.broken", "edge-2", "[1]"]
     assert "no JSON object" in heard["dead"][3]
     for name, document in heard["crossed"].items():
-        judge.check(name, document)
+        contract_check.check(name, document)
 
 
 def test_both_distributions_that_hold_it_hold_the_same() -> None:

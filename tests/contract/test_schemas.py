@@ -14,7 +14,7 @@ import yaml
 import lockstep_schemas
 from lockstep import contract, control, definition
 from lockstep.cases import format as cases
-from lockstep.cli import documents
+from lockstep.cli.files import documents
 from lockstep.contract import case_file
 from lockstep.contract.examples import EXAMPLES
 from lockstep.contract.schemas import reply_of, request_of

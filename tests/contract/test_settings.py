@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from lockstep import config
-from lockstep.cli import reference
-from lockstep.settings import Settings
+from lockstep.cli.files import reference
+from lockstep.settings import load as reader
+from lockstep.settings.structs import Settings
 
 PAGE = Path(__file__).parents[2] / "deploy/CONFIGURATION.md"
 
@@ -22,23 +22,23 @@ def test_every_setting_is_described() -> None:
 
 def test_every_setting_is_there_with_a_variable_that_sets_it() -> None:
     found = {one.name: one for one in reference.settings()}
-    expected = {name for name, _, _ in config.Loaded(Settings(), {}).shown()}
-    assert set(found) == expected | set(config.FROM_FILES)
+    expected = {name for name, _, _ in reader.Loaded(Settings(), {}).shown()}
+    assert set(found) == expected | set(reader.FROM_FILES)
     for name, one in found.items():
         if name.endswith("_file") or not isinstance(one.default, str):
             continue
-        wrong = config.load(environ={one.variable: ""}, use_dev=False)
+        wrong = reader.load(environ={one.variable: ""}, use_dev=False)
         assert name not in wrong.sources, "empty counts as not set"
 
 
 def test_the_defaults_are_those_in_force() -> None:
-    shown = {name: value for name, value, _ in config.Loaded(Settings(), {}).shown()}
+    shown = {name: value for name, value, _ in reader.Loaded(Settings(), {}).shown()}
     for one in reference.settings():
         if one.name in shown:
             assert msgspec.to_builtins(one.default) == msgspec.to_builtins(shown[one.name])
 
 
 def test_secrets_are_marked() -> None:
-    assert {one.name for one in reference.settings() if one.secret} == config.SECRETS
+    assert {one.name for one in reference.settings() if one.secret} == reader.SECRETS
     row = next(line for line in reference.page().splitlines() if "`nats.password`" in line)
     assert "**Secret.**" in row

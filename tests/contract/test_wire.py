@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import Letter
 from lockstep.bus.dead_letters import letter_headers
 from lockstep.bus.names import Names
 from lockstep.catalog import build_catalog
 from lockstep.intake.decode import Decoder
-from lockstep.model.runs import Event
+from lockstep.model.events import Event
 from lockstep_schemas import wire
 from lockstep_schemas.events import HEADER_CONTEXT_KEY, HEADER_MESSAGE_ID, Actor
 from lockstep_schemas.remote import ActionDone
+from store_fixture import StoredMessage
 
 DECODER = Decoder(build_catalog(open=True), "lockstep", 16, admitted={"lockstep.action.done"})
 WORDS = st.from_regex(r"[A-Za-z0-9_:-]{1,8}(\.[A-Za-z0-9_:-]{1,8}){0,3}", fullmatch=True)
@@ -28,7 +28,7 @@ PAYLOADS = st.dictionaries(
 
 def taken(message: wire.Message) -> Any:
     """What the engine makes of a message."""
-    letter = Letter(message.subject, message.body, dict(message.headers))
+    letter = StoredMessage(message.subject, message.body, dict(message.headers))
     return DECODER.decode(letter)
 
 
@@ -100,7 +100,7 @@ def test_the_result_of_a_remote_action_is_an_event_that_may_be_published() -> No
 
 def test_a_dead_letter_says_what_the_event_was() -> None:
     sent = wire.encode_event("a.b", {}, message_id="m")
-    message = Letter(sent.subject, b"[]", dict(sent.headers), deliveries=3)
+    message = StoredMessage(sent.subject, b"[]", dict(sent.headers), deliveries=3)
     letter = wire.decode_dead_letter(letter_headers(message, "no object", "S:1:0"), b"[]")
     assert (letter.event, letter.message_id, letter.reason) == ("a.b", "m", "no object")
     assert (letter.deliveries, letter.body) == (3, b"[]")

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from crash.scene import KEY, Scene
+from crash.fleet import KEY, Fleet
 from crash.sleepers import name_of, undisturbed
 from lockstep.catalog import Recorder
-from lockstep.catalog.stubs import Call
+from lockstep.catalog.stubs import StubCall
 from lockstep_schemas.run_events import RunEvent
-from processes import Told, told
+from processes import RunEvents, read_run_events
 
 FINAL = {"success": "succeeded", "failed": "failed"}
 
@@ -78,7 +78,7 @@ EVERYTHING = """
 class Watch:
     """Looks at I3 and I5 while replicas die."""
 
-    scene: Scene
+    fleet: Fleet
     over: list[tuple[int, dict[str, int]]] = field(default_factory=list)
 
     async def look(self) -> None:
@@ -108,34 +108,34 @@ class Watch:
             assert not again, f"I3: called after its success: {again[:5]}"
 
 
-def decoded(content: bytes) -> Sequence[Call]:
+def decoded(content: bytes) -> Sequence[StubCall]:
     """Read calls from a part of a record file that begins with a line."""
-    return msgspec.json.Decoder(Call).decode_lines(content)
+    return msgspec.json.Decoder(StubCall).decode_lines(content)
 
 
-async def check_end(scene: Scene, kills: int) -> int:
+async def check_end(fleet: Fleet, kills: int) -> int:
     """Judge all of it when every run has ended; give how many calls were made again.
 
     `kills` bounds how often one call is.
     """
-    (left,) = await scene.rows(LEFT)
+    (left,) = await fleet.rows(LEFT)
     assert not any(left.values()), f"I5: {dict(left)}"
-    numbers = await _check_rows(scene)
-    found = await told(scene.url, scene.prefix)
+    numbers = await _check_rows(fleet)
+    found = await read_run_events(fleet.url, fleet.prefix)
     found.check()
-    await _check_events(scene, found)
-    calls = Recorder.read(scene.record_file)
-    repeated = await _check_calls(scene, calls, numbers, kills)
-    _check_values(scene, calls, numbers)
-    twice = [dict(row) for row in await scene.rows(WOKEN_TWICE)]
+    await _check_events(fleet, found)
+    calls = Recorder.read(fleet.record_file)
+    repeated = await _check_calls(fleet, calls, numbers, kills)
+    _check_values(fleet, calls, numbers)
+    twice = [dict(row) for row in await fleet.rows(WOKEN_TWICE)]
     assert not twice, f"I6: woken twice: {twice[:5]}"
     return repeated
 
 
-async def _check_rows(scene: Scene) -> dict[str, int]:
+async def _check_rows(fleet: Fleet) -> dict[str, int]:
     """I1, I7: each event has its one run, which has ended as it should; give number by run id."""
     numbers: dict[str, int] = {}
-    for row in await scene.rows(RUNS):
+    for row in await fleet.rows(RUNS):
         n = json.loads(row["trigger_payload"])["n"]
         wanted = undisturbed(n)
         assert row["automation_name"] == name_of(n)
@@ -144,18 +144,18 @@ async def _check_rows(scene: Scene) -> dict[str, int]:
         assert seen == (wanted.status, wanted.error), f"I7: run {row['id']} of {n}: {seen}"
         numbers[row["id"]] = n
     runs = Counter(numbers.values())
-    wrong = {n: runs[n] for n in scene.published | runs.keys() if runs[n] != 1}
+    wrong = {n: runs[n] for n in fleet.published | runs.keys() if runs[n] != 1}
     assert not wrong, f"I1: runs by event: {wrong}"
     return numbers
 
 
-async def _check_events(scene: Scene, found: Told) -> None:
+async def _check_events(fleet: Fleet, found: RunEvents) -> None:
     """I2: what was told of each run is what its rows say, beginning with its start."""
     rows: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
-    for row in await scene.rows(STEPS):
+    for row in await fleet.rows(STEPS):
         kind = {"success": "step_succeeded", "failed": "step_failed", "skipped": "step_skipped"}
         rows[row["run_id"]][row["action_path"], kind[row["status"]]] += 1
-    status = {row["id"]: row["status"] for row in await scene.rows(RUNS)}
+    status = {row["id"]: row["status"] for row in await fleet.rows(RUNS)}
     assert found.by_run.keys() == status.keys(), "I2: runs that were told, and those that were not"
     for run_id, events in found.by_run.items():
         whats = [event.type.rpartition(".")[2] for event in events]
@@ -175,15 +175,15 @@ def _ends(events: Sequence[RunEvent]) -> Counter[tuple[str, str]]:
 
 
 async def _check_calls(
-    scene: Scene, calls: Sequence[Call], numbers: Mapping[str, int], kills: int
+    fleet: Fleet, calls: Sequence[StubCall], numbers: Mapping[str, int], kills: int
 ) -> int:
     """I3: a call is repeated by its policy, or where a replica died; always the same call."""
     attempts = {
         f"{row['run_id']}:{row['action_path']}": row["attempts"]
-        for row in await scene.rows(STEPS)
+        for row in await fleet.rows(STEPS)
         if row["provider_action_id"] is not None
     }
-    by_key: dict[str, list[Call]] = defaultdict(list)
+    by_key: dict[str, list[StubCall]] = defaultdict(list)
     for one in calls:
         by_key[one.idempotency_key].append(one)
     assert by_key.keys() == attempts.keys(), "I3: steps that were not called, or calls without step"
@@ -224,7 +224,7 @@ class Recorded:
         return found
 
 
-def _check_values(scene: Scene, calls: Sequence[Call], numbers: Mapping[str, int]) -> None:
+def _check_values(fleet: Fleet, calls: Sequence[StubCall], numbers: Mapping[str, int]) -> None:
     """I6, I7: what was recorded is what an undisturbed walk records."""
     values: dict[str, dict[str, Any]] = defaultdict(dict)
     fails: dict[str, set[str]] = defaultdict(set)
@@ -241,7 +241,7 @@ def _check_values(scene: Scene, calls: Sequence[Call], numbers: Mapping[str, int
         places = Counter({place: len(tags) for place, tags in found.tags.items()})
         assert places == wanted.tags, f"I7: {what}: {found.tags}"
         assert len(found.races) == wanted.races, f"I7: {what}: {found.races}"
-        published = scene.tags.get(f"key {n}", set())
+        published = fleet.tags.get(f"key {n}", set())
         _check_tags(what, found.tags, published)
         for completed, tag in found.races:
             is_sound = tag in published if completed == "true" else not tag
@@ -257,24 +257,24 @@ def _check_tags(what: str, tags: Mapping[str, Sequence[str]], published: set[str
     assert not shared, f"I6: {what}: one event has ended waits that were armed after it: {tags}"
 
 
-async def everything(scene: Scene) -> dict[str, Any]:
+async def everything(fleet: Fleet) -> dict[str, Any]:
     """Give all that must not change any more when all runs have ended."""
-    (found,) = await scene.rows(EVERYTHING)
-    info = await scene.ask_jetstream(f"STREAM.INFO.{scene.connection.names.runs_stream}")
+    (found,) = await fleet.rows(EVERYTHING)
+    info = await fleet.ask_jetstream(f"STREAM.INFO.{fleet.connection.names.runs_stream}")
     return {
         **dict(found),
         "run_events": info["state"]["last_seq"],
-        "calls": scene.record_file.stat().st_size,
+        "calls": fleet.record_file.stat().st_size,
     }
 
 
-async def stays(scene: Scene, seconds: float, but: Collection[str] = ()) -> None:
+async def stays(fleet: Fleet, seconds: float, but: Collection[str] = ()) -> None:
     """I8: all is over, and stays as it is however long one looks."""
-    before = await everything(scene)
+    before = await everything(fleet)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         await asyncio.sleep(0.5)
-        now = await everything(scene)
+        now = await everything(fleet)
         changed = {name: (old, now[name]) for name, old in before.items() if now[name] != old}
         changed = {name: how for name, how in changed.items() if name not in but}
         assert not changed, f"I8: {changed}"

@@ -13,7 +13,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STEP_SECONDS = 300
+from patience import LIMIT_SECONDS
+
+STEP_SECONDS = 5 * LIMIT_SECONDS  # a step may install packages
+
 # What the stages make, each at its place below the folder.
 PLACES = ("/src", "/wheels", "/opt/lockstep")
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 import pytest
 
 from lockstep.embedded import packages
-from lockstep.embedded.lock import hold
+from lockstep.embedded.lock import lock_folder
 from lockstep.embedded.server import Command, finish, guarded, ready
+from patience import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 USERS = ("engine", "publisher", "ops", "operator", "provider")
-INITDB_SECONDS = 60.0
 
 
 def tool(name: str) -> str:
@@ -48,7 +48,7 @@ def environ(values: Mapping[str, object]) -> Iterator[None]:
 
 def make_secrets(folder: Path) -> dict[str, str]:
     """Run the script of `deploy/`; give the passwords by their names."""
-    subprocess.run([DEPLOY / "make-secrets.sh", folder], check=True, timeout=60)
+    subprocess.run([DEPLOY / "make-secrets.sh", folder], check=True, timeout=LIMIT_SECONDS)
     return {
         path.name: path.read_text().strip() for path in folder.iterdir() if "." not in path.name
     }
@@ -59,7 +59,9 @@ def make_authority(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            ["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=LIMIT_SECONDS
+        )
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
     ca = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
@@ -118,7 +120,7 @@ async def nats_server(
     )
     log = home / "log"
     with environ(variables):
-        async with hold(home, 1) as lock, guarded(command, lock, log) as guard:
+        async with lock_folder(home, 1) as lock, guarded(command, lock, log) as guard:
             url = await ready("NATS of deploy", guard, log, lambda: nats_url(home))
             yield Bus(url, passwords, log)
 
@@ -157,7 +159,7 @@ async def postgres_server(folder: Path, programs: Path, port: int) -> AsyncItera
     """Start PostgreSQL with TLS and the files of `deploy/postgres`, and make the roles."""
     home = folder / "postgres"
     passwords = make_secrets(folder / "secrets")
-    async with hold(home, 1) as lock:
+    async with lock_folder(home, 1) as lock:
         data, log, tls = home / "data", home / "log", home / "tls"
         make_authority(tls)
         await initialised(programs, data, lock, log)
@@ -180,7 +182,7 @@ async def initialised(programs: Path, data: Path, lock: int, log: Path) -> None:
         arguments=(str(programs / "initdb"), *words, "--encoding=UTF8", "--locale=C"),
         stop=Signals.SIGKILL, orphaned=Signals.SIGKILL, unprivileged=data,
     )  # fmt: skip
-    await finish("initdb", command, lock, log, INITDB_SECONDS)
+    await finish("initdb", command, lock, log, LIMIT_SECONDS)
 
 
 def _configure(data: Path, tls: Path, port: int) -> None:
@@ -206,7 +208,7 @@ def make_roles(programs: Path, sockets: Path, port: int, secrets: Path) -> None:
     with environ({**files, "PGHOST": sockets, "PGPORT": port, "PGUSER": "postgres"}):
         subprocess.run(
             [programs / "psql", "--no-psqlrc", "--file", DEPLOY / "postgres/roles.sql", "postgres"],
-            check=True, timeout=60,
+            check=True, timeout=LIMIT_SECONDS,
         )  # fmt: skip
 
 

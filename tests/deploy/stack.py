@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.machines import DEPLOY, tool
+from patience import LIMIT_SECONDS
 
 Json = dict[str, Any]
 
@@ -23,7 +24,11 @@ def rendered() -> Json:
     """Ask docker compose what it makes of the file."""
     words = ["--file", DEPLOY / "compose.yaml", "--profile", "tools", "config", "--format", "json"]
     found = subprocess.run(
-        [tool("docker-compose"), *words], check=True, timeout=60, capture_output=True, text=True
+        [tool("docker-compose"), *words],
+        check=True,
+        timeout=LIMIT_SECONDS,
+        capture_output=True,
+        text=True,
     )
     assert found.stderr == "", "docker compose has no doubts"
     project: Json = json.loads(found.stdout)

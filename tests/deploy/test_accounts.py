@@ -9,6 +9,7 @@ from deploy.clients import connected
 from deploy.machines import USERS, Bus
 from lockstep import bus
 from lockstep.model.errors import ServerUnfit
+from patience import LIMIT_SECONDS
 
 STREAMS = ("LOCKSTEP_TRIGGERS", "LOCKSTEP_RUNS", "LOCKSTEP_DEAD")
 BUCKETS = ("lockstep_delays", "lockstep_waits", "lockstep_workers")
@@ -100,7 +101,9 @@ async def test_a_user_hears_what_is_its_own_and_nothing_else(accounts: Bus, name
 
 async def test_the_system_account_sees_servers_and_nothing_of_lockstep(accounts: Bus) -> None:
     async with connected(accounts, "sys") as sys, connected(accounts, "engine") as engine:
-        pong = json.loads((await sys.client.request("$SYS.REQ.SERVER.PING", b"")).data)
+        pong = json.loads(
+            (await sys.client.request("$SYS.REQ.SERVER.PING", b"", timeout=LIMIT_SECONDS)).data
+        )
         assert pong["server"]["name"] == "test"
         heard = await sys.client.subscribe("lockstep.run.>")
         await sys.client.flush()
@@ -109,7 +112,9 @@ async def test_the_system_account_sees_servers_and_nothing_of_lockstep(accounts:
         await sys.client.flush()
         assert heard.pending_msgs == 0
         with pytest.raises(nats.errors.NoRespondersError):
-            await sys.client.request("lockstep.trigger.orders.created", b"{}")
+            await sys.client.request(
+                "lockstep.trigger.orders.created", b"{}", timeout=LIMIT_SECONDS
+            )
 
 
 async def test_who_answers_may_answer_what_it_was_asked_once_and_nothing_else(
@@ -123,7 +128,9 @@ async def test_who_answers_may_answer_what_it_was_asked_once_and_nothing_else(
 
         await user.client.subscribe("lockstep.action.mailer.send", cb=answer)
         await user.client.flush()
-        reply = await engine.client.request("lockstep.action.mailer.send", b"{}")
+        reply = await engine.client.request(
+            "lockstep.action.mailer.send", b"{}", timeout=LIMIT_SECONDS
+        )
         assert reply.data == b"one"
         await user.client.flush()
         await user.client.flush()
@@ -160,8 +167,10 @@ async def test_no_user_makes_the_server_publish_what_the_user_may_not(accounts: 
         await asked.respond(b'{"forged": true}')
         await engine.client.flush()
         # The stream takes one after the other: whatever was sent before is in it with these.
-        await publisher.client.request("lockstep.trigger.orders.created", b"{}")
-        await provider.client.request(DONE, b"{}")
+        await publisher.client.request(
+            "lockstep.trigger.orders.created", b"{}", timeout=LIMIT_SECONDS
+        )
+        await provider.client.request(DONE, b"{}", timeout=LIMIT_SECONDS)
         state = (await js.stream_info("LOCKSTEP_TRIGGERS", subjects_filter=">")).state
         assert set(state.subjects or {}) == {"lockstep.trigger.orders.created", DONE}
 
@@ -174,13 +183,19 @@ async def test_acknowledgements_and_refusals_of_the_stream_reach_the_publisher(
         await js.add_stream(name="LOCKSTEP_TRIGGERS", subjects=["lockstep.trigger.>"])
         subject, head = "lockstep.trigger.orders.created", {"Nats-Msg-Id": "same"}
         first, second = [
-            json.loads((await user.client.request(subject, b"{}", headers=head)).data)
+            json.loads(
+                (
+                    await user.client.request(subject, b"{}", headers=head, timeout=LIMIT_SECONDS)
+                ).data
+            )
             for _ in range(2)
         ]
         assert first["stream"] == "LOCKSTEP_TRIGGERS"
         assert second == {**first, "duplicate": True}
         head = {"Nats-Expected-Stream": "OTHER"}
-        refused = json.loads((await user.client.request(subject, b"{}", headers=head)).data)
+        refused = json.loads(
+            (await user.client.request(subject, b"{}", headers=head, timeout=LIMIT_SECONDS)).data
+        )
         assert refused["error"]["err_code"] == 10060
 
 

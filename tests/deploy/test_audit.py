@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from deploy.machines import DEPLOY, environ
+from patience import LIMIT_SECONDS
 
 Answers = dict[str, object]
 KNOWN = {
@@ -56,7 +57,7 @@ def audit(url: str, mode: str = "") -> tuple[int, str]:
     with environ({"AUDIT_URL": url, "AUDIT": mode}):
         done = subprocess.run(
             [sys.executable, DEPLOY / "audit.py"],
-            check=False, capture_output=True, text=True, timeout=120,
+            check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS,
         )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

@@ -17,12 +17,12 @@ from nats.aio.msg import Msg
 
 from databases import database, on_server
 from deploy.machines import DEPLOY
-from engine.room import Room, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from lockstep.embedded import Servers, packages
-from lockstep.settings import PostgresSettings, Settings
+from lockstep.settings.structs import PostgresSettings, Settings
+from patience import LIMIT_SECONDS, patience
 
 Json = dict[str, Any]
-LIMIT_SECONDS = 20.0
 STREAMS = ("triggers_stream", "runs_stream", "dead_stream")
 
 
@@ -44,9 +44,9 @@ class Site:
         self.databases: list[str] = []
 
     @asynccontextmanager
-    async def engine(self) -> AsyncIterator[Room]:
+    async def engine(self) -> AsyncIterator[EngineFixture]:
         """Let a replica work."""
-        async with room(self.settings) as opened:
+        async with engine_fixture(self.settings) as opened:
             yield opened
 
     @asynccontextmanager
@@ -75,7 +75,9 @@ class Site:
         self.settings = msgspec.structs.replace(self.settings, postgres=PostgresSettings(dsn=dsn))
 
     async def _do(self, name: str, *words: str) -> None:
-        await asyncio.to_thread(subprocess.run, [program(name), *words], check=True, timeout=60)
+        await asyncio.to_thread(
+            subprocess.run, [program(name), *words], check=True, timeout=LIMIT_SECONDS
+        )
 
     async def publish(self, event: str, payload: Json, **headers: str) -> None:
         """Publish an event while no replica works."""
@@ -95,7 +97,7 @@ class Site:
 
     async def wait(self, query: str, *arguments: object) -> None:
         """Wait until a query gives true."""
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while not (await rows(self.settings.postgres.dsn, query, *arguments))[0][0]:
                 await asyncio.sleep(0.02)
 
@@ -128,10 +130,12 @@ async def snapshot(client: nats.aio.client.Client, stream: str) -> tuple[Json, l
     inbox = client.new_inbox()
     listening = await client.subscribe(inbox, cb=take)
     request = json.dumps({"deliver_subject": inbox}).encode()
-    reply = await client.request(f"$JS.API.STREAM.SNAPSHOT.{stream}", request)
+    reply = await client.request(
+        f"$JS.API.STREAM.SNAPSHOT.{stream}", request, timeout=LIMIT_SECONDS
+    )
     about: Json = json.loads(reply.data)
     assert "error" not in about, about
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with patience():
         await done
     await listening.unsubscribe()
     return about, chunks
@@ -144,7 +148,7 @@ async def put_back(
     about, chunks = saved
     await client.jetstream().delete_stream(stream)
     request = json.dumps({"config": about["config"], "state": about["state"]}).encode()
-    reply = await client.request(f"$JS.API.STREAM.RESTORE.{stream}", request)
+    reply = await client.request(f"$JS.API.STREAM.RESTORE.{stream}", request, timeout=LIMIT_SECONDS)
     where = json.loads(reply.data)
     assert "error" not in where, where
     for chunk in (*chunks, b""):
@@ -190,7 +194,7 @@ async def test_a_bus_that_is_lost_takes_events_that_nobody_took_and_dead_letters
         await opened.publish(automation.event, {})
         await opened.publish(automation.event, b"no JSON")
         await site.wait(ASLEEP, 1)
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while not (await opened.call("dead.list"))["items"]:
                 await asyncio.sleep(0.02)
     await site.publish(automation.event, {})
@@ -221,7 +225,7 @@ async def test_events_of_a_stream_that_is_older_than_the_database_start_no_secon
     async with site.engine() as opened:
         await opened.publish(automation.event, {"n": 3})
         await site.wait(ENDED, 4)
-        async with site.bus() as client, asyncio.timeout(LIMIT_SECONDS):
+        async with site.bus() as client, patience():
             while (await client.jetstream().stream_info(stream)).state.messages:
                 await asyncio.sleep(0.02)
     assert await site.count("select count(*) from runs") == 4
@@ -274,7 +278,7 @@ async def test_dead_letters_stay_when_the_database_is_restored(site: Site) -> No
         automation = await opened.automation(SLEEP)
         dump = await site.dump()
         await opened.publish(automation.event, b"no JSON")
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while not (items := (await opened.call("dead.list"))["items"]):
                 await asyncio.sleep(0.02)
     await site.restore(dump)

@@ -19,12 +19,14 @@ import typer
 import yaml
 
 from deploy.machines import DEPLOY, Database, nats_server, tool
-from lockstep import __version__, app, probes
+from lockstep import __version__, telemetry
 from lockstep.cli.main import app as commands
-from lockstep.config import SECRETS, Loaded, load
-from lockstep.probes import server
-from lockstep.settings import Settings, without_secrets
+from lockstep.engine.services import ANSWER_SECONDS, DRAIN_SECONDS
+from lockstep.settings.load import SECRETS, Loaded, load
+from lockstep.settings.structs import Settings, without_secrets
 from lockstep.store import pool
+from lockstep.telemetry import probe_server
+from patience import LIMIT_SECONDS
 from processes import environment
 
 Json = dict[str, Any]
@@ -98,7 +100,7 @@ def helm(*words: str, values: str = "") -> subprocess.CompletedProcess[str]:
     """Run Helm with values in YAML."""
     return subprocess.run(
         [tool("helm"), *words, "--values", "-"],
-        input=values, capture_output=True, text=True, timeout=60, check=False,
+        input=values, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
     )  # fmt: skip
 
 
@@ -353,7 +355,7 @@ async def test_the_probes_ask_what_is_answered_where_it_is(case: str, tmp_path: 
     assert paths == ["/livez", "/livez", "/readyz"]
     paths += [end["path"] for one in of_kind(case, "ServiceMonitor")
               for end in one["spec"]["endpoints"]]  # fmt: skip
-    answering = probes.Probes(probes.Health(), probes.Figures(probes.Measures()))
+    answering = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
     for path in paths:
         assert (await answering._answer("GET", path))[0] in {200, 503}
 
@@ -362,7 +364,9 @@ async def test_the_probes_ask_what_is_answered_where_it_is(case: str, tmp_path: 
 def test_a_pod_has_longer_to_end_than_an_engine_takes(case: str, tmp_path: Path) -> None:
     grace = found(case, "engine", tmp_path).engine.grace_seconds
     store = pool.ACQUIRE_TIMEOUT_SECONDS + pool.COMMAND_TIMEOUT_SECONDS + CLOSE_SECONDS
-    longest = grace + 2 * app.DRAIN_SECONDS + store + server.END_SECONDS
+    # The API, the alarms of the bus, intake and the outbox: one after the other.
+    drains = ANSWER_SECONDS + 4 * DRAIN_SECONDS
+    longest = grace + drains + store + probe_server.END_SECONDS
     (deployment,) = of_kind(case, "Deployment")
     assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > longest
 
@@ -564,5 +568,5 @@ async def run_container(objects: list[Json], name: str, folder: Path) -> tuple[i
         sys.executable, "-m", "lockstep", *container["args"],
         env={**environment(), **given}, cwd=folder, stdout=PIPE, stderr=STDOUT,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    out, _ = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
     return process.returncode, out.decode()

@@ -33,11 +33,11 @@ from deploy.stack import Json, Service, prepare, rendered
 from deploy.test_whole import run, serving
 from lockstep import __version__
 from lockstep.embedded import packages
-from lockstep.embedded.lock import hold
+from lockstep.embedded.lock import lock_folder
 from lockstep.embedded.server import Command, guarded, ready
+from patience import LIMIT_SECONDS, patience
 from processes import environment
 
-LIMIT_SECONDS = 60.0
 OURS = ("migrate", "engine", "cli", "publisher")
 
 
@@ -125,7 +125,7 @@ async def nats(service: Service, port: int) -> AsyncIterator[None]:
     )
     log = service.root / "log"
     with environ(service.env):
-        async with hold(service.root, 1) as lock, guarded(command, lock, log) as guard:
+        async with lock_folder(service.root, 1) as lock, guarded(command, lock, log) as guard:
             await ready("NATS", guard, log, lambda: nats_url(service.root))
             yield
 
@@ -137,7 +137,7 @@ async def postgres(service: Service, programs: Path, port: int) -> AsyncIterator
     program, *words = service.command
     assert program == "postgres"
     log = service.root / "log"
-    async with hold(service.root, 1) as lock, AsyncExitStack() as stack:
+    async with lock_folder(service.root, 1) as lock, AsyncExitStack() as stack:
         await initialised(programs, data, lock, log)
         owner = data.stat()
         key = service.root / "run/postgresql/tls.key"
@@ -166,7 +166,7 @@ async def postgres(service: Service, programs: Path, port: int) -> AsyncIterator
                     subprocess.run,
                     [programs / "psql", *words, "-f", script],
                     check=True,
-                    timeout=60,
+                    timeout=LIMIT_SECONDS,
                 )
             yield
 
@@ -251,7 +251,7 @@ async def test_the_guide_leads_to_an_order_that_two_replicas_have_seen_to(
         )
         out, _ = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
         assert json.loads(out)["stream"] == "LOCKSTEP_TRIGGERS"
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             runs: list[Json] = []
             while [one["status"] for one in runs] != ["success", "success"]:
                 runs = json.loads(await compose.run("cli", "runs", "list", "--json"))["items"]
@@ -266,7 +266,7 @@ def test_the_guide_uses_commands_that_docker_compose_has() -> None:
     for command, *words in used:
         known = subprocess.run(
             [tool("docker-compose"), command, "--help"],
-            check=True, capture_output=True, text=True, timeout=60,
+            check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS,
         ).stdout  # fmt: skip
         flags = takewhile(lambda word: word.startswith("--"), words)
         assert [flag for flag in flags if f"{flag} " not in known] == [], command

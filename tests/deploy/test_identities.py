@@ -1,6 +1,5 @@
 """Every way in which an engine says who it is, and a cluster: with the settings of the engine."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +11,7 @@ from deploy.machines import DEPLOY, Bus, free_ports, make_authority, make_secret
 from lockstep import bus
 from lockstep.bus.topology import missing, wanted
 from lockstep.model.errors import ServerUnfit, Unavailable
+from patience import patience
 
 ACCOUNTS = (DEPLOY / "nats/accounts.conf").read_text()
 ENGINE = "user: engine\n        password: $ENGINE_PASSWORD"
@@ -145,7 +145,7 @@ async def test_a_cluster_of_three_keeps_three_copies_and_goes_on_without_one_of_
             assert {one["num_replicas"] for one in wanted(connection).streams} == {3}
             await lone.aclose()
             publisher = bus.Publisher(connection)
-            async with asyncio.timeout(30):
+            async with patience():
                 while True:  # where the lone one led a stream, another is elected
                     try:
                         assert await publisher.publish("lockstep.run.a.started", b"{}", {})

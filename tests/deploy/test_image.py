@@ -14,10 +14,10 @@ import pytest
 
 from deploy.dockerfile import Image, build, instructions
 from deploy.machines import DEPLOY, ROOT, Bus, Database, free_ports, nats_server, tool
+from patience import LIMIT_SECONDS, patience
 
 FILE = DEPLOY / "Dockerfile"
 IGNORED = DEPLOY / "Dockerfile.dockerignore"
-LIMIT_SECONDS = 60.0
 
 
 def test_all_that_goes_into_the_image_is_pinned_by_hash() -> None:
@@ -32,7 +32,7 @@ def test_all_that_goes_into_the_image_is_pinned_by_hash() -> None:
 
 
 def test_hadolint_finds_nothing() -> None:
-    subprocess.run([tool("hadolint"), FILE], check=True, timeout=60)
+    subprocess.run([tool("hadolint"), FILE], check=True, timeout=LIMIT_SECONDS)
 
 
 def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
@@ -124,7 +124,7 @@ async def test_the_entry_point_serves_as_a_user_who_may_write_nothing(
     served = await container.start(*entry, *image.said["CMD"])
     try:
         assert served.stderr
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while b'"engine.started"' not in (line := await served.stderr.readline()):
                 assert line, "it has ended"
         await container.run(*health)

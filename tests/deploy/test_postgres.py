@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from deploy.machines import DEPLOY, Database, make_authority, make_roles
+from patience import LIMIT_SECONDS
 from processes import environment
 
 DENIED = asyncpg.InsufficientPrivilegeError
@@ -21,7 +22,7 @@ async def command(*words: str, cwd: Path, **settings: object) -> tuple[int, str,
         sys.executable, "-m", "lockstep", *words, env=environment(**settings), cwd=cwd,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
     return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -14,10 +14,10 @@ from nats.aio.msg import Msg
 
 from deploy.clients import User, connected
 from deploy.machines import Bus, Database, nats_server
+from patience import LIMIT_SECONDS, patience
 from processes import environment
 
 Json = dict[str, Any]
-LIMIT_SECONDS = 60.0
 
 AUTOMATION = """\
 id: orders
@@ -67,7 +67,7 @@ class Engine:
 
     async def said(self, name: str) -> Json:
         """Wait for a log line of this name."""
-        async with asyncio.timeout(LIMIT_SECONDS), self._more:
+        async with patience(), self._more:
             await self._more.wait_for(lambda: self.found(name))
         return self.found(name)[0]
 
@@ -97,7 +97,7 @@ async def serving(env: Mapping[str, str], folder: Path) -> AsyncIterator[Engine]
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
-        async with asyncio.timeout(30):
+        async with patience():
             await process.wait()
             await engine._reading
 
@@ -131,7 +131,9 @@ async def provide(user: User) -> None:
 
     async def register(action: Json) -> None:
         body = json.dumps({**action, "owner": "mailer"}).encode()
-        reply = await user.client.request("lockstep.api.catalog.actions.register", body, timeout=10)
+        reply = await user.client.request(
+            "lockstep.api.catalog.actions.register", body, timeout=LIMIT_SECONDS
+        )
         assert json.loads(reply.data) == {"success": True}
 
     async def send(message: Msg) -> None:
@@ -141,7 +143,9 @@ async def provide(user: User) -> None:
         key = json.loads(message.data)["idempotency_key"]
         await message.respond(b'{"accepted": true}')
         body = json.dumps({"idempotency_key": key, "success": True}).encode()
-        reply = await user.client.request("lockstep.trigger.lockstep.action.done", body)
+        reply = await user.client.request(
+            "lockstep.trigger.lockstep.action.done", body, timeout=LIMIT_SECONDS
+        )
         assert "stream" in json.loads(reply.data)
 
     await user.client.subscribe("lockstep.action.mailer.send", "mailer", cb=send)
@@ -152,7 +156,7 @@ async def provide(user: User) -> None:
 
 async def publish(user: User, event: str, body: bytes) -> None:
     """Publish an event; the stream has it then."""
-    reply = await user.client.request(f"lockstep.trigger.{event}", body)
+    reply = await user.client.request(f"lockstep.trigger.{event}", body, timeout=LIMIT_SECONDS)
     assert "stream" in json.loads(reply.data)
 
 
@@ -170,7 +174,7 @@ class Watch:
 
     async def until(self, what: str, times: int) -> None:
         """Wait until a run event was told so often."""
-        async with asyncio.timeout(LIMIT_SECONDS), self._more:
+        async with patience(), self._more:
             await self._more.wait_for(lambda: self.events.count(what) >= times)
 
 
@@ -222,7 +226,7 @@ async def operate(
     await publish(users["publisher"], "orders.broken", b"no JSON")
 
     async def listed(what: str, least: int) -> list[Json]:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while True:
                 out = await run(what, "list", "--json", env=operator, cwd=folder)
                 items: list[Json] = json.loads(out)["items"]
@@ -243,7 +247,7 @@ async def operate(
     await run("cancel", runs[0]["id"], env=operator, cwd=folder)
     await run("toggle", "Orders", "--off", env=operator, cwd=folder)
     async with connected(bus, "operator") as user:
-        pong = await user.client.request("$SRV.PING.lockstep", b"")
+        pong = await user.client.request("$SRV.PING.lockstep", b"", timeout=LIMIT_SECONDS)
         assert json.loads(pong.data)["name"] == "lockstep"
 
 
@@ -253,7 +257,13 @@ async def read_history(ops: User) -> None:
     while True:
         request = {"seq": at, "next_by_subj": "lockstep.run.>"}
         subject = "JS.lockstep.API.STREAM.MSG.GET.LOCKSTEP_RUNS"
-        reply = json.loads((await ops.client.request(subject, json.dumps(request).encode())).data)
+        reply = json.loads(
+            (
+                await ops.client.request(
+                    subject, json.dumps(request).encode(), timeout=LIMIT_SECONDS
+                )
+            ).data
+        )
         if "error" in reply:
             assert reply["error"]["err_code"] == 10037  # no message found
             break

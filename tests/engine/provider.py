@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 from lockstep import bus
+from patience import patience
 
 Json = dict[str, Any]
 SILENT = b""
@@ -21,11 +22,12 @@ class Provider:
 
     asked: list[Json] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)  # the subjects where answers are awaited
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def calls(self, number: int) -> list[Json]:
         """Wait until it was asked so often."""
-        async with asyncio.timeout(20):
+        async with patience():
             while len(self.asked) < number:
                 self._changed.clear()
                 await self._changed.wait()
@@ -33,15 +35,18 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(room: Room, action: str, answer: Answer) -> AsyncIterator[Provider]:
+async def provider(
+    engine_fixture: EngineFixture, action: str, answer: Answer
+) -> AsyncIterator[Provider]:
     """Answer an action with what `answer` makes of the request; None says nothing."""
-    connection = await bus.connect(room.settings.nats)
+    connection = await bus.connect(engine_fixture.settings.nats)
     made = Provider()
 
     def read(_subject: bytes, reply: bytes, head: bytes, body: bytes) -> None:
         request: Json = json.loads(body)
         made.asked.append(request)
         made.heads.append(head)
+        made.replies.append(reply.decode())
         made._changed.set()
         given = answer(request)
         if given is not None:
@@ -56,8 +61,8 @@ async def provider(room: Room, action: str, answer: Answer) -> AsyncIterator[Pro
         await connection.close()
 
 
-async def done(room: Room, key: str, **result: object) -> None:
+async def done(engine_fixture: EngineFixture, key: str, **result: object) -> None:
     """Publish the result of work that was accepted."""
-    subject = room.connection.names.trigger("lockstep.action.done")
+    subject = engine_fixture.connection.names.trigger("lockstep.action.done")
     body = json.dumps({"idempotency_key": key, **result}).encode()
-    await bus.Publisher(room.connection).publish(subject, body, {})
+    await bus.Publisher(engine_fixture.connection).publish(subject, body, {})

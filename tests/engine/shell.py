@@ -5,20 +5,21 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
+from patience import patience
 
-LIMIT_SECONDS = 20
 Json = dict[str, Any]
 
 
 @dataclass
-class Told:
+class CommandResult:
     """What a command said, and how it ended."""
 
     code: int
@@ -35,7 +36,7 @@ class Told:
         """Its JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
 
-    def check(self, code: int = 0) -> "Told":
+    def check(self, code: int = 0) -> "CommandResult":
         """Hold what is true of every command: the exit code, no traceback, no colour in a pipe."""
         assert self.code == code, f"{self.out}\n{self.err}"
         assert "Traceback" not in self.err
@@ -51,20 +52,25 @@ class Shell:
         clean = {n: v for n, v in os.environ.items() if not n.startswith("LOCKSTEP_")}
         self.variables = {**clean, **variables}
 
-    async def run(self, *arguments: str, code: int = 0) -> Told:
-        """Run a command to its end."""
+    @asynccontextmanager
+    async def started(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Start a command, and see to it that it is gone at the end."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "lockstep", *arguments, cwd=self.folder, env=self.variables,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(LIMIT_SECONDS):
-                out, err = await process.communicate()
+            yield process
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        return Told(process.returncode or 0, out.decode(), err.decode()).check(code)
+
+    async def run(self, *arguments: str, code: int = 0) -> CommandResult:
+        """Run a command to its end."""
+        async with self.started(*arguments) as process, patience():
+            out, err = await process.communicate()
+        return CommandResult(process.returncode or 0, out.decode(), err.decode()).check(code)
 
     def write(self, name: str, value: object) -> str:
         """Write a file; JSON is YAML too."""
@@ -88,7 +94,7 @@ def unique(word: str) -> str:
     return f"{word}-{uuid4().hex[:12]}"
 
 
-async def stored(shared: Room, name: str) -> list[Json]:
+async def stored(shared: EngineFixture, name: str) -> list[Json]:
     """The stored automations of this name."""
     found: list[Json] = []
     while True:

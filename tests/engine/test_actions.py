@@ -14,10 +14,11 @@ import pytest_asyncio
 from nats.aio.msg import Msg
 
 from databases import TEMPLATE, database, on_server
-from engine.room import Room, room, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from engine.test_language import record
 from lockstep.embedded import Servers
 from lockstep.fetch import HttpSettings
+from patience import patience
 from web import Asked, answer, as_json, serving, web
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -27,7 +28,7 @@ QUICK = {"attempts": 3, "delay_seconds": 0.01, "backoff": "constant"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def calls(servers: Servers) -> AsyncIterator[Room]:
+async def calls(servers: Servers) -> AsyncIterator[EngineFixture]:
     """An engine that may call this machine."""
     name = f"calls_{uuid4().hex}"
     await on_server(servers.postgres_dsn, f"create database {name} template {TEMPLATE}")
@@ -37,7 +38,7 @@ async def calls(servers: Servers) -> AsyncIterator[Room]:
     http = HttpSettings(
         allowed_hosts=["127.0.0.1"], allow_private_addresses=True, max_response_bytes=10_000
     )
-    async with room(msgspec.structs.replace(settings, http=http)) as opened:
+    async with engine_fixture(msgspec.structs.replace(settings, http=http)) as opened:
         yield opened
 
 
@@ -55,7 +56,9 @@ def http(url: str, method: str = "GET", **more: object) -> Json:
 # http.request
 
 
-async def test_a_request_is_sent_as_written_and_its_response_can_be_used(calls: Room) -> None:
+async def test_a_request_is_sent_as_written_and_its_response_can_be_used(
+    calls: EngineFixture,
+) -> None:
     async with web(x=as_json({"id": 7, "tags": ["a"]}, 201, X_Rate="9")) as server:
         automation = await calls.automation(
             [
@@ -84,7 +87,7 @@ async def test_a_request_is_sent_as_written_and_its_response_can_be_used(calls: 
 
 
 async def test_a_repeated_request_has_the_same_key_and_waits_as_the_server_asks(
-    calls: Room,
+    calls: EngineFixture,
 ) -> None:
     replies = iter([answer(503, b"busy", Retry_After="0"), answer(500), as_json({"done": True})])
 
@@ -99,7 +102,9 @@ async def test_a_repeated_request_has_the_same_key_and_waits_as_the_server_asks(
     assert len({asked.headers["idempotency-key"] for asked in server.asked}) == 1
 
 
-async def test_a_status_of_failure_fails_the_step_with_what_the_server_said(calls: Room) -> None:
+async def test_a_status_of_failure_fails_the_step_with_what_the_server_said(
+    calls: EngineFixture,
+) -> None:
     async with web(hush=as_json({"why": "no such room"}, 404)) as server:
         automation = await calls.automation([http(f"{server.url}/hush")])
         seen = await automation.run()
@@ -108,7 +113,7 @@ async def test_a_status_of_failure_fails_the_step_with_what_the_server_said(call
 
 
 async def test_a_server_that_is_away_is_a_failure_that_the_retry_policy_repeats(
-    calls: Room,
+    calls: EngineFixture,
 ) -> None:
     async with web() as server:
         url = server.url
@@ -118,7 +123,7 @@ async def test_a_server_that_is_away_is_a_failure_that_the_retry_policy_repeats(
     assert seen.step("actions[0]").attempts == 3
 
 
-async def test_a_server_that_hangs_is_given_up_after_its_time(calls: Room) -> None:
+async def test_a_server_that_hangs_is_given_up_after_its_time(calls: EngineFixture) -> None:
     async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -129,7 +134,7 @@ async def test_a_server_that_hangs_is_given_up_after_its_time(calls: Room) -> No
     assert seen.error == f"GET {url}: no whole response within 0.2 s"
 
 
-async def test_a_response_that_is_too_large_fails_the_step(calls: Room) -> None:
+async def test_a_response_that_is_too_large_fails_the_step(calls: EngineFixture) -> None:
     async with web(x=answer(200, b"x" * 10_001)) as server:
         automation = await calls.automation([http(f"{server.url}/x")])
         seen = await automation.run()
@@ -146,21 +151,21 @@ async def test_a_response_that_is_too_large_fails_the_step(calls: Room) -> None:
     ],
 )
 async def test_what_the_settings_do_not_name_is_not_called(
-    calls: Room, url: str, reason: str
+    calls: EngineFixture, url: str, reason: str
 ) -> None:
     seen = await (await calls.automation([http(url)])).run({"url": "gopher://x"})
     assert seen.status == "failed"
     assert reason in seen.error
 
 
-async def test_without_settings_nothing_can_be_called(shared: Room) -> None:
+async def test_without_settings_nothing_can_be_called(shared: EngineFixture) -> None:
     async with web() as server:
         seen = await (await shared.automation([http(f"{server.url}/x")])).run()
     assert "'127.0.0.1' is not in the setting http.allowed_hosts" in seen.error
     assert not server.connections
 
 
-async def test_cancelling_a_run_ends_its_request(calls: Room) -> None:
+async def test_cancelling_a_run_ends_its_request(calls: EngineFixture) -> None:
     reached, left = asyncio.Event(), asyncio.Event()
 
     async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -169,7 +174,7 @@ async def test_cancelling_a_run_ends_its_request(calls: Room) -> None:
         await reader.read()
         left.set()
 
-    async with serving(hang) as port, asyncio.timeout(20):
+    async with serving(hang) as port, patience():
         automation = await calls.automation([http(f"http://127.0.0.1:{port}/x")])
         await calls.publish(automation.event, {})
         await reached.wait()
@@ -184,7 +189,7 @@ async def test_cancelling_a_run_ends_its_request(calls: Room) -> None:
 
 @asynccontextmanager
 async def service(
-    where: Room, subject: str, say: Callable[[Msg], bytes | None], **headers: str
+    where: EngineFixture, subject: str, say: Callable[[Msg], bytes | None], **headers: str
 ) -> AsyncIterator[list[Msg]]:
     """A service on the bus, on a connection of its own; None is no answer."""
     asked: list[Msg] = []
@@ -209,7 +214,9 @@ def ask(subject: str, payload: object = None, seconds: float = 10) -> Json:
     return {"id": "ask", "action": "nats.request", "config": config}
 
 
-async def test_a_service_on_the_bus_is_asked_and_its_reply_can_be_used(shared: Room) -> None:
+async def test_a_service_on_the_bus_is_asked_and_its_reply_can_be_used(
+    shared: EngineFixture,
+) -> None:
     def double(message: Msg) -> bytes:
         return json.dumps({"twice": 2 * json.loads(message.data)["n"]}).encode()
 
@@ -228,32 +235,34 @@ async def test_a_service_on_the_bus_is_asked_and_its_reply_can_be_used(shared: R
     assert message.headers["Lockstep-Hop"] == "1"
 
 
-async def test_nobody_on_the_subject_fails_the_step_at_once(shared: Room) -> None:
+async def test_nobody_on_the_subject_fails_the_step_at_once(shared: EngineFixture) -> None:
     seen = await (await shared.automation([ask("svc.nobody", seconds=3600)])).run()
     assert seen.error == "'svc.nobody': nobody answers there"
 
 
-async def test_no_answer_in_time_fails_the_step(shared: Room) -> None:
+async def test_no_answer_in_time_fails_the_step(shared: EngineFixture) -> None:
     async with service(shared, "svc.mute", lambda _: None):
         seen = await (await shared.automation([ask("svc.mute", seconds=0.2)])).run()
     assert seen.status == "failed"
     assert "no answer within 0.2 s" in seen.error
 
 
-async def test_an_error_of_a_service_fails_the_step_with_its_words(shared: Room) -> None:
+async def test_an_error_of_a_service_fails_the_step_with_its_words(shared: EngineFixture) -> None:
     headers = {"Nats-Service-Error-Code": "409", "Nats-Service-Error": "already there"}
     async with service(shared, "svc.no", lambda _: b"{}", **headers):
         seen = await (await shared.automation([ask("svc.no")])).run()
     assert seen.error == "'svc.no' answered with error 409: already there"
 
 
-async def test_a_reply_that_is_too_large_fails_the_step(shared: Room) -> None:
+async def test_a_reply_that_is_too_large_fails_the_step(shared: EngineFixture) -> None:
     async with service(shared, "svc.large", lambda _: b"x" * 600_000):
         seen = await (await shared.automation([ask("svc.large")])).run()
     assert seen.error == "'svc.large': the reply has 600,000 bytes; 524,288 are allowed"
 
 
-async def test_a_payload_that_the_server_does_not_take_fails_the_step(shared: Room) -> None:
+async def test_a_payload_that_the_server_does_not_take_fails_the_step(
+    shared: EngineFixture,
+) -> None:
     # Written as JSON it is twice as long.
     action = ask("svc.x", {"text": "{{ trigger.payload.text * 9 }}"})
     async with service(shared, "svc.x", lambda _: b"{}"):
@@ -263,7 +272,9 @@ async def test_a_payload_that_the_server_does_not_take_fails_the_step(shared: Ro
 
 
 @pytest.mark.parametrize("name", ["nats.publish", "nats.request"])
-async def test_the_subjects_of_the_engine_are_out_of_reach(shared: Room, name: str) -> None:
+async def test_the_subjects_of_the_engine_are_out_of_reach(
+    shared: EngineFixture, name: str
+) -> None:
     prefix = shared.settings.nats.prefix
     for subject in (f"{prefix}.api.status", "$JS.API.INFO", "_INBOX.x"):
         action = {"id": "a", "action": name, "config": {"subject": subject, "payload": {}}}
@@ -279,7 +290,9 @@ NOTIFY: Json = {
 }
 
 
-async def test_a_user_is_notified_by_whoever_answers_on_the_subject_for_it(shared: Room) -> None:
+async def test_a_user_is_notified_by_whoever_answers_on_the_subject_for_it(
+    shared: EngineFixture,
+) -> None:
     said = {"results": [{"channel": "mail", "success": True}, {"channel": "sms", "success": False}]}
     subject = f"{shared.settings.nats.prefix}.notify"
     shown = "{{ artifacts.tell.notify_user_result.deliveredCount }}"
@@ -298,7 +311,7 @@ async def test_a_user_is_notified_by_whoever_answers_on_the_subject_for_it(share
     }
 
 
-async def test_a_notification_that_nobody_got_fails_the_step(shared: Room) -> None:
+async def test_a_notification_that_nobody_got_fails_the_step(shared: EngineFixture) -> None:
     subject = f"{shared.settings.nats.prefix}.notify"
     automation = await shared.automation([NOTIFY])
     seen = await automation.run()

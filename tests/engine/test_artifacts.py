@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from engine.engine_fixture import EngineFixture, Stored
 from engine.provider import provider
-from engine.room import Room, Stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -14,16 +14,16 @@ Json = dict[str, Any]
 _words = iter(range(1_000_000))
 
 
-async def desk(room: Room) -> tuple[str, Stored]:
+async def desk(engine_fixture: EngineFixture) -> tuple[str, Stored]:
     """A plug-in word of its own, and an automation that opens, looks at or settles tickets."""
     word = f"desk{next(_words)}"
     register = "catalog.actions.register"
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    await room.call(
+    await engine_fixture.call(
         register, id=f"{word}.open", owner=word, produces="ticket", produces_schema=schema
     )
-    await room.call(register, id=f"{word}.look", owner=word, consumes=["ticket"])
-    await room.call(
+    await engine_fixture.call(register, id=f"{word}.look", owner=word, consumes=["ticket"])
+    await engine_fixture.call(
         register, id=f"{word}.settle", owner=word, consumes=["ticket"], closes=["ticket"]
     )
 
@@ -32,11 +32,11 @@ async def desk(room: Room) -> tuple[str, Stored]:
         return {"when": f"trigger.payload.do == '{name}'", "sequence": [step]}
 
     choose = {"choose": [when("open"), when("look"), when("settle")]}
-    return word, await room.automation([choose])
+    return word, await engine_fixture.automation([choose])
 
 
 async def test_what_is_closed_is_handed_to_nobody_and_a_failure_closes_nothing(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     word, stored = await desk(shared)
     replies: list[Json] = [{"success": False, "error": "not yet"}]

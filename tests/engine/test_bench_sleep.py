@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from lockstep.cli.bench import Sizes, bench
+from lockstep.cli.commands.bench import Sizes, bench
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import CasesRefused, Publish, StoredAutomation, load
+from lockstep.cases.format import CasesRefused, PublishEntry, StoredAutomation, load
 from lockstep.cases.runner import run
 from lockstep.catalog import build_catalog
 from lockstep.render import Renderer
+from patience import patience
 from processes import environment
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
@@ -30,7 +31,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Told:
+class CommandResult:
     """What a run of the program said."""
 
     code: int
@@ -38,15 +39,15 @@ class Told:
     err: str
 
 
-async def lockstep_test(*arguments: str) -> Told:
+async def lockstep_test(*arguments: str) -> CommandResult:
     """Run `lockstep test`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "lockstep", "test", *arguments, env=environment(),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(120):
+    async with patience():
         out, err = await process.communicate()
-    return Told(process.returncode or 0, out.decode(), err.decode())
+    return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
 def case(**changes: object) -> Json:
@@ -270,7 +271,7 @@ class BrokenWorld:
         """Answer nothing."""
         return {}
 
-    async def publish(self, entry: Publish, name: str) -> None:
+    async def publish(self, entry: PublishEntry, name: str) -> None:
         """Die."""
         raise ConnectionError("the engine is gone")
 

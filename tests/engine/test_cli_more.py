@@ -1,16 +1,19 @@
 """More of the command line: what looks at the whole, the catalog, versions, the bus."""
 
+import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 from engine.shell import Shell, closed_port, definition, stored, unique
 from lockstep import __version__, bus
 from lockstep.bus.settings import BusSettings
-from lockstep.cli.remote import connected
+from lockstep.client.remote import connected
 from lockstep.model.errors import Unavailable
 from lockstep_schemas.api import ById
+from patience import LIMIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_status_tells_people_and_programs_how_the_whole_is(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     automation = await shared.automation([{"delay": {"seconds": 3600}}])
     await shared.publish(automation.event, {})
@@ -44,7 +47,7 @@ async def test_status_tells_people_and_programs_how_the_whole_is(
 
 
 async def test_status_counts_what_waits_in_a_stream_and_how_long(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     """The consumer group of a lane that no engine reads."""
     lane = Shell(shell.folder, {**shell.variables, "LOCKSTEP_NATS__PREFIX": unique("lag")})
@@ -53,7 +56,7 @@ async def test_status_counts_what_waits_in_a_stream_and_how_long(
     settings = BusSettings(
         servers=shared.settings.nats.servers, prefix=lane.variables["LOCKSTEP_NATS__PREFIX"]
     )
-    connection = await bus.connect(settings, patience_seconds=5)
+    connection = await bus.connect(settings, patience_seconds=LIMIT_SECONDS)
     try:
         lag = bus.Lag(connection)
         (events, *alarms) = await lag.queues()
@@ -124,7 +127,7 @@ async def test_versions_are_listed_shown_and_compared_by_meaning(shell: Shell) -
 
 
 async def test_a_failed_run_is_retried_from_where_it_failed_or_from_its_start(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     automation = await shared.automation(
         [
@@ -160,7 +163,7 @@ async def test_bus_apply_makes_what_is_missing_and_says_it(shell: Shell) -> None
 
 
 async def test_types_are_applied_before_the_automations_that_ask_for_them(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     event = f"{unique('doors')}.opened"
     kind = {"id": event, "display_name": "Opened", "payload_schema": {"type": "object"}}
@@ -181,7 +184,7 @@ async def test_types_are_applied_before_the_automations_that_ask_for_them(
 
 
 async def test_a_type_of_somebody_else_is_refused_and_nothing_is_applied(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     event = f"{unique('theirs')}.opened"
     await shared.call("catalog.triggers.register", id=event, owner="doors")
@@ -193,7 +196,7 @@ async def test_a_type_of_somebody_else_is_refused_and_nothing_is_applied(
 
 
 async def test_prune_with_files_without_an_automation_deletes_nothing(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     shell.write("a.yaml", definition(name := unique("left")))
     await shell.run("apply", "a.yaml")
@@ -206,7 +209,7 @@ async def test_prune_with_files_without_an_automation_deletes_nothing(
 # runs
 
 
-async def test_runs_are_listed_page_by_page(shared: Room, shell: Shell) -> None:
+async def test_runs_are_listed_page_by_page(shared: EngineFixture, shell: Shell) -> None:
     automation = await shared.automation([{"stop": {}}])
     ids = [(await automation.run()).detail.run.id for _ in range(3)]
     options = ["runs", "list", "--automation", automation.id, "--limit", "2"]
@@ -219,7 +222,7 @@ async def test_runs_are_listed_page_by_page(shared: Room, shell: Shell) -> None:
 
 
 async def test_a_run_that_sleeps_is_shown_with_what_it_waits_for(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
     automation = await shared.automation([{"delay": {"seconds": 3600}}])
     await shared.publish(automation.event, {})
@@ -233,7 +236,7 @@ async def test_a_run_that_sleeps_is_shown_with_what_it_waits_for(
 # What is offered at a terminal
 
 
-async def test_tab_offers_ids_that_the_engine_knows(shared: Room, shell: Shell) -> None:
+async def test_tab_offers_ids_that_the_engine_knows(shared: EngineFixture, shell: Shell) -> None:
     automation = await shared.automation([{"stop": {}}])
     run_id = (await automation.run()).detail.run.id
     for typed, offered in {
@@ -251,7 +254,7 @@ async def test_tab_offers_ids_that_the_engine_knows(shared: Room, shell: Shell) 
 # A call that an engine does not know
 
 
-async def test_an_engine_that_does_not_know_a_call_is_told_from_none(shared: Room) -> None:
+async def test_an_engine_that_does_not_know_a_call_is_told_from_none(shared: EngineFixture) -> None:
     async with connected(shared.settings) as remote:
         with pytest.raises(Unavailable, match=r"does not know the call `runs\.rewind`"):
             await remote.ask("runs.rewind", ById("x"))
@@ -284,3 +287,15 @@ async def test_where_only_the_engine_is_missing_a_command_says_so(shell: Shell) 
     assert "no Lockstep engine answers" in told.err
     assert f"'{prefix}': nats.prefix, from environment LOCKSTEP_NATS__PREFIX" in told.err
     assert "`lockstep serve`" in told.err
+    fault = json.loads((await other.run("status", "--json", code=1)).err)
+    assert (fault["code"], fault["error"]) == ("busy", "bus.no_engine")
+
+
+async def test_programs_are_told_what_the_engine_refused_as_the_api_has_it(shell: Shell) -> None:
+    told = await shell.run("runs", "show", run_id := str(uuid4()), "--json", code=1)
+    assert json.loads(told.err) == {
+        "code": "not_found",
+        "error": "run.not_found",
+        "message": f"run '{run_id}' not found",
+    }
+    assert told.out == ""

@@ -3,25 +3,34 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
-import pytest_asyncio
 import typer
 
-from engine.room import LIMIT_SECONDS, Room
+from engine.engine_fixture import EngineFixture
 from engine.test_language import record
 from lockstep import bus
 from lockstep.bus.dead_box import DeadLetterBox
-from lockstep.cli import dead as cli
-from lockstep.cli import logs
-from lockstep.cli.remote import Refused
+from lockstep.cli.commands.dead.discard import discard_letters
+from lockstep.cli.commands.dead.list import list_letters
+from lockstep.cli.commands.dead.retry import retry_letters
+from lockstep.cli.commands.dead.show import show_letter
+from lockstep.cli.options import letters_of
+from lockstep.client.remote import ApiRefused, connected
 from lockstep.control import dead as control
-from lockstep.control.dispatch import Endpoint, handler
+from lockstep.control.dispatch import handler
+from lockstep.embedded import Servers
+from lockstep.settings.structs import Settings
+from lockstep.telemetry import logs
 from lockstep_schemas import dead as schemas
+from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,27 +38,30 @@ Json = dict[str, Any]
 _numbers = count(1)
 
 
-def endpoints(box: DeadLetterBox) -> Mapping[str, Endpoint]:
-    made = control.DeadEndpoints(box)
-    return {
+@pytest.fixture
+def office(shared: EngineFixture) -> EngineFixture:
+    """The engine, whose API answers for dead letters."""
+    return shared
+
+
+@asynccontextmanager
+async def piecemeal(nats: bus.BusSettings) -> AsyncIterator[bus.Connection]:
+    """Answer for the dead letters of a prefix without an engine, one letter a request."""
+    connection = await bus.connect(nats)
+    await bus.prepare(connection)
+    box = DeadLetterBox(connection, bus.Publisher(connection))
+    made = control.DeadEndpoints(box, portion=1, retry_seconds=0.0)
+    answered = {
         "dead.list": handler(schemas.DeadList, made.list),
-        "dead.show": handler(schemas.DeadById, made.show),
         "dead.retry": handler(schemas.DeadSelect, made.retry),
-        "dead.discard": handler(schemas.DeadSelect, made.discard),
     }
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def office(shared: Room) -> AsyncIterator[Room]:
-    """The room, with somebody who answers for dead letters."""
-    box = DeadLetterBox(shared.connection, bus.Publisher(shared.connection))
-    if "dead.list" in shared.engine.endpoints:
-        yield shared
-        return
-    service = bus.Service(shared.connection, version="0", endpoints=endpoints(box))
+    service = bus.RequestService(connection, version="0", endpoints=answered)
     await service.start()
-    yield shared
-    await service.stop()
+    try:
+        yield connection
+    finally:
+        await service.stop()
+        await connection.close()
 
 
 @pytest.fixture
@@ -58,27 +70,45 @@ def event() -> str:
     return f"dead.n{next(_numbers)}"
 
 
-async def die(room: Room, event: str, *bodies: bytes, **headers: str) -> list[Json]:
+async def die(
+    engine_fixture: EngineFixture, event: str, *bodies: bytes, **headers: str
+) -> list[Json]:
     """Publish what cannot be handled; wait for the letters, and give them, oldest first."""
-    before = (await room.call("dead.list", event=event))["total"]
+    before = (await engine_fixture.call("dead.list", event=event))["total"]
     for body in bodies or (b"?",):
-        await room.publish(event, body, **headers)
-    async with asyncio.timeout(LIMIT_SECONDS):
+        await engine_fixture.publish(event, body, **headers)
+    async with patience():
         while True:
-            page = await room.call("dead.list", event=event, limit=200)
+            page = await engine_fixture.call("dead.list", event=event, limit=200)
             if page["total"] >= before + len(bodies or (b"?",)):
                 return list(reversed(page["items"]))
             await asyncio.sleep(0.02)
 
 
-async def refusal(room: Room, endpoint: str, **request: object) -> tuple[str, str]:
-    reply = await room.ask(endpoint, **request)
+async def bury(connection: bus.Connection, event: str, body: bytes, message_id: str) -> None:
+    """Store an event among the dead letters, as if it could not be handled."""
+    names = connection.names
+    head = {
+        "Lockstep-Subject": names.trigger(event),
+        "Lockstep-Message-Id": message_id,
+        "Lockstep-Context-Key": "",
+        "Nats-Msg-Id": f"X:1:{next(_numbers)}",
+    }
+    await bus.Publisher(connection).publish(names.dead(event), body, head)
+
+
+async def refusal(
+    engine_fixture: EngineFixture, endpoint: str, **request: object
+) -> tuple[str, str]:
+    reply = await engine_fixture.ask(endpoint, **request)
     fault = json.loads(reply.body)
     assert reply.error == fault["message"]
     return reply.error_code, fault["message"]
 
 
-async def test_a_letter_is_listed_and_shown_with_headers_and_body(office: Room, event: str) -> None:
+async def test_a_letter_is_listed_and_shown_with_headers_and_body(
+    office: EngineFixture, event: str
+) -> None:
     head = {"Nats-Msg-Id": f"m-{event}", "X-Own": "1"}
     (letter,) = await die(office, event, b"no json", key="k", **head)
     assert letter["event"] == event
@@ -95,7 +125,7 @@ async def test_a_letter_is_listed_and_shown_with_headers_and_body(office: Room, 
 
 
 async def test_a_body_that_is_no_text_is_shown_in_base64_and_a_large_one_in_part(
-    office: Room, event: str
+    office: EngineFixture, event: str
 ) -> None:
     large = ("é" * 100_000).encode()
     letters = await die(office, event, b"\xff\x00", b"x" + large, large)
@@ -108,7 +138,7 @@ async def test_a_body_that_is_no_text_is_shown_in_base64_and_a_large_one_in_part
         assert control.BODY_BYTES - 2 < len(one["body"].encode()) <= control.BODY_BYTES
 
 
-async def test_lists_are_paged_by_before(office: Room, event: str) -> None:
+async def test_lists_are_paged_by_before(office: EngineFixture, event: str) -> None:
     ids = [one["id"] for one in await die(office, event, *[b"?"] * 5)]
     first = await office.call("dead.list", event=event, limit=2)
     second = await office.call("dead.list", event=event, limit=2, before=first["next_before"])
@@ -119,7 +149,7 @@ async def test_lists_are_paged_by_before(office: Room, event: str) -> None:
 
 
 async def test_an_event_that_is_retried_starts_its_run_once_its_fault_is_gone(
-    office: Room, event: str
+    office: EngineFixture, event: str
 ) -> None:
     # A hop past the limit is a fault of the message: retried, it dies again, as another letter.
     hop = {"Nats-Msg-Id": f"m-{event}", "Lockstep-Hop": "99"}
@@ -127,7 +157,7 @@ async def test_an_event_that_is_retried_starts_its_run_once_its_fault_is_gone(
     assert await office.call("dead.retry", ids=[first["id"]]) == {"done": 1, "failed": []} | {
         "cursor": None
     }
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with patience():
         while True:
             items = (await office.call("dead.list", event=event))["items"]
             if items and items[0]["id"] != first["id"]:
@@ -137,20 +167,15 @@ async def test_an_event_that_is_retried_starts_its_run_once_its_fault_is_gone(
     assert second["message_id"].startswith(f"m-{event}:retry:")
 
 
-async def test_a_retried_event_is_handled_though_its_id_is_known(office: Room, event: str) -> None:
+async def test_a_retried_event_is_handled_though_its_id_is_known(
+    office: EngineFixture, event: str
+) -> None:
     """The engine has a receipt of the id: an event of the same id was handled before."""
     automation = await office.automation([record("{{ trigger.payload.n }}")], event=event)
     box = DeadLetterBox(office.connection, bus.Publisher(office.connection))
     message_id = {"Nats-Msg-Id": f"m-{event}"}
     await automation.run({"n": 1}, **message_id)
-    names = office.connection.names
-    head = {
-        "Lockstep-Subject": names.trigger(event),
-        "Lockstep-Message-Id": message_id["Nats-Msg-Id"],
-        "Lockstep-Context-Key": "",
-        "Nats-Msg-Id": f"X:1:{next(_numbers)}",
-    }
-    await bus.Publisher(office.connection).publish(names.dead(event), b'{"n": 2}', head)
+    await bury(office.connection, event, b'{"n": 2}', message_id["Nats-Msg-Id"])
     assert (await office.call("dead.retry", event=event))["done"] == 1
     await office.ended(automation.id, 2)
     assert (await box.page(event, 1, None)).total == 0
@@ -159,23 +184,23 @@ async def test_a_retried_event_is_handled_though_its_id_is_known(office: Room, e
 
 
 async def test_all_letters_of_an_event_are_retried_each_once_over_several_requests(
-    office: Room, event: str, monkeypatch: pytest.MonkeyPatch
+    office: EngineFixture, event: str
 ) -> None:
-    monkeypatch.setattr(control, "PORTION", 2)
-    monkeypatch.setattr(control, "SECONDS", 0.0)
+    box = DeadLetterBox(office.connection, bus.Publisher(office.connection))
+    hasty = control.DeadEndpoints(box, portion=2, retry_seconds=0.0)
     ids = [one["id"] for one in await die(office, event, *[b"?"] * 5)]
-    request: Json = {"event": event}
+    request = schemas.DeadSelect(event=event)
     done = requests = 0
     while True:
-        reply = await office.call("dead.retry", **request)
-        done, requests = done + reply["done"], requests + 1
-        assert not reply["failed"]
-        if reply["cursor"] is None:
+        reply = await hasty.retry(request, None)
+        done, requests = done + reply.done, requests + 1
+        assert not reply.failed
+        if reply.cursor is None:
             break
-        request["cursor"] = reply["cursor"]
+        request = schemas.DeadSelect(event=event, cursor=reply.cursor)
     assert (done, requests) == (5, 4)
     # all of them die again, and these letters are not retried by the same command
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with patience():
         while (await office.call("dead.list", event=event))["total"] < 5:
             await asyncio.sleep(0.02)
     page = await office.call("dead.list", event=event)
@@ -183,7 +208,7 @@ async def test_all_letters_of_an_event_are_retried_each_once_over_several_reques
     assert min(one["id"] for one in page["items"]) > max(ids)
 
 
-async def test_letters_are_discarded_by_ids_and_by_event(office: Room, event: str) -> None:
+async def test_letters_are_discarded_by_ids_and_by_event(office: EngineFixture, event: str) -> None:
     ids = [one["id"] for one in await die(office, event, *[b"?"] * 3)]
     reply = await office.call("dead.discard", ids=[ids[0], 10**12])
     assert reply["done"] == 1
@@ -219,7 +244,7 @@ async def test_letters_are_discarded_by_ids_and_by_event(office: Room, event: st
     ],
 )
 async def test_what_is_wrong_or_unknown_is_refused(
-    office: Room, endpoint: str, request_: Json, code: str, message: str
+    office: EngineFixture, endpoint: str, request_: Json, code: str, message: str
 ) -> None:
     found, text = await refusal(office, endpoint, **request_)
     assert found == code
@@ -227,12 +252,12 @@ async def test_what_is_wrong_or_unknown_is_refused(
 
 
 async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
-    office: Room, event: str, capsys: pytest.CaptureFixture[str]
+    office: EngineFixture, event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.silence()  # as for every command; the log would stand among the results
     letters = await die(office, event, b"first\nline", b"\xff", **{"X-Own": "a"})
-    settings = office.settings
-    assert await cli.list_letters(settings, event, 1, None, as_json=False)
+    reach = partial(connected, office.settings)
+    assert await list_letters(reach(), event, 1, None, as_json=False)
     said = capsys.readouterr()
     assert said.out.splitlines()[0].split() == [
         *("id", "died", "event", "message", "id", "size", "why")
@@ -240,42 +265,54 @@ async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
     assert str(letters[1]["id"]) in said.out
     assert "is no JSON" in said.out
     assert "1 of 2 are shown" in said.err
-    assert await cli.list_letters(settings, event, 500, None, as_json=True)
+    assert await list_letters(reach(), event, 500, None, as_json=True)
     assert json.loads(capsys.readouterr().out)["items"] == letters[::-1]
-    assert await cli.show(settings, letters[0]["id"], as_json=False)
+    assert await show_letter(reach(), letters[0]["id"], as_json=False)
     said = capsys.readouterr()
     assert "X-Own: a" in said.out
     assert said.out.endswith("first\nline\n")
-    assert await cli.show(settings, letters[1]["id"], as_json=False)
+    assert await show_letter(reach(), letters[1]["id"], as_json=False)
     assert "no text" in capsys.readouterr().err
-    assert await cli.show(settings, letters[1]["id"], as_json=True)
+    assert await show_letter(reach(), letters[1]["id"], as_json=True)
     shown = json.loads(capsys.readouterr().out)
     assert msgspec.convert(shown, schemas.DeadDetail).body_base64 == "/w=="
 
 
 async def test_the_command_line_retries_and_discards_and_says_what_it_left(
-    office: Room, event: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    office: EngineFixture, event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.silence()
-    settings = office.settings
+    settings, reach = office.settings, partial(connected, office.settings)
     ids = [one["id"] for one in await die(office, event, *[b"?"] * 3)]
-    assert not await cli.discard(settings, [ids[0], 10**12], None, sure=True, as_json=False)
+    assert not await discard_letters(settings, [ids[0], 10**12], None, sure=True, as_json=False)
     said = capsys.readouterr()
     assert "1 dead letter discarded" in said.out
     assert "not found" in said.err
-    monkeypatch.setattr(control, "PORTION", 1)
-    monkeypatch.setattr(control, "SECONDS", 0.0)
-    assert await cli.retry(settings, [], event, as_json=True)
+    assert await retry_letters(reach(), [], event, as_json=True)
     said = capsys.readouterr()
     assert json.loads(said.out) == {"done": 2, "failed": []}
     assert said.err == ""  # how far it is, is told on a terminal only
-    with pytest.raises(Refused, match="not found"):
-        await cli.retry(settings, [10**12], None, as_json=False)
+    with pytest.raises(ApiRefused, match="not found"):
+        await retry_letters(reach(), [10**12], None, as_json=False)
+
+
+async def test_the_command_line_goes_on_where_a_request_was_not_through(
+    servers: Servers, event: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.silence()
+    nats = bus.BusSettings(
+        servers=[servers.nats_url], prefix=f"d{uuid4().hex[:12]}", storage="memory"
+    )
+    async with piecemeal(nats) as connection:
+        for number in range(3):
+            await bury(connection, event, b"?", f"m-{event}-{number}")
+        assert await retry_letters(connected(Settings(nats=nats)), [], event, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"done": 3, "failed": []}
 
 
 @pytest.mark.parametrize("answer", [True, False])
 async def test_on_a_terminal_discard_asks_first(
-    office: Room, event: str, answer: bool, monkeypatch: pytest.MonkeyPatch
+    office: EngineFixture, event: str, answer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -288,7 +325,7 @@ async def test_on_a_terminal_discard_asks_first(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr(typer, "confirm", confirm)
     await die(office, event, b"?", b"?")
-    work = cli.discard(office.settings, [], event, sure=False, as_json=True)
+    work = discard_letters(office.settings, [], event, sure=False, as_json=True)
     if answer:
         assert await work
     else:
@@ -299,9 +336,9 @@ async def test_on_a_terminal_discard_asks_first(
 
 
 async def test_what_was_typed_names_letters_in_one_way() -> None:
-    assert cli.chosen([1], None, everything=False) is None
-    assert cli.chosen([], "a", everything=False) == "a"
-    assert cli.chosen(None, None, everything=True) == "*"
+    assert letters_of([1], None, everything=False) is None
+    assert letters_of([], "a", everything=False) == "a"
+    assert letters_of(None, None, everything=True) == "*"
     for ids, event, everything in (([], None, False), ([1], "a", False), ([], "", False)):
         with pytest.raises(typer.BadParameter):
-            cli.chosen(ids, event, everything=everything)
+            letters_of(ids, event, everything=everything)

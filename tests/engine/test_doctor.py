@@ -1,13 +1,13 @@
 """The doctor: of each damage it says what it is and how to mend it; of health, that all is well."""
 
 import asyncio
+import io
 import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,19 +16,20 @@ import msgspec
 import pytest
 
 from databases import on_server
-from engine.room import room, rows, settings_of
+from engine.engine_fixture import engine_fixture, rows, settings_of
 from engine.test_probes import free_port
 from lockstep import bus, embedded
 from lockstep.bus import api
 from lockstep.bus.doctor import Rights, allows, covers
 from lockstep.catalog import plugins
-from lockstep.cli import doctor, output
+from lockstep.cli.commands import doctor
 from lockstep.embedded import Servers, packages
 from lockstep.model.errors import SettingError
 from lockstep.model.findings import clock
 from lockstep.model.ids import uuid7
-from lockstep.settings import PostgresSettings, Settings
+from lockstep.settings.structs import PostgresSettings, Settings
 from lockstep.store.migrate import migrate
+from patience import patience
 from processes import environment
 
 Examine = Callable[..., Any]
@@ -38,20 +39,23 @@ Examine = Callable[..., Any]
 async def settings(servers: Servers, dsn: str) -> Settings:
     """Servers that an engine has prepared, and left in good order."""
     made = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
-    async with room(made):
+    async with engine_fixture(made):
         pass
     return made
 
 
 async def examined(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, monitor: str | None = None
+    settings: Settings,
+    monitor: str | None = None,
+    patience_seconds: float = doctor.PATIENCE_SECONDS,
 ) -> tuple[bool, dict[str, list[dict[str, str]]]]:
     """What `lockstep doctor --json` says: whether all is well, and the findings by check."""
-    shown: list[Any] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(output, "show_json", shown.append)
-        is_well = await doctor.doctor(settings, monitor, as_json=True)
-    told = msgspec.to_builtins(shown[0])
+    with redirect_stdout(io.StringIO()) as shown:
+        is_well = await doctor.doctor(
+            settings, monitor, as_json=True, patience_seconds=patience_seconds
+        )
+    _, brace, text = shown.getvalue().partition("{\n")  # before it are log lines
+    told = json.loads(brace + text)
     assert told["ok"] == is_well
     found: dict[str, list[dict[str, str]]] = {}
     for one in told["findings"]:
@@ -61,11 +65,11 @@ async def examined(
 
 
 async def damage(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, statement: str, *arguments: object
+    settings: Settings, statement: str, *arguments: object
 ) -> dict[str, list[dict[str, str]]]:
     """Damage the tables, and look."""
     await rows(settings.postgres.dsn, statement, *arguments)
-    is_well, found = await examined(settings, monkeypatch)
+    is_well, found = await examined(settings)
     assert not is_well
     return found
 
@@ -80,7 +84,7 @@ def faults(found: dict[str, list[dict[str, str]]]) -> set[str]:
 
 
 async def test_of_a_whole_that_is_well_nothing_is_said_but_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with embedded.start(tmp_path) as servers:
         await migrate(servers.postgres_dsn)
@@ -88,11 +92,11 @@ async def test_of_a_whole_that_is_well_nothing_is_said_but_that(
             nats=bus.BusSettings(servers=[servers.nats_url]),
             postgres=PostgresSettings(dsn=servers.postgres_dsn),
         )
-        async with room(made) as opened:
+        async with engine_fixture(made) as opened:
             stored = await opened.automation([{"delay": {"seconds": 600}}])
             await opened.publish(stored.event, {})
             await opened.heard(stored.id, "waiting")
-            is_well, found = await examined(made, monkeypatch)
+            is_well, found = await examined(made)
             assert is_well, found
             verdicts = {check: {one["verdict"] for one in ones} for check, ones in found.items()}
             assert verdicts.pop("nats.sync") == {"unknown"}, "the server tells its operators only"
@@ -103,25 +107,18 @@ async def test_of_a_whole_that_is_well_nothing_is_said_but_that(
             assert "0 faults, 0 warnings" in shown.err
 
 
-async def test_servers_that_are_away_are_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bus.doctor, "PATIENCE_SECONDS", 0.0)
+async def test_servers_that_are_away_are_named(settings: Settings) -> None:
     gone = msgspec.structs.replace(
         settings,
         nats=msgspec.structs.replace(settings.nats, servers=[f"nats://127.0.0.1:{free_port()}"]),
         postgres=PostgresSettings(dsn=f"postgresql://x@127.0.0.1:{free_port()}/x"),
     )
-    _, found = await examined(gone, monkeypatch)
+    _, found = await examined(gone, patience_seconds=0.0)
     assert faults(found) == {"nats.server", "postgres.server"}
 
 
-async def test_migrations_that_are_missing_are_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = await damage(
-        settings, monkeypatch, "delete from schema_migrations where name = '0003_gates'"
-    )
+async def test_migrations_that_are_missing_are_named(settings: Settings) -> None:
+    found = await damage(settings, "delete from schema_migrations where name = '0003_gates'")
     (one,) = found["postgres.migrations"]
     assert "0003_gates" in one["found"]
     assert "lockstep db migrate" in one["mend"]
@@ -129,7 +126,7 @@ async def test_migrations_that_are_missing_are_named(
 
 
 async def test_a_role_without_rights_is_told_which(
-    servers: Servers, settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, settings: Settings, dsn: str
 ) -> None:
     role = f"r{uuid4().hex[:8]}"
     await on_server(servers.postgres_dsn, f"create role {role} login")
@@ -138,21 +135,19 @@ async def test_a_role_without_rights_is_told_which(
     )
     asked = PostgresSettings(dsn=dsn.replace("lockstep@", f"{role}@"))
     limited = msgspec.structs.replace(settings, postgres=asked)
-    _, found = await examined(limited, monkeypatch)
+    _, found = await examined(limited)
     assert not faults(found)
     await rows(dsn, f"revoke update on waits, runs from {role}")
-    _, found = await examined(limited, monkeypatch)
+    _, found = await examined(limited)
     assert faults(found) == {"postgres.rights"}
     assert "runs, waits" in found["postgres.rights"][0]["found"]
 
 
 async def test_a_database_that_does_not_wait_for_the_disk_is_told(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, dsn: str
 ) -> None:
     name = dsn.partition("?")[0].rpartition("/")[2]
-    found = await damage(
-        settings, monkeypatch, f"alter database {name} set synchronous_commit = off"
-    )
+    found = await damage(settings, f"alter database {name} set synchronous_commit = off")
     assert "synchronous_commit" in found["postgres.disk"][0]["found"]
 
 
@@ -175,71 +170,65 @@ WORKER = """
 
 
 async def test_a_run_whose_worker_is_gone_is_found_and_one_whose_worker_lives_is_not(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, dsn: str
 ) -> None:
     lost, kept, worker = uuid7(), uuid7(), uuid7()
     await rows(dsn, WORKER, worker, 0)
     for run, owner in ((lost, uuid7()), (kept, worker)):
         await rows(dsn, RUN, run, "running", owner, False)
         await rows(dsn, FRAMES, run)
-    _, found = await examined(settings, monkeypatch)
+    _, found = await examined(settings)
     assert faults(found) == {"runs.owner"}
     assert str(lost) in found["runs.owner"][0]["found"]
     assert str(kept) not in found["runs.owner"][0]["found"]
 
 
-async def test_a_run_that_sleeps_for_nothing_is_found(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_that_sleeps_for_nothing_is_found(settings: Settings, dsn: str) -> None:
     lost, sound = uuid7(), uuid7()
     for run in (lost, sound):
         await rows(dsn, RUN, run, "waiting", None, False)
         await rows(dsn, FRAMES, run)
-    found = await damage(settings, monkeypatch, WAIT, sound, 600)
+    found = await damage(settings, WAIT, sound, 600)
     assert faults(found) == {"runs.asleep"}
     text = "1 run asleep with nothing to wait for, so that nothing will wake them"
     assert found["runs.asleep"][0]["found"] == f"{text}: {lost}"
 
 
-async def test_a_queue_that_nobody_holds_up_is_found(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_queue_that_nobody_holds_up_is_found(settings: Settings, dsn: str) -> None:
     queued, first = uuid7(), uuid7()
     await rows(dsn, FRAMES, queued)
-    found = await damage(settings, monkeypatch, RUN, queued, "pending", None, True)
+    found = await damage(settings, RUN, queued, "pending", None, True)
     assert faults(found) == {"runs.queued"}
     await rows(dsn, FRAMES, first)
     await rows(dsn, RUN, first, "pending", None, False)
-    _, found = await examined(settings, monkeypatch)
+    _, found = await examined(settings)
     assert not faults(found)
 
 
-async def test_a_run_without_its_saved_state_is_found(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = await damage(settings, monkeypatch, RUN, uuid7(), "pending", None, False)
+async def test_a_run_without_its_saved_state_is_found(settings: Settings) -> None:
+    found = await damage(settings, RUN, uuid7(), "pending", None, False)
     assert faults(found) == {"runs.frames"}
 
 
 async def test_waits_and_saved_states_of_runs_that_are_over_or_gone_are_found(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, dsn: str
 ) -> None:
     over, gone = uuid7(), uuid7()
     await rows(dsn, RUN, over, "success", None, False)
     for run in (over, gone):
         await rows(dsn, WAIT, run, 600)
         await rows(dsn, FRAMES, run)
-    _, found = await examined(settings, monkeypatch)
+    _, found = await examined(settings)
     assert faults(found) == {"waits.run", "frames.run"}
     for check in ("waits.run", "frames.run"):
         assert found[check][0]["found"].startswith("2 ")
         await rows(dsn, found[check][0]["mend"].partition(": ")[2])  # what it says mends it
-    _, found = await examined(settings, monkeypatch)
+    _, found = await examined(settings)
     assert not faults(found)
 
 
 async def test_what_should_have_been_woken_or_sent_long_ago_is_found(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, dsn: str
 ) -> None:
     run = uuid7()
     await rows(dsn, RUN, run, "waiting", None, False)
@@ -247,26 +236,21 @@ async def test_what_should_have_been_woken_or_sent_long_ago_is_found(
     await rows(dsn, WAIT, run, -90)
     found = await damage(
         settings,
-        monkeypatch,
         "insert into outbox values ('t', 1, 's', 'm', 'x', now() - interval '2 minutes')",
     )
     assert faults(found) == {"waits.overdue", "outbox.age"}
     assert "t:1" in found["outbox.age"][0]["found"]
 
 
-async def test_a_worker_that_was_killed_is_a_warning(
-    settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_was_killed_is_a_warning(settings: Settings, dsn: str) -> None:
     await rows(dsn, WORKER, uuid7(), 120)
-    _, found = await examined(settings, monkeypatch)
+    _, found = await examined(settings)
     assert not faults(found)
     assert found["workers.dead"][0]["verdict"] == "warning"
     assert "(host)" in found["workers.dead"][0]["found"]
 
 
-async def test_streams_and_groups_that_are_gone_or_otherwise_are_found(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_streams_and_groups_that_are_gone_or_otherwise_are_found(settings: Settings) -> None:
     connection = await bus.connect(settings.nats)
     try:
         names = connection.names
@@ -275,7 +259,7 @@ async def test_streams_and_groups_that_are_gone_or_otherwise_are_found(
     finally:
         await connection.close()
     wanted = msgspec.structs.replace(settings.nats, runs_max_age_days=3.0)
-    _, found = await examined(msgspec.structs.replace(settings, nats=wanted), monkeypatch)
+    _, found = await examined(msgspec.structs.replace(settings, nats=wanted))
     assert faults(found) == {"nats.streams"}
     lines = sorted(one["found"] for one in found["nats.streams"])
     assert [line.partition(":")[0] for line in lines] == [
@@ -288,7 +272,7 @@ async def test_streams_and_groups_that_are_gone_or_otherwise_are_found(
 
 async def answering(port: int) -> None:
     """Wait until somebody listens on a port."""
-    async with asyncio.timeout(20):
+    async with patience():
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -316,9 +300,7 @@ async def nats_server(folder: Path, more: str) -> AsyncIterator[tuple[int, int]]
         await process.wait()
 
 
-async def test_a_user_without_rights_is_told_which(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_user_without_rights_is_told_which(settings: Settings, tmp_path: Path) -> None:
     config = f"""
         jetstream {{ store_dir: "{tmp_path}/js" }}
         authorization {{ users = [{{ user: u, password: p, permissions: {{
@@ -334,7 +316,7 @@ async def test_a_user_without_rights_is_told_which(
             password="p",
         )
         asked = msgspec.structs.replace(settings, nats=nats)
-        _, found = await examined(asked, monkeypatch, f"http://127.0.0.1:{monitor}")
+        _, found = await examined(asked, f"http://127.0.0.1:{monitor}")
         (one,) = found["nats.rights"]
         prefix = settings.nats.prefix
         assert one["found"] == (
@@ -345,16 +327,14 @@ async def test_a_user_without_rights_is_told_which(
         assert "every 120 s" in found["nats.sync"][0]["found"]
 
 
-async def test_a_server_that_syncs_always_is_well(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_syncs_always_is_well(settings: Settings, tmp_path: Path) -> None:
     config = f'jetstream {{ store_dir: "{tmp_path}/js", sync_interval: always }}'
     async with nats_server(tmp_path, config) as (port, monitor):
         nats = msgspec.structs.replace(settings.nats, servers=[f"nats://127.0.0.1:{port}"])
         connection = await bus.connect(nats)  # waits until it is there
         await connection.close()
         asked = msgspec.structs.replace(settings, nats=nats)
-        _, found = await examined(asked, monkeypatch, f"http://127.0.0.1:{monitor}")
+        _, found = await examined(asked, f"http://127.0.0.1:{monitor}")
         assert found["nats.sync"][0]["verdict"] == "ok"
 
 
@@ -388,11 +368,17 @@ async def test_a_monitoring_port_that_is_none_is_said(settings: Settings) -> Non
 async def test_a_plugin_and_a_file_that_cannot_be_loaded_are_found(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = EntryPoint("broken", "no.such.package:plugin", plugins.GROUP)
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: [broken])
-    (tmp_path / "wrong.yaml").write_text("id: 7")
-    engine = msgspec.structs.replace(settings.engine, triggers_folder=str(tmp_path))
-    _, found = await examined(msgspec.structs.replace(settings, engine=engine), monkeypatch)
+    installed = tmp_path / "installed" / "broken-1.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Name: broken\nVersion: 1\n")
+    point = f"[{plugins.GROUP}]\nbroken = no.such.package:plugin\n"
+    (installed / "entry_points.txt").write_text(point)
+    monkeypatch.syspath_prepend(installed.parent)
+    triggers = tmp_path / "triggers"
+    triggers.mkdir()
+    (triggers / "wrong.yaml").write_text("id: 7")
+    engine = msgspec.structs.replace(settings.engine, triggers_folder=str(triggers))
+    _, found = await examined(msgspec.structs.replace(settings, engine=engine))
     assert faults(found) == {"plugins", "triggers"}
     assert "'broken' (no.such.package:plugin)" in found["plugins"][0]["found"]
 

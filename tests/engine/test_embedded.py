@@ -9,9 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,11 @@ from embedded_owner import read, write
 from lockstep import embedded
 from lockstep.embedded import Servers
 from lockstep.model.errors import ServerUnfit, Unavailable
+from patience import patience, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 
 NOBODY = 65534
-
-
-async def until(condition: Callable[[], bool], limit_seconds: float = 5.0) -> None:
-    """Poll `condition`; the sleep is the pace of asking, not a wait for something to be over."""
-    deadline = time.monotonic() + limit_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {limit_seconds} s"
-        await asyncio.sleep(0.01)
 
 
 def states() -> dict[int, tuple[int, str]]:
@@ -94,13 +86,13 @@ async def owner(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(15):
+        async with patience():
             line = await process.stdout.readline()
         assert line, "it ended instead; its errors are above"
         yield process, json.loads(line)
     finally:
         process.stdin.close()
-        async with asyncio.timeout(15):
+        async with patience():
             await process.wait()
 
 
@@ -159,7 +151,7 @@ async def test_the_servers_end_with_the_process_they_are_for_and_the_data_stays(
         processes = family(process.pid)
         assert processes > {*said["guards"], *said["servers"]}
         os.killpg(process.pid, number)
-        async with asyncio.timeout(15):
+        async with patience():
             await process.wait()
         async with embedded.start(folder, ephemeral=True) as servers:
             assert not any_alive(processes), "the lock is free only when all have ended"
@@ -194,7 +186,7 @@ async def test_a_first_start_that_was_killed_in_the_middle_is_done_again(tmp_pat
         stdout=PIPE,
         env=environment(),
     )
-    await until((data.with_suffix(".new") / "PG_VERSION").exists, 10)
+    await until((data.with_suffix(".new") / "PG_VERSION").exists)
     process.kill()
     await process.communicate()
     assert not data.exists()
@@ -235,7 +227,7 @@ async def test_a_killed_guard_takes_its_server_along_and_it_is_noticed(
         server = getattr(servers, name)
         processes = family(server.pid)
         os.kill(server.guard.pid, signal.SIGKILL)
-        async with asyncio.timeout(5):
+        async with patience():
             error = await servers.wait_failed()
         await until(lambda: not any_alive(processes))
         assert f"the {server.name} ended unexpectedly: SIGKILL" in str(error)
@@ -250,7 +242,7 @@ async def test_a_server_that_died_comes_back_at_its_address_while_the_other_runs
             before = Servers(nats=bus, postgres=postgres)
             await write(before)
             os.kill(bus.pid, signal.SIGKILL)
-            async with asyncio.timeout(5):
+            async with patience():
                 error = await before.wait_failed()
             assert "the embedded NATS server ended unexpectedly: SIGKILL" in str(error)
         async with embedded.nats(folder, ephemeral=True) as bus:
@@ -276,7 +268,7 @@ async def test_cancelling_a_start_leaves_no_process(tmp_path: Path) -> None:
     before = family(os.getpid())  # other servers of this session are not ours
     for moment in ("postgres/data.new/PG_VERSION", "nats/port"):
         running = asyncio.create_task(hold_open(tmp_path))
-        await until((tmp_path / moment).exists, 10)
+        await until((tmp_path / moment).exists)
         processes = family(os.getpid()) - before
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

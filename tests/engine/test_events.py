@@ -9,24 +9,25 @@ import msgspec
 import nats
 import pytest
 
-from engine.room import LIMIT_SECONDS, Room, room, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from engine.test_language import record
+from engine.test_sleep import holding
 from lockstep import bus
 from lockstep.embedded import Servers
 from lockstep.model.errors import Unavailable
 from lockstep_schemas.events import HEADER_ACTOR, HEADER_HOP
+from patience import LIMIT_SECONDS, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Json = dict[str, Any]
-SLOW = {"action": "test.slow", "config": {"seconds": 0.5}}
 
 
-async def dead_letter(room: Room, event: str) -> Any:
+async def dead_letter(engine_fixture: EngineFixture, event: str) -> Any:
     """Wait for the dead letter of an event; give the message as nats-py has it."""
-    client = await nats.connect(room.settings.nats.servers[0])
+    client = await nats.connect(engine_fixture.settings.nats.servers[0])
     try:
-        names = room.connection.names
+        names = engine_fixture.connection.names
         subscription = await client.jetstream().subscribe(
             names.dead(event), stream=names.dead_stream, ordered_consumer=True
         )
@@ -51,7 +52,11 @@ async def dead_letter(room: Room, event: str) -> Any:
     ids=["text", "bytes", "list", "string", "empty", "deep", "hop", "hop text", "actor"],
 )
 async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_with_the_reason(
-    shared: Room, body: bytes, headers: dict[str, str], reason: str, request: pytest.FixtureRequest
+    shared: EngineFixture,
+    body: bytes,
+    headers: dict[str, str],
+    reason: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     event = f"poison.{abs(hash(request.node.name)) % 10**9}"
     automation = await shared.automation([record("x")], event=event)
@@ -62,19 +67,21 @@ async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_wi
     assert (await shared.call("runs.list", automation_id=automation.id))["total"] == 0
 
 
-async def test_events_of_the_engine_itself_are_dead_lettered_from_outside(shared: Room) -> None:
+async def test_events_of_the_engine_itself_are_dead_lettered_from_outside(
+    shared: EngineFixture,
+) -> None:
     await shared.publish("automation.cron", {})
     letter = await dead_letter(shared, "automation.cron")
     assert "the engine's own" in letter.headers["Lockstep-Reason"]
 
 
-async def test_a_payload_with_a_zero_byte_is_stored_and_walked(shared: Room) -> None:
+async def test_a_payload_with_a_zero_byte_is_stored_and_walked(shared: EngineFixture) -> None:
     automation = await shared.automation([record("{{ trigger.payload.a | length }}")])
     assert (await automation.run({"a": "x\x00y"})).recorded == ["3"]
 
 
 async def test_an_error_text_with_a_zero_byte_does_not_stop_the_run_from_ending(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     fail = {"action": "test.fail", "config": {"reason": "{{ trigger.payload.a }}"}}
     seen = await (await shared.automation([fail])).run({"a": "x\x00y"})
@@ -82,7 +89,7 @@ async def test_an_error_text_with_a_zero_byte_does_not_stop_the_run_from_ending(
 
 
 async def test_one_event_that_cannot_be_stored_does_not_keep_others_from_their_runs(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation([record("{{ trigger.payload.n }}")], event="test.event")
     # test.event takes /id as context key; a text column cannot hold a zero byte
@@ -100,7 +107,7 @@ async def test_one_event_that_cannot_be_stored_does_not_keep_others_from_their_r
 
 
 async def test_the_same_message_id_starts_one_run_however_often_it_is_published(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation([record("x")])
     other = await shared.automation([record("y")])
@@ -112,7 +119,7 @@ async def test_the_same_message_id_starts_one_run_however_often_it_is_published(
 
 
 async def test_the_context_key_is_that_of_the_header_else_of_the_trigger_type(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation([record("x")], event="test.event")
     seen = await automation.run({"id": "from payload"}, key="from header")
@@ -126,7 +133,9 @@ async def test_the_context_key_is_that_of_the_header_else_of_the_trigger_type(
     await shared.call("automations.delete", id=automation.id)
 
 
-async def test_filter_and_all_conditions_must_hold_for_a_run_to_start(shared: Room) -> None:
+async def test_filter_and_all_conditions_must_hold_for_a_run_to_start(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [record("{{ trigger.payload.n }}")],
         event="e.conditions",
@@ -140,7 +149,7 @@ async def test_filter_and_all_conditions_must_hold_for_a_run_to_start(shared: Ro
 
 
 async def test_two_triggers_that_both_match_start_two_runs_in_order_of_definition(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation(
         [record("{{ trigger.id }}")],
@@ -153,11 +162,15 @@ async def test_two_triggers_that_both_match_start_two_runs_in_order_of_definitio
     assert [run["trigger_id"] for run in page["items"]] == ["e_two_2", "second", "e_two"]
 
 
-async def test_single_refuses_a_start_while_a_run_is_active_and_says_so(shared: Room) -> None:
-    automation = await shared.automation([SLOW], mode="single")
+async def test_single_refuses_a_start_while_a_run_is_active_and_says_so(
+    shared: EngineFixture,
+) -> None:
+    action, release = holding(shared)
+    automation = await shared.automation([action], mode="single")
     await shared.publish(automation.event, {})
     await shared.publish(automation.event, {})
     skipped = await shared.heard(automation.id, "skipped")
+    release.set()
     assert skipped.data.reason == "mode single: a run is active"
     await shared.ended(automation.id, 2)
     page = await shared.call("runs.list", automation_id=automation.id)
@@ -167,21 +180,26 @@ async def test_single_refuses_a_start_while_a_run_is_active_and_says_so(shared: 
     ]["reason"] == "mode single: a run is active"
 
 
-async def test_parallel_refuses_a_start_at_max_runs(shared: Room) -> None:
-    automation = await shared.automation([SLOW], mode="parallel", max_runs=2)
+async def test_parallel_refuses_a_start_at_max_runs(shared: EngineFixture) -> None:
+    action, release = holding(shared)
+    automation = await shared.automation([action], mode="parallel", max_runs=2)
     for _ in range(3):
         await shared.publish(automation.event, {})
     skipped = await shared.heard(automation.id, "skipped")
+    release.set()
     assert "max_runs is 2" in (skipped.data.reason or "")
     await shared.ended(automation.id, 3)
 
 
 async def test_the_scope_context_key_counts_the_runs_of_one_key_null_being_a_key(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
-    automation = await shared.automation([SLOW], mode="single", concurrency_scope="context_key")
+    action, release = holding(shared)
+    automation = await shared.automation([action], mode="single", concurrency_scope="context_key")
     for key in ("a", "b", None, "a", None):
         await shared.publish(automation.event, {}, key=key)
+    await until(lambda: len(shared.finals(automation.id)) == 2)  # the two that are refused
+    release.set()
     await shared.ended(automation.id, 5)
     page = await shared.call("runs.list", automation_id=automation.id)
     found = sorted((run["context_key"] or "", run["status"]) for run in page["items"])
@@ -195,7 +213,7 @@ async def test_the_scope_context_key_counts_the_runs_of_one_key_null_being_a_key
 
 
 async def test_what_nats_publish_sends_starts_the_next_automation_one_hop_further(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     second = await shared.automation([record("{{ trigger.payload.n }} {{ trigger.hop }}")])
     subject = shared.connection.names.trigger(second.event)
@@ -205,7 +223,9 @@ async def test_what_nats_publish_sends_starts_the_next_automation_one_hop_furthe
     assert seen.recorded == ["1 1"]
 
 
-async def test_an_automation_that_starts_itself_is_ended_by_the_hop_limit(shared: Room) -> None:
+async def test_an_automation_that_starts_itself_is_ended_by_the_hop_limit(
+    shared: EngineFixture,
+) -> None:
     subject = shared.connection.names.trigger("e.loop")
     action = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
     automation = await shared.automation([action], event="e.loop")
@@ -215,7 +235,9 @@ async def test_an_automation_that_starts_itself_is_ended_by_the_hop_limit(shared
     assert len(await shared.ended(automation.id, 17)) == 17
 
 
-async def test_the_trace_of_an_event_is_carried_to_what_its_run_publishes(shared: Room) -> None:
+async def test_the_trace_of_an_event_is_carried_to_what_its_run_publishes(
+    shared: EngineFixture,
+) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     subject = shared.connection.names.trigger("e.traced")
     act = {"action": "nats.publish", "config": {"subject": subject, "payload": {}}}
@@ -231,10 +253,9 @@ async def test_a_full_stream_refuses_its_publisher_and_drops_nothing(
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"f{uuid4().hex[:10]}")
     small = msgspec.structs.replace(settings.nats, triggers_max_bytes=20_000)
-    async with room(msgspec.structs.replace(settings, nats=small)) as only:
+    async with engine_fixture(msgspec.structs.replace(settings, nats=small)) as only:
         automation = await only.automation([record("x")])
-        only.engine.intakes[0].press(True)
-        only.engine.claims._pressure = lambda _: None  # the ready runs say nothing meanwhile
+        only.assembly.loops.lanes[0].puller.pause()
         stored, refusal = 0, None
         while refusal is None and stored < 1000:
             try:
@@ -243,6 +264,6 @@ async def test_a_full_stream_refuses_its_publisher_and_drops_nothing(
             except Unavailable as error:
                 refusal = error
         assert refusal is not None, "twenty thousand bytes hold a thousand events"
-        only.engine.intakes[0].press(False)
+        only.assembly.loops.lanes[0].puller.resume()
         assert len(await only.ended(automation.id, stored)) == stored
         await automation.run()

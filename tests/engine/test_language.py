@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +26,7 @@ def fail(reason: str, **more: object) -> Json:
 # Section 3: scope
 
 
-async def test_the_scope_of_an_action_has_all_roots_of_section_3(shared: Room) -> None:
+async def test_the_scope_of_an_action_has_all_roots_of_section_3(shared: EngineFixture) -> None:
     text = (
         "{{ trigger.id }}|{{ trigger.event }}|{{ trigger.eventId }}|{{ trigger.payload.n }}"
         "|{{ trigger.actor.type }}|{{ trigger.message_id }}|{{ automation.name }}"
@@ -42,13 +42,13 @@ async def test_the_scope_of_an_action_has_all_roots_of_section_3(shared: Room) -
     assert now.endswith("Z")
 
 
-async def test_now_does_not_advance_within_a_run(shared: Room) -> None:
+async def test_now_does_not_advance_within_a_run(shared: EngineFixture) -> None:
     automation = await shared.automation([record("{{ now }}"), record("{{ now }} ")])
     seen = await automation.run()
     assert seen.recorded[0] == seen.recorded[1].strip()
 
 
-async def test_a_variable_called_like_a_root_hides_nothing(shared: Room) -> None:
+async def test_a_variable_called_like_a_root_hides_nothing(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {"variables": {"trigger": "mine"}},
@@ -58,7 +58,7 @@ async def test_a_variable_called_like_a_root_hides_nothing(shared: Room) -> None
     assert (await automation.run({"n": 1})).recorded == ["mine 1"]
 
 
-async def test_choose_else_and_sequence_share_the_surrounding_scope(shared: Room) -> None:
+async def test_choose_else_and_sequence_share_the_surrounding_scope(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {"choose": [{"when": "true", "sequence": [{"variables": {"a": 1}}]}]},
@@ -73,7 +73,9 @@ async def test_choose_else_and_sequence_share_the_surrounding_scope(shared: Room
     assert (await automation.run()).recorded == ["123"]
 
 
-async def test_a_name_first_set_in_a_loop_body_lives_for_that_iteration(shared: Room) -> None:
+async def test_a_name_first_set_in_a_loop_body_lives_for_that_iteration(
+    shared: EngineFixture,
+) -> None:
     body = [record("[{{ variables.seen }}]"), {"variables": {"seen": "{{ repeat.index }}"}}]
     automation = await shared.automation(
         [{"repeat": {"count": 2, "sequence": body}}, record("after[{{ variables.seen }}]")]
@@ -81,7 +83,7 @@ async def test_a_name_first_set_in_a_loop_body_lives_for_that_iteration(shared: 
     assert (await automation.run()).recorded == ["[]", "[]", "after[]"]
 
 
-async def test_setting_an_outer_name_in_a_loop_changes_the_outer_one(shared: Room) -> None:
+async def test_setting_an_outer_name_in_a_loop_changes_the_outer_one(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {"variables": {"n": 0}},
@@ -97,7 +99,9 @@ async def test_setting_an_outer_name_in_a_loop_changes_the_outer_one(shared: Roo
     assert (await automation.run()).recorded == ["3"]
 
 
-async def test_a_loop_inside_a_loop_changes_the_name_where_it_was_first_set(shared: Room) -> None:
+async def test_a_loop_inside_a_loop_changes_the_name_where_it_was_first_set(
+    shared: EngineFixture,
+) -> None:
     inner = {"repeat": {"count": 2, "sequence": [{"variables": {"n": "{{ variables.n + 1 }}"}}]}}
     automation = await shared.automation(
         [
@@ -113,7 +117,7 @@ async def test_a_loop_inside_a_loop_changes_the_name_where_it_was_first_set(shar
     assert (await automation.run()).recorded == ["12", "12", "[]"]
 
 
-async def test_a_branch_works_on_the_scope_as_it_was_at_the_fork(shared: Room) -> None:
+async def test_a_branch_works_on_the_scope_as_it_was_at_the_fork(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {"variables": {"a": "outer"}},
@@ -129,7 +133,7 @@ async def test_a_branch_works_on_the_scope_as_it_was_at_the_fork(shared: Room) -
 
 
 async def test_changes_of_branches_are_merged_in_branch_order_not_in_order_of_ending(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     slow = {"action": "test.slow", "config": {"seconds": 0.2}}
     automation = await shared.automation(
@@ -146,7 +150,7 @@ async def test_changes_of_branches_are_merged_in_branch_order_not_in_order_of_en
     assert (await automation.run()).recorded == ["second1"]
 
 
-async def test_changes_of_a_failed_branch_are_merged_too(shared: Room) -> None:
+async def test_changes_of_a_failed_branch_are_merged_too(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -159,14 +163,14 @@ async def test_changes_of_a_failed_branch_are_merged_too(shared: Room) -> None:
     assert (await automation.run()).recorded == ["1"]
 
 
-async def test_the_names_of_one_block_do_not_see_each_other(shared: Room) -> None:
+async def test_the_names_of_one_block_do_not_see_each_other(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"variables": {"a": "x", "b": "[{{ variables.a }}]"}}, record("{{ variables.b }}")]
     )
     assert (await automation.run()).recorded == ["[]"]
 
 
-async def test_an_error_in_a_block_of_variables_sets_none_of_them(shared: Room) -> None:
+async def test_an_error_in_a_block_of_variables_sets_none_of_them(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -181,7 +185,7 @@ async def test_an_error_in_a_block_of_variables_sets_none_of_them(shared: Room) 
     assert seen.steps["actions[0]"] == "failed"
 
 
-async def test_a_scope_above_1_mib_fails_the_step_that_makes_it_so(shared: Room) -> None:
+async def test_a_scope_above_1_mib_fails_the_step_that_makes_it_so(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {"variables": {"a": "{{ trigger.payload.a }}"}},
@@ -197,7 +201,7 @@ async def test_a_scope_above_1_mib_fails_the_step_that_makes_it_so(shared: Room)
 # Section 5: errors in expressions
 
 
-async def test_a_when_that_cannot_be_evaluated_fails_the_choose(shared: Room) -> None:
+async def test_a_when_that_cannot_be_evaluated_fails_the_choose(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -213,13 +217,13 @@ async def test_a_when_that_cannot_be_evaluated_fails_the_choose(shared: Room) ->
     assert "choose[0].when" in seen.error
 
 
-async def test_a_guard_that_cannot_be_evaluated_fails(shared: Room) -> None:
+async def test_a_guard_that_cannot_be_evaluated_fails(shared: EngineFixture) -> None:
     automation = await shared.automation([{"condition": "1 / trigger.payload.zero"}, record("a")])
     seen = await automation.run({"zero": 0})
     assert (seen.status, seen.recorded) == ("failed", [])
 
 
-async def test_an_error_in_while_ends_the_loop_with_a_warning(shared: Room) -> None:
+async def test_an_error_in_while_ends_the_loop_with_a_warning(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"repeat": {"while": "1 / trigger.payload.zero", "sequence": [record("a")]}}, record("b")]
     )
@@ -229,7 +233,7 @@ async def test_an_error_in_while_ends_the_loop_with_a_warning(shared: Room) -> N
     assert "lockstep.run.warning" in [event.type for event in seen.events]
 
 
-async def test_an_error_in_until_goes_on_with_a_warning(shared: Room) -> None:
+async def test_an_error_in_until_goes_on_with_a_warning(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -246,7 +250,9 @@ async def test_an_error_in_until_goes_on_with_a_warning(shared: Room) -> None:
     assert len(seen.step("actions[0]").result["warnings"]) == 1
 
 
-async def test_a_filter_that_cannot_be_evaluated_starts_no_run_and_warns(shared: Room) -> None:
+async def test_a_filter_that_cannot_be_evaluated_starts_no_run_and_warns(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation([record("a")], event="e.filter")
     broken = await shared.automation(
         [record("b")],
@@ -261,7 +267,7 @@ async def test_a_filter_that_cannot_be_evaluated_starts_no_run_and_warns(shared:
 # Section 6: kinds
 
 
-async def test_the_taken_branch_is_the_first_that_holds(shared: Room) -> None:
+async def test_the_taken_branch_is_the_first_that_holds(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -278,7 +284,9 @@ async def test_the_taken_branch_is_the_first_that_holds(shared: Room) -> None:
     assert (await automation.run({"n": 0})).recorded == ["none"]
 
 
-async def test_a_choose_without_a_match_and_without_else_is_a_success(shared: Room) -> None:
+async def test_a_choose_without_a_match_and_without_else_is_a_success(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [{"choose": [{"when": "false", "sequence": [record("a")]}]}, record("b")]
     )
@@ -286,7 +294,9 @@ async def test_a_choose_without_a_match_and_without_else_is_a_success(shared: Ro
     assert (seen.recorded, seen.steps["actions[0]"]) == (["b"], "success")
 
 
-async def test_for_each_is_evaluated_once_and_gives_item_first_and_last(shared: Room) -> None:
+async def test_for_each_is_evaluated_once_and_gives_item_first_and_last(
+    shared: EngineFixture,
+) -> None:
     text = "{{ repeat.item }}{{ repeat.index }}{{ repeat.first }}{{ repeat.last }}"
     automation = await shared.automation(
         [
@@ -304,7 +314,9 @@ async def test_for_each_is_evaluated_once_and_gives_item_first_and_last(shared: 
 
 
 @pytest.mark.parametrize("value", [None, "abc", 5, {"a": 1}])
-async def test_for_each_over_what_is_no_list_fails_the_step(shared: Room, value: object) -> None:
+async def test_for_each_over_what_is_no_list_fails_the_step(
+    shared: EngineFixture, value: object
+) -> None:
     automation = await shared.automation(
         [{"repeat": {"for_each": "trigger.payload.list", "sequence": [record("a")]}}, record("b")]
     )
@@ -313,7 +325,7 @@ async def test_for_each_over_what_is_no_list_fails_the_step(shared: Room, value:
     assert "list" in seen.error
 
 
-async def test_last_is_absent_where_the_count_is_not_known(shared: Room) -> None:
+async def test_last_is_absent_where_the_count_is_not_known(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"repeat": {"until": "true", "sequence": [record("[{{ repeat.last }}]")]}}]
     )
@@ -321,7 +333,7 @@ async def test_last_is_absent_where_the_count_is_not_known(shared: Room) -> None
 
 
 async def test_while_is_tested_before_each_iteration_with_the_index_of_the_coming_one(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation(
         [{"repeat": {"while": "repeat.index < 2", "sequence": [record("{{ repeat.index }}")]}}]
@@ -329,7 +341,9 @@ async def test_while_is_tested_before_each_iteration_with_the_index_of_the_comin
     assert (await automation.run()).recorded == ["0", "1"]
 
 
-async def test_until_is_tested_in_the_scope_of_the_iteration_just_done(shared: Room) -> None:
+async def test_until_is_tested_in_the_scope_of_the_iteration_just_done(
+    shared: EngineFixture,
+) -> None:
     body = [record("{{ repeat.index }}"), {"variables": {"i": "{{ repeat.index }}"}}]
     automation = await shared.automation(
         [{"repeat": {"until": "variables.i == 1", "max_iterations": 9, "sequence": body}}]
@@ -337,7 +351,9 @@ async def test_until_is_tested_in_the_scope_of_the_iteration_just_done(shared: R
     assert (await automation.run()).recorded == ["0", "1"]
 
 
-async def test_a_loop_stops_at_max_iterations_with_success_and_a_warning(shared: Room) -> None:
+async def test_a_loop_stops_at_max_iterations_with_success_and_a_warning(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [{"repeat": {"while": "true", "max_iterations": 2, "sequence": [record("x")]}}]
     )
@@ -346,7 +362,7 @@ async def test_a_loop_stops_at_max_iterations_with_success_and_a_warning(shared:
     assert "max_iterations" in seen.step("actions[0]").result["warnings"][0]
 
 
-async def test_an_iteration_that_does_not_complete_ends_the_loop(shared: Room) -> None:
+async def test_an_iteration_that_does_not_complete_ends_the_loop(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -359,7 +375,7 @@ async def test_an_iteration_that_does_not_complete_ends_the_loop(shared: Room) -
     assert (await automation.run()).recorded == ["0", "after"]
 
 
-async def test_a_false_guard_ends_the_run_as_success_with_the_reason(shared: Room) -> None:
+async def test_a_false_guard_ends_the_run_as_success_with_the_reason(shared: EngineFixture) -> None:
     automation = await shared.automation([{"sequence": [{"condition": "false"}]}, record("a")])
     seen = await automation.run()
     assert (seen.status, seen.recorded) == ("success", [])
@@ -368,7 +384,7 @@ async def test_a_false_guard_ends_the_run_as_success_with_the_reason(shared: Roo
     assert seen.steps["actions[0]"] == "success"
 
 
-async def test_a_false_guard_in_a_branch_ends_only_that_branch(shared: Room) -> None:
+async def test_a_false_guard_in_a_branch_ends_only_that_branch(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -383,7 +399,7 @@ async def test_a_false_guard_in_a_branch_ends_only_that_branch(shared: Room) -> 
     assert (await automation.run()).recorded == ["sibling", "after"]
 
 
-async def test_continue_on_error_passes_over_a_false_guard(shared: Room) -> None:
+async def test_continue_on_error_passes_over_a_false_guard(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"condition": "false", "continue_on_error": True}, record("after")]
     )
@@ -391,7 +407,7 @@ async def test_continue_on_error_passes_over_a_false_guard(shared: Room) -> None
     assert (seen.recorded, seen.steps["actions[0]"]) == (["after"], "skipped")
 
 
-async def test_a_stop_ends_the_run_as_success_with_its_reason(shared: Room) -> None:
+async def test_a_stop_ends_the_run_as_success_with_its_reason(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"sequence": [{"stop": {"reason": "enough {{ trigger.payload.n }}"}}]}, record("a")]
     )
@@ -400,7 +416,7 @@ async def test_a_stop_ends_the_run_as_success_with_its_reason(shared: Room) -> N
 
 
 async def test_a_stop_with_error_fails_the_run_whatever_its_own_continue_on_error(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation(
         [{"stop": {"reason": "boom", "error": True}, "continue_on_error": True}, record("a")]
@@ -409,7 +425,7 @@ async def test_a_stop_with_error_fails_the_run_whatever_its_own_continue_on_erro
     assert (seen.status, seen.error, seen.recorded) == ("failed", "boom", [])
 
 
-async def test_a_container_tolerates_an_inner_stop_with_error(shared: Room) -> None:
+async def test_a_container_tolerates_an_inner_stop_with_error(shared: EngineFixture) -> None:
     inner = [{"stop": {"reason": "boom", "error": True}}]
     automation = await shared.automation(
         [{"sequence": inner, "continue_on_error": True}, record("after")]
@@ -423,7 +439,7 @@ async def test_a_container_tolerates_an_inner_stop_with_error(shared: Room) -> N
 
 
 async def test_a_clean_stop_in_a_branch_ends_the_run_once_the_siblings_have_ended(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     slow = {"action": "test.slow", "config": {"seconds": 0.1}}
     automation = await shared.automation(
@@ -438,7 +454,7 @@ async def test_a_clean_stop_in_a_branch_ends_the_run_once_the_siblings_have_ende
 
 
 async def test_a_failed_branch_outranks_a_stop_and_the_first_by_position_tells_the_reason(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     slow = {"action": "test.slow", "config": {"seconds": 0.1}}
     automation = await shared.automation(
@@ -457,7 +473,7 @@ async def test_a_failed_branch_outranks_a_stop_and_the_first_by_position_tells_t
 
 
 async def test_a_disabled_action_is_one_skipped_step_and_its_content_is_not_looked_at(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation(
         [{"sequence": [record("in")], "enabled": False}, record("after")]
@@ -470,19 +486,23 @@ async def test_a_disabled_action_is_one_skipped_step_and_its_content_is_not_look
     assert seen.step("actions[0]").error_message == "disabled"
 
 
-async def test_a_failed_action_ends_its_list_and_the_run_with_its_reason(shared: Room) -> None:
+async def test_a_failed_action_ends_its_list_and_the_run_with_its_reason(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation([fail("why not"), record("after")])
     seen = await automation.run()
     assert (seen.status, seen.recorded, seen.error) == ("failed", [], "why not")
     assert "actions[1]" not in seen.steps
 
 
-async def test_the_error_of_a_run_is_the_failure_that_ended_it(shared: Room) -> None:
+async def test_the_error_of_a_run_is_the_failure_that_ended_it(shared: EngineFixture) -> None:
     automation = await shared.automation([fail("tolerated", continue_on_error=True), fail("fatal")])
     assert (await automation.run()).error == "fatal"
 
 
-async def test_config_that_its_type_refuses_fails_the_step_naming_the_field(shared: Room) -> None:
+async def test_config_that_its_type_refuses_fails_the_step_naming_the_field(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [{"action": "test.slow", "config": {"seconds": "{{ trigger.payload.s }}"}}]
     )
@@ -491,19 +511,19 @@ async def test_config_that_its_type_refuses_fails_the_step_naming_the_field(shar
     assert "seconds" in seen.error
 
 
-async def test_a_number_field_can_be_templated_and_keeps_its_type(shared: Room) -> None:
+async def test_a_number_field_can_be_templated_and_keeps_its_type(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"action": "test.slow", "config": {"seconds": "{{ trigger.payload.s }}"}}, record("a")]
     )
     assert (await automation.run({"s": 0})).recorded == ["a"]
 
 
-async def test_a_text_field_always_gets_text(shared: Room) -> None:
+async def test_a_text_field_always_gets_text(shared: EngineFixture) -> None:
     automation = await shared.automation([record("{{ trigger.payload.o }}")])
     assert (await automation.run({"o": {"a": [1, 2.0, None]}})).recorded == ['{"a":[1,2,null]}']
 
 
-async def test_an_action_past_its_time_fails(shared: Room) -> None:
+async def test_an_action_past_its_time_fails(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [{"action": "test.slow", "config": {"seconds": 30}, "timeout_seconds": 1}]
     )
@@ -514,7 +534,9 @@ async def test_an_action_past_its_time_fails(shared: Room) -> None:
 # Artifacts
 
 
-async def test_an_artifact_is_in_scope_by_action_id_and_local_type_name(shared: Room) -> None:
+async def test_an_artifact_is_in_scope_by_action_id_and_local_type_name(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [record("A", id="p"), record("{{ artifacts.p.recorded.recorded }}", id="q")]
     )
@@ -528,7 +550,7 @@ async def test_an_artifact_is_in_scope_by_action_id_and_local_type_name(shared: 
     )
 
 
-async def test_artifacts_of_all_branches_are_in_scope_after_the_join(shared: Room) -> None:
+async def test_artifacts_of_all_branches_are_in_scope_after_the_join(shared: EngineFixture) -> None:
     text = "{{ artifacts.pa.recorded.recorded }}{{ artifacts.pb.recorded.recorded }}"
     automation = await shared.automation(
         [{"parallel": [record("A", id="pa"), record("B", id="pb")]}, record(text, id="out")]
@@ -537,7 +559,7 @@ async def test_artifacts_of_all_branches_are_in_scope_after_the_join(shared: Roo
 
 
 async def test_a_consumer_gets_the_newest_open_artifact_of_its_key_across_runs(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation(
         [
@@ -562,7 +584,9 @@ async def test_a_consumer_gets_the_newest_open_artifact_of_its_key_across_runs(
     assert consumed[-1] == {}
 
 
-async def test_artifacts_of_another_run_are_not_in_the_scope_of_templates(shared: Room) -> None:
+async def test_artifacts_of_another_run_are_not_in_the_scope_of_templates(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation(
         [
             record("[{{ artifacts.late.recorded.recorded }}]", id="q", enabled=True),
@@ -582,7 +606,7 @@ async def test_artifacts_of_another_run_are_not_in_the_scope_of_templates(shared
 # Sections 2, 7, 8: paths, steps, statuses
 
 
-async def test_step_paths_are_those_of_section_2(shared: Room) -> None:
+async def test_step_paths_are_those_of_section_2(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [
             {
@@ -607,12 +631,12 @@ async def test_step_paths_are_those_of_section_2(shared: Room) -> None:
     }
 
 
-async def test_an_automation_without_actions_succeeds_at_once(shared: Room) -> None:
+async def test_an_automation_without_actions_succeeds_at_once(shared: EngineFixture) -> None:
     seen = await (await shared.automation([])).run()
     assert (seen.status, seen.steps) == ("success", {})
 
 
-async def test_the_events_of_a_run_have_no_gap_and_stand_in_order(shared: Room) -> None:
+async def test_the_events_of_a_run_have_no_gap_and_stand_in_order(shared: EngineFixture) -> None:
     automation = await shared.automation(
         [record("a"), {"parallel": [record("b"), record("c")]}, fail("x")]
     )
@@ -625,7 +649,7 @@ async def test_the_events_of_a_run_have_no_gap_and_stand_in_order(shared: Room) 
     }
 
 
-async def test_a_loop_of_pure_steps_does_not_hold_up_other_runs(shared: Room) -> None:
+async def test_a_loop_of_pure_steps_does_not_hold_up_other_runs(shared: EngineFixture) -> None:
     body = [{"variables": {"x": "{{ repeat.index }}"}}]
     busy = await shared.automation([{"repeat": {"count": 3000, "sequence": body}}])
     quick = await shared.automation([record("quick")])

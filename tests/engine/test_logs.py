@@ -1,13 +1,18 @@
 """Log lines: whatever is said of a run says which run, of which automation."""
 
 import asyncio
+import json
+import os
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import structlog
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from engine.room import room, settings_of
+from engine.engine_fixture import engine_fixture, settings_of
+from engine.shell import closed_port
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
 from lockstep.model.catalog import ActionContext
@@ -28,8 +33,8 @@ async def test_what_a_plugin_logs_by_itself_says_run_and_automation(
             await asyncio.create_task(say())
 
     settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
-    async with room(settings) as opened:
-        opened.engine.catalog.register("talker", plugin)
+    async with engine_fixture(settings) as opened:
+        opened.assembly.knowledge.catalog.register("talker", plugin)
         stored = await opened.automation([{"action": "talker.talk", "config": {}}])
         await asyncio.gather(*(opened.publish(stored.event, {}) for _ in range(5)))
         await opened.ended(stored.id, 5)
@@ -45,7 +50,7 @@ async def test_a_run_that_is_ended_from_outside_is_logged_with_its_automation(
     structlog.reset_defaults()
     settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
     with capture_logs() as lines:
-        async with room(settings) as opened:
+        async with engine_fixture(settings) as opened:
             stored = await opened.automation([{"action": "test.slow", "config": {"seconds": 60}}])
             await opened.publish(stored.event, {})
             run_id = (await opened.heard(stored.id, "started")).data.run_id
@@ -53,3 +58,25 @@ async def test_a_run_that_is_ended_from_outside_is_logged_with_its_automation(
             await opened.heard(stored.id, "cancelled")
     (line,) = [line for line in lines if line["event"] == "run.stopped"]
     assert (line["run_id"], line["automation_id"]) == (run_id, stored.id)
+
+
+async def test_a_server_that_is_away_is_logged_with_the_code_of_the_error(tmp_path: Path) -> None:
+    away = {
+        "LOCKSTEP_NATS__SERVERS": f"nats://127.0.0.1:{closed_port()}",
+        "LOCKSTEP_POSTGRES__DSN": f"postgresql://127.0.0.1:{closed_port()}/nobody",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lockstep", "serve",
+        cwd=tmp_path, env={**os.environ, **away}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        async for text in process.stderr:
+            line = json.loads(text)
+            if line["event"] in {"store.unavailable", "bus.unreachable"}:
+                break
+    finally:
+        process.kill()
+        await process.communicate()
+    assert line["code"] == "server.unavailable"
+    assert "answer" in line.get("error", line.get("reason"))

@@ -13,13 +13,14 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engine.room import Room, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.test_cli import Shell
 from lockstep import bus
 from lockstep.cases.migration import action_types
 from lockstep.embedded import Servers
 from lockstep_schemas.migration import MANAGED_BY
 from lockstep_schemas.run_events import AutomationEvent
+from patience import LIMIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,57 +48,61 @@ def unknown(**changes: object) -> Json:
 
 
 @pytest.fixture
-def office(shared: Room) -> Iterator[Room]:
-    """The room, with an engine that knows the actions of the integrations."""
-    undo = [shared.engine.catalog.override_action(kind) for kind in action_types()]
+def office(shared: EngineFixture) -> Iterator[EngineFixture]:
+    """The fixture, with an engine that knows the actions of the integrations."""
+    undo = [shared.assembly.knowledge.catalog.override_action(kind) for kind in action_types()]
     yield shared
     for put_back in reversed(undo):
         put_back()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[EngineFixture]]:
     """Two engines on one store and bus."""
     settings = settings_of(servers.nats_url, dsn, f"m{uuid4().hex[:10]}")
     async with AsyncExitStack() as stack:
-        opened = [await stack.enter_async_context(room(settings)) for _ in range(2)]
+        opened = [await stack.enter_async_context(engine_fixture(settings)) for _ in range(2)]
         for one in opened:
             for kind in action_types():
-                one.engine.catalog.override_action(kind)
+                one.assembly.knowledge.catalog.override_action(kind)
         yield opened
 
 
-async def import_(room: Room, *some: object) -> tuple[int, int, int]:
+async def import_(engine_fixture: EngineFixture, *some: object) -> tuple[int, int, int]:
     """Import; give how many were migrated, skipped and failed."""
-    done = await room.call("migration.import", subscriptions=some)
+    done = await engine_fixture.call("migration.import", subscriptions=some)
     assert done["total"] == len(some)
     return done["migrated"], done["skipped"], done["failed"]
 
 
-async def stored(room: Room, of: Json) -> list[Json]:
+async def stored(engine_fixture: EngineFixture, of: Json) -> list[Json]:
     """The automations of a subscription."""
     found: list[Json] = []
     while True:
-        page = await room.call("automations.list", limit=200, offset=len(found))
+        page = await engine_fixture.call("automations.list", limit=200, offset=len(found))
         found += page["items"]
         if len(found) >= page["total"] or not page["items"]:
             return [one for one in found if one["managed_by"] == MANAGED_BY + of["id"]]
 
 
-async def failures(room: Room, *ids: str) -> list[Json]:
+async def failures(engine_fixture: EngineFixture, *ids: str) -> list[Json]:
     """The failures that are listed of these subscriptions."""
-    page = await room.call("migration.failures")
+    page = await engine_fixture.call("migration.failures")
     assert page["total"] == len(page["items"])
     return [one for one in page["items"] if one["id"] in ids]
 
 
-async def test_an_import_stores_automations_that_are_announced_and_in_force(office: Room) -> None:
+async def test_an_import_stores_automations_that_are_announced_and_in_force(
+    office: EngineFixture,
+) -> None:
     on, off = subscription(systemFilter=["a", 'b"']), subscription(enabled=False)
     actor = json.dumps({"type": "user", "id": "ada"})
     body = json.dumps({"subscriptions": [on, off]}).encode()
     async with bus.follow(office.connection, office.connection.names.automation("*", "*")) as feed:
-        client = bus.Client(office.connection)
-        reply = await client.request("migration.import", body, 10, {"Lockstep-Actor": actor})
+        client = bus.ApiClient(office.connection)
+        reply = await client.request(
+            "migration.import", body, LIMIT_SECONDS, {"Lockstep-Actor": actor}
+        )
         assert json.loads(reply.body) == {"total": 2, "migrated": 2, "skipped": 0, "failed": 0}
         told = []
         async for note in feed:
@@ -118,7 +123,7 @@ async def test_an_import_stores_automations_that_are_announced_and_in_force(offi
 
 
 async def test_an_import_that_is_repeated_skips_what_is_there_even_if_it_was_changed(
-    office: Room,
+    office: EngineFixture,
 ) -> None:
     one, other = subscription(), subscription()
     assert await import_(office, one) == (1, 0, 0)
@@ -131,7 +136,7 @@ async def test_an_import_that_is_repeated_skips_what_is_there_even_if_it_was_cha
     assert await failures(office, one["id"]) == []
 
 
-async def test_one_whose_automation_was_deleted_is_imported_anew(office: Room) -> None:
+async def test_one_whose_automation_was_deleted_is_imported_anew(office: EngineFixture) -> None:
     one = subscription()
     await import_(office, one)
     (automation,) = await stored(office, one)
@@ -139,7 +144,9 @@ async def test_one_whose_automation_was_deleted_is_imported_anew(office: Room) -
     assert await import_(office, one) == (1, 0, 0)
 
 
-async def test_a_failure_is_told_with_all_that_helps_and_holds_up_no_other(office: Room) -> None:
+async def test_a_failure_is_told_with_all_that_helps_and_holds_up_no_other(
+    office: EngineFixture,
+) -> None:
     wrong = unknown(name="Pager", providerConfig={"url": "x", "n": [1, None]})
     assert await import_(office, wrong, subscription()) == (1, 0, 1)
     (failure,) = await failures(office, wrong["id"])
@@ -171,7 +178,7 @@ async def test_a_failure_is_told_with_all_that_helps_and_holds_up_no_other(offic
     ],
 )
 async def test_a_result_that_does_not_validate_is_a_failure_and_nothing_is_stored(
-    office: Room, changes: Json, detail: str
+    office: EngineFixture, changes: Json, detail: str
 ) -> None:
     wrong = subscription(**changes)
     assert await import_(office, wrong) == (0, 0, 1)
@@ -182,7 +189,7 @@ async def test_a_result_that_does_not_validate_is_a_failure_and_nothing_is_store
 
 
 async def test_where_the_integration_is_not_there_the_failure_names_its_action(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     wrong = subscription()
     assert await import_(shared, wrong) == (0, 0, 1)
@@ -190,7 +197,7 @@ async def test_where_the_integration_is_not_there_the_failure_names_its_action(
     assert "unknown action 'integration-webhook.send'" in failure["detail"]
 
 
-async def test_what_the_store_refuses_is_a_failure_too(office: Room) -> None:
+async def test_what_the_store_refuses_is_a_failure_too(office: EngineFixture) -> None:
     wrong = subscription(name="zero \0 byte", description="\0")
     assert await import_(office, wrong) == (0, 0, 1)
     (failure,) = await failures(office, wrong["id"])
@@ -198,7 +205,7 @@ async def test_what_the_store_refuses_is_a_failure_too(office: Room) -> None:
     assert await stored(office, wrong) == []
 
 
-async def test_what_is_no_subscription_at_all_is_one_failure_each(office: Room) -> None:
+async def test_what_is_no_subscription_at_all_is_one_failure_each(office: EngineFixture) -> None:
     odd = [None, 5, "x", [], {}, {"id": 7, "name": ["a"], "providerConfig": "c"}]
     before = {one["id"] for one in (await office.call("migration.failures"))["items"]}
     assert await import_(office, *odd, subscription()) == (1, 0, 6)
@@ -210,7 +217,9 @@ async def test_what_is_no_subscription_at_all_is_one_failure_each(office: Room) 
     assert all(one["id"].startswith("unnamed-") for one in found)
 
 
-async def test_one_that_fails_again_has_one_row_that_says_why_it_failed_last(office: Room) -> None:
+async def test_one_that_fails_again_has_one_row_that_says_why_it_failed_last(
+    office: EngineFixture,
+) -> None:
     wrong = unknown()
     await import_(office, wrong)
     (first,) = await failures(office, wrong["id"])
@@ -220,7 +229,9 @@ async def test_one_that_fails_again_has_one_row_that_says_why_it_failed_last(off
     assert second["failed_at"] > first["failed_at"]
 
 
-async def test_a_failure_is_gone_once_the_subscription_has_its_automation(office: Room) -> None:
+async def test_a_failure_is_gone_once_the_subscription_has_its_automation(
+    office: EngineFixture,
+) -> None:
     wrong, by_hand = unknown(), unknown()
     await import_(office, wrong, by_hand)
     assert len(await failures(office, wrong["id"], by_hand["id"])) == 2
@@ -236,7 +247,9 @@ async def test_a_failure_is_gone_once_the_subscription_has_its_automation(office
     assert await failures(office, wrong["id"], by_hand["id"]) == []
 
 
-async def test_an_acknowledged_failure_is_listed_no_more_until_it_fails_again(office: Room) -> None:
+async def test_an_acknowledged_failure_is_listed_no_more_until_it_fails_again(
+    office: EngineFixture,
+) -> None:
     wrong = unknown(id='odd "id"\n')
     await import_(office, wrong)
     for _ in range(2):
@@ -247,7 +260,7 @@ async def test_an_acknowledged_failure_is_listed_no_more_until_it_fails_again(of
 
 
 @pytest.mark.parametrize("wanted", ["missing", "", "x" * 300, "a/b"])
-async def test_a_failure_that_is_not_there_is_not_found(office: Room, wanted: str) -> None:
+async def test_a_failure_that_is_not_there_is_not_found(office: EngineFixture, wanted: str) -> None:
     reply = await office.ask("migration.acknowledge", id=wanted)
     assert reply.error_code == "404"
     assert reply.error.startswith(f"migration failure '{wanted[:100]}")
@@ -265,17 +278,17 @@ async def test_a_failure_that_is_not_there_is_not_found(office: Room, wanted: st
     ],
 )
 async def test_a_request_of_the_wrong_shape_or_with_too_many_is_refused(
-    office: Room, request_: Json
+    office: EngineFixture, request_: Json
 ) -> None:
     assert (await office.ask("migration.import", **request_)).error_code == "400"
 
 
-async def test_nothing_to_import_is_done_at_once(office: Room) -> None:
+async def test_nothing_to_import_is_done_at_once(office: EngineFixture) -> None:
     assert await import_(office) == (0, 0, 0)
 
 
 async def test_a_list_of_failures_is_paged_and_its_pages_fit_into_a_reply(
-    replicas: list[Room],
+    replicas: list[EngineFixture],
 ) -> None:
     first = replicas[0]
     some = [unknown(providerConfig={"script": "x" * 100_000}) for _ in range(9)]
@@ -298,7 +311,7 @@ async def test_a_list_of_failures_is_paged_and_its_pages_fit_into_a_reply(
 
 
 async def test_imports_at_the_same_time_on_several_replicas_make_one_automation_each(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     some = [subscription() for _ in range(12)]
     answers = await asyncio.gather(
@@ -313,7 +326,7 @@ async def test_imports_at_the_same_time_on_several_replicas_make_one_automation_
 
 
 async def test_of_a_failure_and_a_success_at_the_same_time_no_failure_is_left(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     right = [subscription() for _ in range(12)]
     wrong = [{**one, "providerId": "made-up.provider"} for one in right]
@@ -324,9 +337,9 @@ async def test_of_a_failure_and_a_success_at_the_same_time_no_failure_is_left(
     assert await rows(dsn, "select * from migration_failures") == []
 
 
-async def answer(replica: Room, some: Sequence[Json]) -> Json:
+async def answer(replica: EngineFixture, some: Sequence[Json]) -> Json:
     """Have one replica, not any, import."""
-    handle = replica.engine.endpoints["migration.import"]
+    handle = replica.endpoints["migration.import"]
     reply = await handle(json.dumps({"subscriptions": [*some]}).encode(), {})
     assert not reply.error_code
     done: Json = json.loads(reply.body)
@@ -334,7 +347,7 @@ async def answer(replica: Room, some: Sequence[Json]) -> Json:
 
 
 async def test_the_command_imports_a_file_shows_what_failed_and_ends_with_1(
-    office: Room, tmp_path: Path
+    office: EngineFixture, tmp_path: Path
 ) -> None:
     shell = shell_of(office, tmp_path)
     right, wrong = [subscription() for _ in range(60)], unknown(name="Pager")
@@ -356,7 +369,7 @@ async def test_the_command_imports_a_file_shows_what_failed_and_ends_with_1(
 
 
 async def test_failures_are_listed_and_acknowledged_from_the_command_line(
-    office: Room, tmp_path: Path
+    office: EngineFixture, tmp_path: Path
 ) -> None:
     shell = shell_of(office, tmp_path)
     some = [unknown() for _ in range(3)]
@@ -386,7 +399,7 @@ async def test_failures_are_listed_and_acknowledged_from_the_command_line(
     ],
 )
 async def test_a_file_of_something_else_is_refused_with_its_place(
-    office: Room, tmp_path: Path, text: str, told: str
+    office: EngineFixture, tmp_path: Path, text: str, told: str
 ) -> None:
     shell = shell_of(office, tmp_path)
     shell.write("file.yaml", text)
@@ -394,10 +407,10 @@ async def test_a_file_of_something_else_is_refused_with_its_place(
     assert "cannot be read" in (await shell.run("migrate-subscriptions", "none", code=1)).err
 
 
-def shell_of(room: Room, folder: Path) -> Shell:
+def shell_of(engine_fixture: EngineFixture, folder: Path) -> Shell:
     """A shell whose settings are those of the engine."""
     variables = {
-        "LOCKSTEP_NATS__SERVERS": ",".join(room.settings.nats.servers),
-        "LOCKSTEP_NATS__PREFIX": room.settings.nats.prefix,
+        "LOCKSTEP_NATS__SERVERS": ",".join(engine_fixture.settings.nats.servers),
+        "LOCKSTEP_NATS__PREFIX": engine_fixture.settings.nats.prefix,
     }
     return Shell(folder, variables)

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from engine.room import Room, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.test_language import record
 from lockstep import bus, embedded
 from lockstep.model.errors import Unavailable
 from lockstep.store.migrate import migrate
+from lockstep_schemas.api import Fault
+from patience import briefly, patience
 
 EVENTS = 100
 
@@ -47,7 +50,7 @@ def prefix() -> str:
     return "outage"
 
 
-async def opened(folder: Path, stack: AsyncExitStack, prefix: str) -> tuple[Servers, Room]:
+async def opened(folder: Path, stack: AsyncExitStack, prefix: str) -> tuple[Servers, EngineFixture]:
     """Servers of this test alone, and an engine on them."""
     servers = Servers(folder)
     stack.push_async_callback(servers.close)
@@ -57,13 +60,13 @@ async def opened(folder: Path, stack: AsyncExitStack, prefix: str) -> tuple[Serv
     settings = settings_of(servers.address["nats"], servers.address["postgres"], prefix)
     nats = bus.BusSettings(servers=settings.nats.servers, prefix=prefix, ack_wait_seconds=2)
     settings = type(settings)(nats=nats, postgres=settings.postgres, engine=settings.engine)
-    return servers, await stack.enter_async_context(room(settings))
+    return servers, await stack.enter_async_context(engine_fixture(settings))
 
 
-async def publish_all(room: Room, event: str, first: int) -> None:
+async def publish_all(engine_fixture: EngineFixture, event: str, first: int) -> None:
     """Publish events until each is acknowledged, as a careful publisher does: with its id."""
-    publisher = bus.Publisher(room.connection)
-    subject = room.connection.names.trigger(event)
+    publisher = bus.Publisher(engine_fixture.connection)
+    subject = engine_fixture.connection.names.trigger(event)
     for n in range(first, first + EVENTS):
         while True:
             try:
@@ -74,13 +77,21 @@ async def publish_all(room: Room, event: str, first: int) -> None:
                 await asyncio.sleep(0.1)
 
 
+async def is_busy(engine_fixture: EngineFixture) -> None:
+    """The API says that a server is away, and that the same may work later."""
+    reply = await engine_fixture.ask("automations.list")
+    fault = msgspec.json.decode(reply.body, type=Fault)
+    assert (reply.error_code, fault.code, fault.error) == ("503", "busy", "store.unavailable")
+    assert "PostgreSQL" in fault.message
+
+
 async def all_ended(dsn: str, runs: int) -> None:
     """Wait until the tables say that so many runs have succeeded and all events are sent."""
     query = """
         select (select count(*) from runs where status = 'success') as done,
                (select count(*) from outbox) as unsent
     """
-    async with asyncio.timeout(40):
+    async with patience():
         while True:
             (found,) = await rows(dsn, query)
             if found["done"] >= runs and not found["unsent"]:
@@ -92,14 +103,15 @@ async def test_events_that_arrive_while_postgres_is_away_have_their_runs_when_it
     tmp_path: Path, prefix: str
 ) -> None:
     async with AsyncExitStack() as stack:
-        servers, room = await opened(tmp_path, stack, prefix)
-        automation = await room.automation([record("{{ trigger.payload.n }}")])
-        await publish_all(room, automation.event, 0)
+        servers, engine_fixture = await opened(tmp_path, stack, prefix)
+        automation = await engine_fixture.automation([record("{{ trigger.payload.n }}")])
+        await publish_all(engine_fixture, automation.event, 0)
         await servers.stop("postgres")
-        await publish_all(room, automation.event, EVENTS)
+        await is_busy(engine_fixture)
+        await publish_all(engine_fixture, automation.event, EVENTS)
         await servers.start("postgres")
         await all_ended(servers.address["postgres"], 2 * EVENTS)
-        values = sorted(int(str(call.value)) for call in room.recorder.records)
+        values = sorted(int(str(call.value)) for call in engine_fixture.recorder.records)
         assert sorted(set(values)) == list(range(2 * EVENTS))
         (count,) = await rows(servers.address["postgres"], "select count(*) from runs")
         assert count[0] == 2 * EVENTS
@@ -107,12 +119,12 @@ async def test_events_that_arrive_while_postgres_is_away_have_their_runs_when_it
 
 async def test_the_engine_goes_on_by_itself_when_nats_is_back(tmp_path: Path, prefix: str) -> None:
     async with AsyncExitStack() as stack:
-        servers, room = await opened(tmp_path, stack, prefix)
-        automation = await room.automation([record("{{ trigger.payload.n }}")])
-        await publish_all(room, automation.event, 0)
+        servers, engine_fixture = await opened(tmp_path, stack, prefix)
+        automation = await engine_fixture.automation([record("{{ trigger.payload.n }}")])
+        await publish_all(engine_fixture, automation.event, 0)
         await servers.stop("nats")
         starting = asyncio.create_task(servers.start("nats"))
-        await publish_all(room, automation.event, EVENTS)
+        await publish_all(engine_fixture, automation.event, EVENTS)
         await starting
         await all_ended(servers.address["postgres"], 2 * EVENTS)
         (count,) = await rows(servers.address["postgres"], "select count(*) from runs")
@@ -131,12 +143,14 @@ async def test_an_engine_that_is_started_before_its_servers_waits_for_them(
         for name in ("postgres", "nats"):
             await servers.stop(name)
         settings = settings_of(servers.address["nats"], servers.address["postgres"], prefix)
-        opening = asyncio.create_task(stack.enter_async_context(room(settings)))
-        done, _ = await asyncio.wait({opening}, timeout=0.5)
-        assert not done, "it must wait, not fail"
+        opening = asyncio.create_task(stack.enter_async_context(engine_fixture(settings)))
+        with suppress(TimeoutError):
+            async with briefly(0.5):
+                await asyncio.shield(opening)
+        assert not opening.done(), "it must wait, not fail"
         for name in ("postgres", "nats"):
             await servers.start(name)
-        async with asyncio.timeout(30):
+        async with patience():
             waiting = await opening
         automation = await waiting.automation([record("x")])
         assert (await automation.run()).recorded == ["x"]

@@ -7,30 +7,37 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 from engine.test_control import SAMPLE, refused
 from engine.test_language import record
 from lockstep import bus
+from patience import LIMIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Json = dict[str, Any]
 
 
-async def pages(room: Room, endpoint: str, **request: object) -> AsyncIterator[list[Json]]:
+async def pages(
+    engine_fixture: EngineFixture, endpoint: str, **request: object
+) -> AsyncIterator[list[Json]]:
     """Go through a list by its cursor."""
-    page = await room.call(endpoint, **request)
+    page = await engine_fixture.call(endpoint, **request)
     yield page["items"]
     while page.get("next_cursor"):
-        page = await room.call(endpoint, **request, cursor=page["next_cursor"])
+        page = await engine_fixture.call(endpoint, **request, cursor=page["next_cursor"])
         yield page["items"]
 
 
-async def ids(room: Room, endpoint: str, **request: object) -> list[str]:
-    return [item["id"] async for page in pages(room, endpoint, **request) for item in page]
+async def ids(engine_fixture: EngineFixture, endpoint: str, **request: object) -> list[str]:
+    return [
+        item["id"] async for page in pages(engine_fixture, endpoint, **request) for item in page
+    ]
 
 
-async def test_a_cursor_through_runs_sees_each_once_while_others_arrive(shared: Room) -> None:
+async def test_a_cursor_through_runs_sees_each_once_while_others_arrive(
+    shared: EngineFixture,
+) -> None:
     automation = await shared.automation([record("x")])
     for n in range(30):
         await shared.publish(automation.event, {"n": n})
@@ -58,7 +65,7 @@ async def test_a_cursor_through_runs_sees_each_once_while_others_arrive(shared: 
     assert len(set(everything)) == len(everything) == 30 + more
 
 
-async def test_a_page_of_large_runs_is_as_long_as_fits_into_a_reply(shared: Room) -> None:
+async def test_a_page_of_large_runs_is_as_long_as_fits_into_a_reply(shared: EngineFixture) -> None:
     automation = await shared.automation([record("x")])
     for _ in range(7):
         await shared.publish(automation.event, {"text": "x" * 300_000})
@@ -69,7 +76,7 @@ async def test_a_page_of_large_runs_is_as_long_as_fits_into_a_reply(shared: Room
 
 
 async def test_a_cursor_through_automations_sees_each_once_while_some_are_deleted(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     made = [
         (await shared.call("automations.create", name=f"p{n}", group="pages", definition=SAMPLE))
@@ -87,7 +94,9 @@ async def test_a_cursor_through_automations_sees_each_once_while_some_are_delete
         await shared.call("automations.delete", id=one["id"])
 
 
-async def test_a_page_of_large_automations_is_as_long_as_fits_into_a_reply(shared: Room) -> None:
+async def test_a_page_of_large_automations_is_as_long_as_fits_into_a_reply(
+    shared: EngineFixture,
+) -> None:
     large = {"name": "x", "group": "large", "description": "x" * 400_000}
     made = [
         (await shared.call("automations.create", **large, definition=SAMPLE))["id"]
@@ -105,7 +114,7 @@ async def test_a_page_of_large_automations_is_as_long_as_fits_into_a_reply(share
 
 @pytest.mark.parametrize("field", ["description", "definition"])
 async def test_an_automation_that_fits_into_no_reply_is_refused_where_it_is_too_large(
-    shared: Room, field: str
+    shared: EngineFixture, field: str
 ) -> None:
     text = "x" * 990_000
     request: Json = {"name": "x", "definition": SAMPLE}
@@ -121,7 +130,9 @@ async def test_an_automation_that_fits_into_no_reply_is_refused_where_it_is_too_
 
 @pytest.mark.parametrize("endpoint", ["automations.list", "runs.list"])
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "9" * 30, "٣", "1\n"])
-async def test_a_cursor_that_is_none_is_refused(shared: Room, endpoint: str, cursor: str) -> None:
+async def test_a_cursor_that_is_none_is_refused(
+    shared: EngineFixture, endpoint: str, cursor: str
+) -> None:
     body = await refused(shared, endpoint, cursor=cursor)
     assert (body["code"], body["issues"][0]["path"]) == ("bad_request", ["cursor"])
 
@@ -131,7 +142,7 @@ async def test_a_cursor_that_is_none_is_refused(shared: Room, endpoint: str, cur
     "endpoint", ["get", "update", "delete", "toggle", "versions", "runs.start"]
 )
 async def test_what_is_no_id_of_an_automation_is_found_nowhere(
-    shared: Room, endpoint: str, wanted: str
+    shared: EngineFixture, endpoint: str, wanted: str
 ) -> None:
     if endpoint == "runs.start":
         body = await refused(shared, endpoint, automation_id=wanted)
@@ -141,7 +152,7 @@ async def test_what_is_no_id_of_an_automation_is_found_nowhere(
     assert body["code"] == "not_found"
 
 
-async def test_a_refusal_is_short_however_long_the_request_was(shared: Room) -> None:
+async def test_a_refusal_is_short_however_long_the_request_was(shared: EngineFixture) -> None:
     for endpoint, request in (
         ("runs.get", {"id": "x" * 900_000}),
         ("automations.get", {"id": "x" * 900_000}),
@@ -150,12 +161,12 @@ async def test_a_refusal_is_short_however_long_the_request_was(shared: Room) -> 
         ("automations.validate", {"definition": {"x" * 900_000: 1}}),
     ):
         body = msgspec.json.encode(request)
-        reply = await bus.Client(shared.connection).request(endpoint, body, 10)
+        reply = await bus.ApiClient(shared.connection).request(endpoint, body, LIMIT_SECONDS)
         assert reply.error_code in {"", "400", "404"}
         assert len(reply.body) < 10_000
 
 
-async def test_types_that_do_not_fit_into_a_reply_are_told_in_parts(shared: Room) -> None:
+async def test_types_that_do_not_fit_into_a_reply_are_told_in_parts(shared: EngineFixture) -> None:
     wanted = [f"large.t{n}" for n in range(3)]
     for one in wanted:
         text = "x" * 500_000
@@ -173,13 +184,13 @@ async def test_types_that_do_not_fit_into_a_reply_are_told_in_parts(shared: Room
     assert "next_after" not in await shared.call("catalog.triggers")
 
 
-async def test_a_type_that_fits_into_no_reply_is_refused(shared: Room) -> None:
+async def test_a_type_that_fits_into_no_reply_is_refused(shared: EngineFixture) -> None:
     for endpoint in ("catalog.triggers.register", "catalog.actions.register"):
         body = await refused(shared, endpoint, id="too.large", description="x" * 990_000)
         assert (body["code"], body["issues"][0]["path"]) == ("bad_request", ["description"])
 
 
-async def test_a_run_of_many_steps_is_told_in_pages(shared: Room) -> None:
+async def test_a_run_of_many_steps_is_told_in_pages(shared: EngineFixture) -> None:
     long = record("{{ trigger.payload.text }}")
     loop = {"repeat": {"count": 60, "sequence": [{**long, "id": "said"}]}}
     stored = await shared.automation([loop])
@@ -202,7 +213,7 @@ async def test_a_run_of_many_steps_is_told_in_pages(shared: Room) -> None:
     assert pages > 2
 
 
-async def test_a_run_with_the_largest_payload_is_told(shared: Room) -> None:
+async def test_a_run_with_the_largest_payload_is_told(shared: EngineFixture) -> None:
     stored = await shared.automation([record("x")])
     await shared.publish(stored.event, {"text": "x" * 1_000_000})
     (run_id,) = await shared.ended(stored.id, 1)
@@ -213,7 +224,7 @@ async def test_a_run_with_the_largest_payload_is_told(shared: Room) -> None:
     assert (second["run"]["trigger_payload"], len(second["steps"])) == (None, 1)
 
 
-async def test_versions_of_large_definitions_are_told_in_pages(shared: Room) -> None:
+async def test_versions_of_large_definitions_are_told_in_pages(shared: EngineFixture) -> None:
     definition: Json = {"name": "n", "triggers": [{"event": "e.big"}]}
     made = await shared.call("automations.create", name="n", definition=definition)
     for number in range(4):

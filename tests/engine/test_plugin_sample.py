@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from engine.room import rows
+from engine.engine_fixture import rows
 from lockstep.catalog import ActionOptions, TriggerOptions
 from lockstep.embedded import Servers
+from patience import patience
 from processes import call, environment, lockstep, talking
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -103,7 +104,7 @@ async def test_an_engine_runs_it_and_goes_on_without_the_one_that_is_broken(
         (watched / "one.txt").write_text("x")
         (watched / "two.txt").write_text("x")
         ended = "select data from artifacts order by position"
-        async with asyncio.timeout(20):
+        async with patience():
             while len(found := await rows(dsn, ended)) < 2:
                 await asyncio.sleep(0.1)
     tickets = sorted((json.loads(row[0]) for row in found), key=lambda ticket: ticket["title"])

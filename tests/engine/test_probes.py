@@ -16,14 +16,17 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.room import Room, settings_of
+from engine.engine_fixture import EngineFixture, settings_of
 from engine.test_language import fail, record
-from lockstep import bus, probes, start, store, watching
-from lockstep.app import Engine
+from engine.test_sleep import holding
+from lockstep import bus, store, telemetry
 from lockstep.catalog import Recorder
 from lockstep.embedded import Servers
+from lockstep.engine import instruments, serve
+from lockstep.engine.engine import Engine
 from lockstep.model.errors import SettingError
-from lockstep.settings import ProbeSettings, Settings
+from lockstep.settings.structs import ProbeSettings, Settings
+from patience import LIMIT_SECONDS, patience
 from processes import environment, lockstep
 
 NAMES = {
@@ -32,6 +35,7 @@ NAMES = {
     "lockstep_walks_active", "lockstep_waits", "lockstep_wakes_late_seconds",
     "lockstep_outbox_depth", "lockstep_outbox_oldest_seconds", "lockstep_pool_connections",
     "lockstep_ready_runs", "lockstep_dead_letters", "lockstep_api_requests",
+    "lockstep_listener_failures", "lockstep_service_running",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 
@@ -56,7 +60,7 @@ async def get(settings: Settings, path: str, method: str = "GET") -> tuple[int, 
     def ask() -> tuple[int, str]:
         request = urllib.request.Request(url, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=LIMIT_SECONDS) as answer:  # noqa: S310
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -83,19 +87,20 @@ async def figures(settings: Settings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[Room]:
+async def served(settings: Settings) -> AsyncIterator[EngineFixture]:
     """A replica as `lockstep serve` runs it."""
     ready: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(start.serve(settings, ready=ready.set_result))
+    serving = asyncio.create_task(serve.serve(settings, ready=ready.set_result))
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving
     engine = ready.result()
-    room = Room(settings, engine, engine.connection, Recorder())
-    async with bus.follow(engine.connection, engine.connection.names.run("*", "*")) as feed:
-        following = asyncio.create_task(room.follow(feed))
+    connection = engine.assembly.edge.connection
+    engine_fixture = EngineFixture(settings, engine, connection, Recorder())
+    async with bus.follow(connection, connection.names.run("*", "*")) as feed:
+        following = asyncio.create_task(engine_fixture.follow(feed))
         try:
-            yield room
+            yield engine_fixture
         finally:
             engine.stop()
             await serving
@@ -118,7 +123,7 @@ async def test_a_replica_without_its_servers_lives_and_names_what_it_lacks(
 ) -> None:
     nowhere = f"postgresql://x@127.0.0.1:{free_port()}/x"
     postgres = msgspec.structs.replace(settings.postgres, dsn=nowhere)
-    serving = asyncio.create_task(start.serve(msgspec.structs.replace(settings, postgres=postgres)))
+    serving = asyncio.create_task(serve.serve(msgspec.structs.replace(settings, postgres=postgres)))
     try:
         while (answer := await readiness_or_none(settings)) is None:
             await asyncio.sleep(0.01)
@@ -132,25 +137,28 @@ async def test_a_replica_without_its_servers_lives_and_names_what_it_lacks(
 async def test_a_replica_that_lost_a_server_says_so_and_is_ready_when_it_is_back(
     settings: Settings,
 ) -> None:
-    async with served(settings) as room:
-        room.engine.connection.alive = False  # as the probe of the bus does that gets no answer
+    async with served(settings) as engine_fixture:
+        engine_fixture.assembly.edge.connection.alive = (
+            False  # as the probe of the bus does that gets no answer
+        )
         assert (await readiness(settings)) == (503, ["nats"])
         assert (await get(settings, "/livez"))[0] == 200
-        room.engine.connection.alive = True
+        engine_fixture.assembly.edge.connection.alive = True
         assert (await readiness(settings)) == (200, [])
 
 
 async def test_a_replica_that_is_asked_to_stop_is_not_ready_while_its_walks_end(
     settings: Settings,
 ) -> None:
-    async with served(settings) as room:
-        stored = await room.automation([{"action": "test.slow", "config": {"seconds": 1.5}}])
-        await room.publish(stored.event, {})
-        await room.heard(stored.id, "started")
-        room.engine.stop()
+    async with served(settings) as engine_fixture:
+        action, release = holding(engine_fixture)
+        stored = await engine_fixture.automation([action])
+        await engine_fixture.publish(stored.event, {})
+        await engine_fixture.heard(stored.id, "started")
+        engine_fixture.engine.stop()
         assert await readiness(settings) == (503, ["stopping"])
-        assert not room.finals(stored.id), "it was told before the walk had ended"
-        await room.ended(stored.id, 1)
+        release.set()
+        await engine_fixture.ended(stored.id, 1)
 
 
 async def test_a_process_that_is_told_to_stop_ends_in_good_order_with_its_probes(
@@ -162,7 +170,7 @@ async def test_a_process_that_is_told_to_stop_ends_in_good_order_with_its_probes
         NATS__STORAGE="memory", POSTGRES__DSN=settings.postgres.dsn,
         PROBES__PORT=settings.probes.port,
     )  # fmt: skip
-    async with lockstep("serve", env=env, cwd=tmp_path) as process, asyncio.timeout(40):
+    async with lockstep("serve", env=env, cwd=tmp_path) as process, patience():
         while await readiness_or_none(settings) != (200, []):
             await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
@@ -178,9 +186,9 @@ async def readiness_or_none(settings: Settings) -> tuple[int, list[str]] | None:
 
 
 async def test_every_figure_of_the_table_is_there_and_no_other(settings: Settings) -> None:
-    async with served(settings) as room:
-        stored = await room.automation([record("x")])
-        await stored_run(room, stored.event, stored.id)
+    async with served(settings) as engine_fixture:
+        stored = await engine_fixture.automation([record("x")])
+        await stored_run(engine_fixture, stored.event, stored.id)
         _, text = await get(settings, "/metrics")
         families = list(text_string_to_metric_families(text))
         assert {family.name for family in families if family.samples} == NAMES
@@ -188,24 +196,26 @@ async def test_every_figure_of_the_table_is_there_and_no_other(settings: Setting
         assert all(family.documentation for family in families)
 
 
-async def stored_run(room: Room, event: str, automation_id: str) -> None:
+async def stored_run(engine_fixture: EngineFixture, event: str, automation_id: str) -> None:
     """Publish an event and wait for the end of its run."""
-    runs = len(room.finals(automation_id))
-    await room.publish(event, {})
-    await room.ended(automation_id, runs + 1)
+    runs = len(engine_fixture.finals(automation_id))
+    await engine_fixture.publish(event, {})
+    await engine_fixture.ended(automation_id, runs + 1)
 
 
 async def test_figures_count_what_was_done(settings: Settings) -> None:
-    async with served(settings) as room:
-        works = await room.automation([record("x"), {"delay": {"seconds": 1}}, record("y")])
-        fails = await room.automation([fail("no")])
-        waits = await room.automation([{"wait_for_trigger": {"event": "e.never"}}])
+    async with served(settings) as engine_fixture:
+        works = await engine_fixture.automation(
+            [record("x"), {"delay": {"seconds": 1}}, record("y")]
+        )
+        fails = await engine_fixture.automation([fail("no")])
+        waits = await engine_fixture.automation([{"wait_for_trigger": {"event": "e.never"}}])
         for _ in range(3):
-            await stored_run(room, works.event, works.id)
-        await stored_run(room, fails.event, fails.id)
-        await room.publish(waits.event, {})
-        await room.heard(waits.id, "waiting")
-        await room.publish("e.poison", b"no JSON")
+            await stored_run(engine_fixture, works.event, works.id)
+        await stored_run(engine_fixture, fails.event, fails.id)
+        await engine_fixture.publish(waits.event, {})
+        await engine_fixture.heard(waits.id, "waiting")
+        await engine_fixture.publish("e.poison", b"no JSON")
         found = await until(settings, "lockstep_dead_letters_total", 1)
         assert found["lockstep_events_total,outcome=accepted"] == 5
         assert found["lockstep_events_total,outcome=dead_lettered"] == 1
@@ -225,7 +235,7 @@ async def test_figures_count_what_was_done(settings: Settings) -> None:
 
 async def until(settings: Settings, name: str, value: float) -> dict[str, Any]:
     """Look at the figures until one has a value; what is counted in the tables may be older."""
-    async with asyncio.timeout(20):
+    async with patience():
         while True:
             found = await figures(settings)
             # What is asked of the servers is kept for some seconds.
@@ -235,29 +245,31 @@ async def until(settings: Settings, name: str, value: float) -> dict[str, Any]:
 
 
 async def test_a_cancelled_run_and_a_skipped_one_are_counted(settings: Settings) -> None:
-    async with served(settings) as room:
-        stored = await room.automation([{"delay": {"seconds": 60}}], mode="single", max_runs=1)
-        await room.publish(stored.event, {})
-        await room.publish(stored.event, {})
-        await room.heard(stored.id, "skipped")
-        run = await room.heard(stored.id, "waiting")
-        await room.call("runs.cancel", id=run.data.run_id)
-        await room.heard(stored.id, "cancelled")
+    async with served(settings) as engine_fixture:
+        stored = await engine_fixture.automation(
+            [{"delay": {"seconds": 60}}], mode="single", max_runs=1
+        )
+        await engine_fixture.publish(stored.event, {})
+        await engine_fixture.publish(stored.event, {})
+        await engine_fixture.heard(stored.id, "skipped")
+        run = await engine_fixture.heard(stored.id, "waiting")
+        await engine_fixture.call("runs.cancel", id=run.data.run_id)
+        await engine_fixture.heard(stored.id, "cancelled")
         found = await figures(settings)
         assert found["lockstep_runs_ended_total,status=skipped"] == 1
         assert found["lockstep_runs_ended_total,status=cancelled"] == 1
 
 
 async def test_a_scrape_is_answered_while_the_servers_are_away(settings: Settings) -> None:
-    async with served(settings) as room:
-        gauges = watching.gauges(room.engine)
+    async with served(settings) as engine_fixture:
+        gauges = instruments.gauges(engine_fixture.assembly, engine_fixture.engine.services)
         gone = await store.Store.connect(settings.postgres.dsn, 4)
         await gone.close()
 
         async def numbers() -> Any:
             return await store.numbers(gone)
 
-        found = probes.Figures(probes.Measures())
+        found = telemetry.Metrics(telemetry.Measures())
         found.look_at(msgspec.structs.replace(gauges, numbers=numbers))
         text = (await found.text()).decode()
         assert "lockstep_walks_active 0.0" in text
@@ -265,16 +277,21 @@ async def test_a_scrape_is_answered_while_the_servers_are_away(settings: Setting
 
 
 async def test_what_the_tables_say_is_asked_for_once_by_many_scrapes(settings: Settings) -> None:
-    async with served(settings) as room:
+    async with served(settings) as engine_fixture:
         asked = 0
 
         async def numbers() -> Any:
             nonlocal asked
             asked += 1
-            return await store.numbers(room.engine.database)
+            return await store.numbers(engine_fixture.assembly.edge.database)
 
-        found = probes.Figures(probes.Measures())
-        found.look_at(msgspec.structs.replace(watching.gauges(room.engine), numbers=numbers))
+        found = telemetry.Metrics(telemetry.Measures())
+        found.look_at(
+            msgspec.structs.replace(
+                instruments.gauges(engine_fixture.assembly, engine_fixture.engine.services),
+                numbers=numbers,
+            )
+        )
         await asyncio.gather(*(found.text() for _ in range(20)))
         assert asked == 1
 
@@ -284,4 +301,4 @@ async def test_a_port_that_is_taken_is_said_with_its_setting(settings: Settings)
         socket.create_server(("127.0.0.1", settings.probes.port)),
         pytest.raises(SettingError, match=r"probes\.port"),
     ):
-        await start.serve(settings)
+        await serve.serve(settings)

@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 
 from databases import TEMPLATE, database, on_server
-from engine.room import Room, room, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from engine.test_language import record
 from lockstep import embedded
 from lockstep.store.migrate import migrate
+from patience import LIMIT_SECONDS, patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,25 +28,27 @@ PYTHON = [sys.executable, str(SAMPLES / "provider-python" / "provider.py")]
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def alone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Room]:
+async def alone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineFixture]:
     """An engine with the prefix that the samples have, on servers of its own."""
     async with embedded.start(tmp_path_factory.mktemp("alone"), ephemeral=True) as servers:
         await on_server(servers.postgres_dsn, f"create database {TEMPLATE}")
         dsn = database(servers.postgres_dsn, TEMPLATE)
         await migrate(dsn)
-        async with room(settings_of(servers.nats_url, dsn, "lockstep")) as opened:
+        async with engine_fixture(settings_of(servers.nats_url, dsn, "lockstep")) as opened:
             yield opened
 
 
 @asynccontextmanager
-async def started(command: list[str], room: Room) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(
+    command: list[str], engine_fixture: EngineFixture
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a provider until it has registered its two actions."""
     process = await asyncio.create_subprocess_exec(
-        *command, room.settings.nats.servers[0], stdout=asyncio.subprocess.PIPE
+        *command, engine_fixture.settings.nats.servers[0], stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with patience():
             for _ in range(2):
                 line = (await process.stdout.readline()).decode()
                 assert '"success":true' in line
@@ -67,7 +70,7 @@ async def test_the_python_sample_has_fewer_than_sixty_lines() -> None:
     assert len(Path(PYTHON[1]).read_text().splitlines()) < 60
 
 
-async def test_the_python_sample_answers_at_once_and_later(alone: Room) -> None:
+async def test_the_python_sample_answers_at_once_and_later(alone: EngineFixture) -> None:
     async with started(PYTHON, alone):
         send = await alone.automation(step("mailer.send", {"to": "{{ trigger.payload.to }}"}))
         seen = await send.run({"to": "ann@example.org"})
@@ -80,7 +83,7 @@ async def test_the_python_sample_answers_at_once_and_later(alone: Room) -> None:
 
 
 async def test_a_provider_that_dies_in_the_middle_is_asked_again_when_it_is_back(
-    alone: Room,
+    alone: EngineFixture,
 ) -> None:
     retry = {"attempts": 50, "delay_seconds": 1, "backoff": "constant"}
     async with started(PYTHON, alone) as process:
@@ -108,7 +111,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     shutil.copytree(SAMPLES / "provider-node", folder, dirs_exist_ok=True)
     done = subprocess.run(
         [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS,
     )  # fmt: skip
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"npm could not install the packages of the sample: {done.stderr[-200:]}")
@@ -116,7 +119,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["node", str(folder / "provider.mjs")]
 
 
-async def test_the_node_sample_answers_at_once_and_later(alone: Room, node: list[str]) -> None:
+async def test_the_node_sample_answers_at_once_and_later(
+    alone: EngineFixture, node: list[str]
+) -> None:
     async with started(node, alone):
         printing = await alone.automation(
             step("printer.print", {"text": "{{ trigger.payload.text }}", "copies": 2})

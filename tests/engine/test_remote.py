@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 import pytest_asyncio
 
+from engine.engine_fixture import EngineFixture, Stored, engine_fixture, rows, settings_of
 from engine.provider import done, provider
-from engine.room import Room, Stored, room, rows, settings_of
 from engine.test_control import refused
 from engine.test_language import record
 from lockstep import bus
 from lockstep.embedded import Servers
+from patience import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -28,10 +29,10 @@ SCHEMA: Json = {
 _numbers = iter(range(1_000_000))
 
 
-async def registered(room: Room, **fields: object) -> str:
+async def registered(engine_fixture: EngineFixture, **fields: object) -> str:
     """Register an action of its own; give its id."""
     action = f"mail{next(_numbers)}.send"
-    await room.call(
+    await engine_fixture.call(
         "catalog.actions.register",
         **{
             "id": action, "display_name": "Send mail", "owner": "mailer", "config_schema": SCHEMA,
@@ -41,13 +42,15 @@ async def registered(room: Room, **fields: object) -> str:
     return action
 
 
-async def sending(room: Room, action: str, **fields: object) -> Stored:
+async def sending(engine_fixture: EngineFixture, action: str, **fields: object) -> Stored:
     """An automation that sends a mail and records the receipt."""
     step = {"id": "sent", "action": action, "config": {"to": "{{ trigger.payload.to }}"}, **fields}
-    return await room.automation([step, record("{{ artifacts.sent.receipt.number }}")])
+    return await engine_fixture.automation([step, record("{{ artifacts.sent.receipt.number }}")])
 
 
-async def test_a_service_provides_an_action_and_its_answer_is_the_artifact(shared: Room) -> None:
+async def test_a_service_provides_an_action_and_its_answer_is_the_artifact(
+    shared: EngineFixture,
+) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
     answer = {"success": True, "artifact": {"number": "R-7"}, "external_id": "x-1"}
@@ -67,7 +70,7 @@ async def test_a_service_provides_an_action_and_its_answer_is_the_artifact(share
     }  # fmt: skip
 
 
-async def test_the_provider_is_told_the_hop_and_the_trace(shared: Room) -> None:
+async def test_the_provider_is_told_the_hop_and_the_trace(shared: EngineFixture) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -77,7 +80,7 @@ async def test_the_provider_is_told_the_hop_and_the_trace(shared: Room) -> None:
     assert trace.encode() in asked.heads[0]
 
 
-async def test_what_the_catalog_says_of_a_registered_action(shared: Room) -> None:
+async def test_what_the_catalog_says_of_a_registered_action(shared: EngineFixture) -> None:
     action = await registered(shared, timeout_seconds=7, retry_safe=False, category="Mail")
     (shown,) = [
         one
@@ -93,7 +96,7 @@ async def test_what_the_catalog_says_of_a_registered_action(shared: Room) -> Non
 
 
 async def test_a_definition_is_checked_against_the_schema_of_a_registered_action(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     action = await registered(shared)
     step = {"id": "sent", "action": action, "config": {"two": "Ann"}}
@@ -104,7 +107,7 @@ async def test_a_definition_is_checked_against_the_schema_of_a_registered_action
     }  # fmt: skip
 
 
-async def test_a_type_is_its_owners_to_change(shared: Room) -> None:
+async def test_a_type_is_its_owners_to_change(shared: EngineFixture) -> None:
     action = await registered(shared)
     await shared.call("catalog.actions.register", id=action, owner="mailer", timeout_seconds=9)
     body = await refused(shared, "catalog.actions.register", id=action, owner="thief")
@@ -131,20 +134,20 @@ async def test_a_type_is_its_owners_to_change(shared: Room) -> None:
     ],
 )
 async def test_a_wrong_type_is_refused_with_the_path(
-    shared: Room, endpoint: str, fields: Json, path: str
+    shared: EngineFixture, endpoint: str, fields: Json, path: str
 ) -> None:
     body = await refused(shared, endpoint, **{"id": "bad.type", "owner": "o", **fields})
     assert body["code"] == "bad_request"
     assert body["issues"][0]["path"][:1] == [path]
 
 
-async def test_registering_the_same_again_changes_nothing(shared: Room) -> None:
+async def test_registering_the_same_again_changes_nothing(shared: EngineFixture) -> None:
     action = await registered(shared)
-    revision = shared.engine.index.revision
+    revision = shared.assembly.knowledge.index.revision
     fields = {"display_name": "Send mail", "config_schema": SCHEMA, "produces": "receipt"}
     await shared.call("catalog.actions.register", id=action, owner="mailer", **fields)
-    await shared.engine.index.refresh()
-    assert shared.engine.index.revision == revision
+    await shared.assembly.knowledge.index.refresh()
+    assert shared.assembly.knowledge.index.revision == revision
 
 
 @pytest.mark.parametrize(
@@ -161,7 +164,7 @@ async def test_registering_the_same_again_changes_nothing(shared: Room) -> None:
     ],
 )
 async def test_a_failing_answer_or_nonsense_fails_the_step(
-    shared: Room, answer: bytes | Json, words: str
+    shared: EngineFixture, answer: bytes | Json, words: str
 ) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
@@ -171,7 +174,7 @@ async def test_a_failing_answer_or_nonsense_fails_the_step(
     assert words in seen.error
 
 
-async def test_an_artifact_that_breaks_its_schema_fails_the_step(shared: Room) -> None:
+async def test_an_artifact_that_breaks_its_schema_fails_the_step(shared: EngineFixture) -> None:
     schema = {"type": "object", "properties": {"number": {"type": "string"}}}
     action = await registered(shared, produces_schema=schema)
     stored = await sending(shared, action)
@@ -182,7 +185,7 @@ async def test_an_artifact_that_breaks_its_schema_fails_the_step(shared: Room) -
 
 
 async def test_nobody_there_fails_at_once_and_says_where_somebody_was_looked_for(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
@@ -192,7 +195,9 @@ async def test_nobody_there_fails_at_once_and_says_where_somebody_was_looked_for
     assert shared.connection.names.action(action) in seen.error
 
 
-async def test_retries_ask_again_with_the_same_key_and_the_next_attempt(shared: Room) -> None:
+async def test_retries_ask_again_with_the_same_key_and_the_next_attempt(
+    shared: EngineFixture,
+) -> None:
     action = await registered(shared)
     retry = {"attempts": 3, "delay_seconds": 1, "backoff": "constant"}
     stored = await sending(shared, action, retry=retry)
@@ -208,7 +213,7 @@ async def test_retries_ask_again_with_the_same_key_and_the_next_attempt(shared: 
     assert len({request["idempotency_key"] for request in asked.asked}) == 1
 
 
-async def test_no_answer_in_time_fails_the_step(shared: Room) -> None:
+async def test_no_answer_in_time_fails_the_step(shared: EngineFixture) -> None:
     action = await registered(shared)
     stored = await sending(shared, action, timeout_seconds=1)
     async with provider(shared, action, lambda _: None):
@@ -217,7 +222,9 @@ async def test_no_answer_in_time_fails_the_step(shared: Room) -> None:
     assert "no result within 1 s" in seen.error
 
 
-async def test_accepted_work_suspends_the_run_until_its_result_is_published(shared: Room) -> None:
+async def test_accepted_work_suspends_the_run_until_its_result_is_published(
+    shared: EngineFixture,
+) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
     async with provider(shared, action, lambda _: {"accepted": True}) as asked:
@@ -236,32 +243,50 @@ async def test_accepted_work_suspends_the_run_until_its_result_is_published(shar
     assert not seen.detail.waits
 
 
-async def test_a_result_that_comes_before_the_answer_counts(shared: Room) -> None:
+@pytest.mark.parametrize(
+    ("answered", "seconds"),
+    [
+        pytest.param(True, 3600, id="late"),
+        pytest.param(False, 8, id="never"),  # the run goes on when the time of the call is over
+    ],
+)
+async def test_a_result_that_comes_before_the_answer_counts(
+    shared: EngineFixture, answered: bool, seconds: int
+) -> None:
     action = await registered(shared)
-    stored = await sending(shared, action, timeout_seconds=2)
+    stored = await sending(shared, action, timeout_seconds=seconds)
     async with provider(shared, action, lambda _: None) as asked:
         await shared.publish(stored.event, {"to": "Ann"})
         (request,) = await asked.calls(1)
         await done(shared, request["idempotency_key"], success=True, artifact={"number": "R-1"})
+        fired = "select from waits where run_id = $1 and state = 'fired'"
+        dsn, asker = shared.settings.postgres.dsn, UUID(request["run_id"])
+        await until(lambda: rows(dsn, fired, asker))
+        if answered:
+            shared.connection.post(asked.replies[0], b'{"accepted": true}')
         (run_id,) = await shared.ended(stored.id, 1)
     seen = await stored.seen(run_id)
     assert (seen.status, seen.recorded) == ("success", ["R-1"])
 
 
 async def test_accepted_work_without_a_result_fails_after_its_time_and_is_retried(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     action = await registered(shared)
     retry = {"attempts": 2, "delay_seconds": 0, "backoff": "constant"}
-    stored = await sending(shared, action, timeout_seconds=1, retry=retry)
+    stored = await sending(shared, action, retry=retry)
     replies = iter([{"accepted": True}, {"success": True, "artifact": {"number": "R-2"}}])
     async with provider(shared, action, lambda _: next(replies)) as asked:
-        seen = await stored.run({"to": "Ann"})
+        await shared.publish(stored.event, {"to": "Ann"})
+        run_id = (await shared.heard(stored.id, "waiting")).data.run_id
+        await shared.make_due(run_id)
+        await shared.ended(stored.id, 1)
+    seen = await stored.seen(run_id)
     assert (seen.status, seen.recorded) == ("success", ["R-2"])
     assert [request["attempt"] for request in asked.asked] == [1, 2]
 
 
-async def test_a_failed_result_fails_the_step_with_its_error(shared: Room) -> None:
+async def test_a_failed_result_fails_the_step_with_its_error(shared: EngineFixture) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)
     async with provider(shared, action, lambda _: {"accepted": True}) as asked:
@@ -283,7 +308,7 @@ async def test_a_failed_result_fails_the_step_with_its_error(shared: Room) -> No
     ],
 )
 async def test_a_result_of_no_step_is_a_dead_letter(
-    shared: Room, payload: Json, words: str
+    shared: EngineFixture, payload: Json, words: str
 ) -> None:
     subject = shared.connection.names.dead("lockstep.action.done")
     async with bus.follow(shared.connection, subject) as feed:
@@ -294,15 +319,18 @@ async def test_a_result_of_no_step_is_a_dead_letter(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def two(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+async def two(servers: Servers, dsn: str) -> AsyncIterator[list[EngineFixture]]:
     """Two replicas that take registered events only."""
     settings = settings_of(servers.nats_url, dsn, f"t{uuid4().hex[:10]}", batch_size=1)
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(room(settings, is_open=False)) for _ in range(2)]
+        yield [
+            await stack.enter_async_context(engine_fixture(settings, is_open=False))
+            for _ in range(2)
+        ]
 
 
 async def test_a_type_is_known_to_every_replica_for_every_event_after_the_reply(
-    two: list[Room], dsn: str
+    two: list[EngineFixture], dsn: str
 ) -> None:
     first, _ = two
     for number in range(20):
@@ -325,7 +353,7 @@ async def test_a_type_is_known_to_every_replica_for_every_event_after_the_reply(
 
 
 async def test_a_changed_type_is_in_force_for_every_event_after_the_reply(
-    two: list[Room], dsn: str
+    two: list[EngineFixture], dsn: str
 ) -> None:
     first, _ = two
     event = "shop.changing"

@@ -9,10 +9,13 @@ import asyncpg
 import msgspec
 import pytest_asyncio
 
-from engine.room import Room, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.test_language import record
 from lockstep import bus
+from lockstep.catalog import Registry
 from lockstep.embedded import Servers
+from lockstep.model.catalog import ActionContext, ActionResult
+from patience import patience
 
 ACTIVE = "select count(*) from runs where status in ('pending', 'running', 'waiting')"
 
@@ -37,19 +40,17 @@ async def watching(dsn: str) -> AsyncIterator[list[int]]:
 
 
 @pytest_asyncio.fixture
-async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[EngineFixture]]:
     """Three engines in one process, each with connections of its own."""
     prefix = f"r{uuid4().hex[:10]}"
-    settings = settings_of(
-        servers.nats_url, dsn, prefix, batch_size=8, stale_seconds=1.5, heartbeat_seconds=0.3
-    )
+    settings = settings_of(servers.nats_url, dsn, prefix, batch_size=8, stale_seconds=60)
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(room(settings)) for _ in range(3)]
+        yield [await stack.enter_async_context(engine_fixture(settings)) for _ in range(3)]
 
 
 async def settled(dsn: str, runs: int) -> None:
     """Wait until so many runs have ended, refused ones too."""
-    async with asyncio.timeout(30):
+    async with patience():
         while True:
             (found,) = await rows(dsn, "select count(*) from runs where finished_at is not null")
             if found[0] >= runs:
@@ -57,16 +58,16 @@ async def settled(dsn: str, runs: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def handled(room: Room) -> None:
+async def handled(engine_fixture: EngineFixture) -> None:
     """Wait until no event is in the stream: a work queue holds them until then."""
-    what = f"STREAM.INFO.{room.connection.names.triggers_stream}"
-    async with asyncio.timeout(30):
-        while (await bus.api.call(room.connection, what))["state"]["messages"]:
+    what = f"STREAM.INFO.{engine_fixture.connection.names.triggers_stream}"
+    async with patience():
+        while (await bus.api.call(engine_fixture.connection, what))["state"]["messages"]:
             await asyncio.sleep(0.002)
 
 
 async def test_single_holds_over_all_replicas_however_simultaneous_the_events(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     first = replicas[0]
     slow = {"action": "test.slow", "config": {"seconds": 0.02}}
@@ -81,7 +82,7 @@ async def test_single_holds_over_all_replicas_however_simultaneous_the_events(
 
 
 async def test_parallel_never_exceeds_max_runs_and_uses_all_of_them(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     first = replicas[0]
     slow = {"action": "test.slow", "config": {"seconds": 0.3}}
@@ -93,15 +94,15 @@ async def test_parallel_never_exceeds_max_runs_and_uses_all_of_them(
 
 
 async def test_a_change_through_one_replica_is_in_force_on_all_of_them(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     first, *others = replicas
     automation = await first.automation([record("v0")])
     for version in range(1, 200):
-        room = others[version % 2]
-        stored = await room.call("automations.get", id=automation.id)
+        engine_fixture = others[version % 2]
+        stored = await engine_fixture.call("automations.get", id=automation.id)
         definition = {**stored["definition"], "actions": [record(f"v{version}")]}
-        await room.call("automations.update", id=automation.id, definition=definition)
+        await engine_fixture.call("automations.update", id=automation.id, definition=definition)
         await first.publish(automation.event, {"version": version})
     await settled(dsn, 199)
     found = await rows(dsn, "select version, trigger_payload from runs order by position")
@@ -112,13 +113,13 @@ async def test_a_change_through_one_replica_is_in_force_on_all_of_them(
 
 
 async def test_an_automation_that_is_switched_or_deleted_is_so_on_all_replicas(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     first, *others = replicas
     automation = await first.automation([record("x")])
     for turn in range(60):
-        room = others[turn % 2]
-        await room.call("automations.toggle", id=automation.id, enabled=turn % 2 == 1)
+        engine_fixture = others[turn % 2]
+        await engine_fixture.call("automations.toggle", id=automation.id, enabled=turn % 2 == 1)
         await first.publish(automation.event, {"wanted": turn % 2 == 1})
         await handled(first)  # what is under way is judged by what is in force when it is handled
     await settled(dsn, 30)
@@ -136,16 +137,27 @@ async def test_an_engine_that_is_stopped_hands_its_runs_over_between_two_actions
     servers: Servers, dsn: str
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"h{uuid4().hex[:10]}", stale_seconds=60)
-    slow = {"action": "test.slow", "config": {"seconds": 0.4}}
-    async with room(settings) as first:
+    release = asyncio.Event()
+
+    async def hold(_: ActionContext) -> ActionResult:
+        await release.wait()
+        return ActionResult()
+
+    def register(registry: Registry) -> None:
+        registry.add_action("hold", hold)
+
+    plugins, slow = {"own": register}, {"action": "own.hold"}
+    async with engine_fixture(settings, plugins=plugins) as first:
         automation = await first.automation([slow, record("a"), slow, record("b")])
         for _ in range(10):
             await first.publish(automation.event, {})
         await first.heard(automation.id, "started")
+        first.engine.stop()
+        release.set()
     left = await rows(dsn, "select status, owner from runs where finished_at is null")
     assert left
     assert {(row["status"], row["owner"]) for row in left} == {("pending", None)}
-    async with room(settings) as second:
+    async with engine_fixture(settings, plugins=plugins) as second:
         await settled(dsn, 10)
         done = [*first.recorder.records, *second.recorder.records]
     assert len(done) == 20
@@ -159,7 +171,7 @@ async def test_ready_runs_beyond_the_places_wait_in_the_order_of_the_stream(
 ) -> None:
     prefix = f"o{uuid4().hex[:10]}"
     settings = settings_of(servers.nats_url, dsn, prefix, max_walks=1, max_ready_runs=10)
-    async with room(settings) as only:
+    async with engine_fixture(settings) as only:
         automation = await only.automation([record("{{ trigger.payload.n }}")])
         for n in range(50):
             await only.publish(automation.event, {"n": n})

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,16 +12,17 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from engine.room import room, settings_of
-from lab import Lab, lab
+from databases import on_server
+from engine.engine_fixture import engine_fixture, settings_of
 from lockstep import store
 from lockstep.embedded import Servers
 from lockstep.model.errors import Unavailable
 from lockstep.model.matches import Revival
-from lockstep.store import retention
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import QUERIES, query
 from lockstep.store.retention import first_id
+from patience import patience
 from store.test_runs import fill, scans
+from store_fixture import StoreFixture, store_fixture
 
 NOW = datetime.now(UTC)
 OLD, CUT, NEW = NOW - timedelta(days=40), NOW - timedelta(days=30), NOW - timedelta(days=1)
@@ -35,9 +37,9 @@ RUN = """
 
 
 @pytest_asyncio.fixture
-async def laboratory(dsn: str) -> AsyncIterator[Lab]:
-    """A lab on a database of its own."""
-    async with lab(dsn) as opened:
+async def laboratory(dsn: str) -> AsyncIterator[StoreFixture]:
+    """A fixture on a database of its own."""
+    async with store_fixture(dsn) as opened:
         yield opened
 
 
@@ -47,7 +49,7 @@ def an_id(at: datetime) -> UUID:
 
 
 async def runs(
-    laboratory: Lab,
+    laboratory: StoreFixture,
     count: int,
     ended: datetime | None,
     *,
@@ -79,7 +81,7 @@ async def runs(
     return ids
 
 
-async def left(laboratory: Lab, ids: Sequence[UUID]) -> dict[str, int]:
+async def left(laboratory: StoreFixture, ids: Sequence[UUID]) -> dict[str, int]:
     """What is left of runs, by table."""
     found = {}
     for table, column in (("runs", "id"), ("run_steps", "run_id"), ("failed_frames", "run_id"),
@@ -90,7 +92,7 @@ async def left(laboratory: Lab, ids: Sequence[UUID]) -> dict[str, int]:
 
 
 async def test_runs_that_ended_long_ago_go_with_what_is_theirs_and_open_artifacts_stay(
-    laboratory: Lab,
+    laboratory: StoreFixture,
 ) -> None:
     old, new = await runs(laboratory, 30, OLD), await runs(laboratory, 20, NEW)
     asleep = await runs(laboratory, 10, None)
@@ -106,7 +108,7 @@ async def test_runs_that_ended_long_ago_go_with_what_is_theirs_and_open_artifact
 
 
 async def test_an_artifact_that_was_closed_after_its_run_was_forgotten_goes_in_its_time(
-    laboratory: Lab,
+    laboratory: StoreFixture,
 ) -> None:
     old = await runs(laboratory, 3, OLD)
     kept = store.Retention(laboratory.database)
@@ -120,7 +122,7 @@ async def test_an_artifact_that_was_closed_after_its_run_was_forgotten_goes_in_i
 
 
 async def test_a_run_with_a_child_that_is_not_over_is_kept_and_goes_after_it(
-    laboratory: Lab,
+    laboratory: StoreFixture,
 ) -> None:
     (parent,) = await runs(laboratory, 1, OLD)
     (child,) = await runs(laboratory, 1, None, parent=parent)
@@ -132,7 +134,7 @@ async def test_a_run_with_a_child_that_is_not_over_is_kept_and_goes_after_it(
     assert await kept.forget(CUT) == 2
 
 
-async def test_a_child_is_kept_while_its_parent_may_ask_for_it(laboratory: Lab) -> None:
+async def test_a_child_is_kept_while_its_parent_may_ask_for_it(laboratory: StoreFixture) -> None:
     """Else the step of the parent, walked again, would start it a second time."""
     (parent,) = await runs(laboratory, 1, None)
     await runs(laboratory, 1, OLD, parent=parent)
@@ -140,25 +142,24 @@ async def test_a_child_is_kept_while_its_parent_may_ask_for_it(laboratory: Lab) 
 
 
 async def test_many_batches_are_forgotten_at_once_past_runs_that_sleep(
-    laboratory: Lab, monkeypatch: pytest.MonkeyPatch
+    laboratory: StoreFixture,
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 50)
     asleep = await runs(laboratory, 200, None)
     old = await runs(laboratory, 430, OLD)
-    assert await store.Retention(laboratory.database).forget(CUT) == 430
+    assert await store.Retention(laboratory.database, batch=50).forget(CUT) == 430
     assert (await left(laboratory, old))["runs"] == 0
     assert (await left(laboratory, asleep))["runs"] == 200
 
 
 async def test_replicas_that_forget_at_the_same_time_do_not_wait_for_each_other(
-    laboratory: Lab, dsn: str
+    laboratory: StoreFixture, dsn: str
 ) -> None:
     old = await runs(laboratory, 400, OLD)
     other = await asyncpg.connect(dsn)
     try:
         async with other.transaction():
             await other.fetch("select from runs where id = any ($1) for update", old[:100])
-            async with asyncio.timeout(10):
+            async with patience():
                 counts = await asyncio.gather(
                     *(store.Retention(laboratory.database).forget(CUT) for _ in range(3))
                 )
@@ -167,74 +168,82 @@ async def test_replicas_that_forget_at_the_same_time_do_not_wait_for_each_other(
         await other.close()
 
 
-async def test_a_run_that_is_retried_is_not_forgotten_meanwhile(laboratory: Lab, dsn: str) -> None:
+async def test_a_run_that_is_retried_is_not_forgotten_meanwhile(
+    laboratory: StoreFixture, dsn: str
+) -> None:
     (old,) = await runs(laboratory, 1, OLD, status="failed")
     other = await asyncpg.connect(dsn)
     try:
         async with other.transaction():
-            await other.fetch(QUERIES["hold_past_run"], old)
+            await other.fetch(*query("runs/lock_past", id=old))
             assert await store.Retention(laboratory.database).forget(CUT) == 0
     finally:
         await other.close()
     async with store.Batches(laboratory.database, uuid4()).transaction() as tx:
-        assert await tx.past_run(old) is not None
+        assert await tx.run_to_retry(old) is not None
         await store.Retention(laboratory.database).forget(CUT)
         gone = Revival(of=old, document=b"{}", reopened=[], dropped=[])
         with pytest.raises(Unavailable, match="forgotten meanwhile"):
             await tx.copy_steps(an_id(NOW), gone)
 
 
-async def test_forgetting_reads_no_table_as_a_whole(laboratory: Lab) -> None:
+async def test_forgetting_reads_no_table_as_a_whole(laboratory: StoreFixture) -> None:
     await fill(laboratory)
     await laboratory.rows("insert into failed_frames select id, '{}' from runs")
     await laboratory.rows("update artifacts set closed_at = now() where context_key = 'k1'")
     for table in ("failed_frames", "artifacts", "waits", "runs", "outbox"):
         await laboratory.rows(f"vacuum analyze {table}")
     wanted: dict[str, list[object]] = {
-        "forget_runs": [NOW, first_id(NOW), UUID(int=0), 500],
-        "forget_artifacts": [NOW, 500],
-        "hold_past_run": [uuid4()],
-        "figures": [1000],
+        "runs/forget": [NOW, first_id(NOW), UUID(int=0), 500],
+        "artifacts/forget": [NOW, 500],
+        "runs/lock_past": [uuid4()],
+        "status/figures": [1000],
     }
     async with laboratory.database.pool.acquire() as connection:
         await connection.execute("set plan_cache_mode = force_generic_plan")
         for name, arguments in wanted.items():
-            prepared = await connection.prepare(QUERIES[name])
+            prepared = await connection.prepare(QUERIES[name].text)
             plan = (await prepared.explain(*arguments))[0]["Plan"]
             whole = [table for node, table in scans(plan) if node == "Seq Scan"]
             assert not whole, f"{name}: {json.dumps(plan, indent=1)}"
 
 
+# As the server does where a statement takes too long, but by the rows and not by the clock.
+SLOW = """
+    create function too_slow() returns trigger language plpgsql as $$
+    begin
+        if (select count(*) from gone) > 100 then
+            raise 'canceling statement due to statement timeout' using errcode = 'query_canceled';
+        end if;
+        return null;
+    end $$;
+    create trigger slow after delete on runs referencing old table as gone
+       for each statement execute function too_slow();
+"""
+
+
 async def test_a_batch_that_takes_too_long_is_made_smaller(
-    laboratory: Lab, monkeypatch: pytest.MonkeyPatch
+    laboratory: StoreFixture, dsn: str
 ) -> None:
-    await runs(laboratory, 300, OLD)
-    kept = store.Retention(laboratory.database)
-    slow, sizes, batch = True, [], kept._batch
-
-    async def limited(before: datetime, last: UUID, size: int) -> tuple[int, UUID]:
-        sizes.append(size)
-        if slow and size > 100:
-            raise Unavailable("canceling statement due to statement timeout")
-        return await batch(before, last, size)
-
-    monkeypatch.setattr(kept, "_batch", limited)
-    for _ in range(3):
-        with pytest.raises(Unavailable):
+    old = await runs(laboratory, 300, OLD)
+    await on_server(dsn, SLOW)
+    kept, counts = store.Retention(laboratory.database), []
+    while counts[-1:] != [0]:
+        with suppress(Unavailable):
             await kept.forget(CUT)
-    slow = False
-    assert await kept.forget(CUT) == 300
-    assert sizes[:4] == [500, 250, 125, 62]
+        counts.append((await left(laboratory, old))["runs"])
+    # 500, 250 and 125 are too many; 62 go, and the next batch is of 124 again.
+    assert counts == [300, 300, 300, 238, 176, 114, 0]
 
 
 @pytest.mark.parametrize(("days", "kept"), [(30.0, 0), (0, 5), (50.0, 5)])
 async def test_an_engine_forgets_what_its_setting_says(
     servers: Servers, dsn: str, days: float, kept: int
 ) -> None:
-    async with lab(dsn) as laboratory:
+    async with store_fixture(dsn) as laboratory:
         await runs(laboratory, 5, OLD)
         settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}", keep_runs_days=days)
-        async with room(settings) as opened, asyncio.timeout(20):
-            await opened.engine._forget_runs()
+        async with engine_fixture(settings) as opened, patience():
+            await opened.assembly.loops.housekeeping.forget_runs()
             ((number,),) = await laboratory.rows("select count(*) from runs")
             assert number == kept

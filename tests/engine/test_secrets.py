@@ -18,15 +18,15 @@ import nats
 import pytest
 import pytest_asyncio
 
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from engine.provider import done, provider
-from engine.room import Room, room, settings_of
 from engine.test_control import refused
 from lockstep import bus
 from lockstep.catalog import Registry
-from lockstep.cli import logs
 from lockstep.embedded import Servers
 from lockstep.model.catalog import ActionContext, ActionResult
-from lockstep.settings import LogSettings, SecretSettings, Settings
+from lockstep.settings.structs import LogSettings, SecretSettings, Settings
+from lockstep.telemetry import logs
 from processes import call, environment, lockstep, talking
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -124,7 +124,7 @@ def with_secrets(settings: Settings, folder: Path) -> Settings:
 @pytest_asyncio.fixture(loop_scope="session")
 async def keeper(
     servers: Servers, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Room]:
+) -> AsyncIterator[EngineFixture]:
     """An engine with all sources, its log in `LOG`, and a plug-in that leaks as it can."""
     monkeypatch.setenv("LOCKSTEP_SECRET_ENVIRONMENT", IN_ENVIRONMENT)
     lines = io.StringIO()
@@ -132,8 +132,8 @@ async def keeper(
     logs.configure(LogSettings(level="debug", format="json"))
     settings = settings_of(servers.nats_url, dsn, f"s{uuid4().hex[:10]}")
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(room(with_secrets(settings, tmp_path)))
-        opened.engine.catalog.register("leaky", leaky)
+        opened = await stack.enter_async_context(engine_fixture(with_secrets(settings, tmp_path)))
+        opened.assembly.knowledge.catalog.register("leaky", leaky)
         connection = await bus.connect(settings.nats)
         stack.push_async_callback(connection.close)
 
@@ -203,13 +203,15 @@ async def listening(url: str) -> AsyncIterator[list[tuple[str, str]]]:
     await listener.drain()
 
 
-async def use_in_this_process(room: Room) -> None:
+async def use_in_this_process(engine_fixture: EngineFixture) -> None:
     """Hand secrets to actions that echo, log and raise them."""
     handed.clear()
-    echoing = await room.automation(
+    echoing = await engine_fixture.automation(
         steps([{"id": "e", "action": "leaky.echo", "config": ASKING}, {"delay": {"seconds": 1}}])
     )
-    failing = await room.automation([{"action": "leaky.raise", "config": ASKING, "retry": RETRY}])
+    failing = await engine_fixture.automation(
+        [{"action": "leaky.raise", "config": ASKING, "retry": RETRY}]
+    )
     assert (await echoing.run({"who": "Ann"})).status == "success"
     ended = await failing.run({"who": "Ann"})
     assert (ended.status, "refused: " in ended.error, "***" in ended.error) == (
@@ -218,20 +220,20 @@ async def use_in_this_process(room: Room) -> None:
     assert handed == [HANDED]
 
 
-async def use_over_the_bus(room: Room) -> None:
+async def use_over_the_bus(engine_fixture: EngineFixture) -> None:
     """Hand secrets to a service that echoes them, as an error and as an artifact."""
-    await room.call(
+    await engine_fixture.call(
         "catalog.actions.register",
         id="vault.use", owner="vault", config_schema=CONFIG, produces="loot",
     )  # fmt: skip
     step = {"id": "e", "action": "vault.use", "config": ASKING}
-    once = await room.automation(steps([step, {"delay": {"seconds": 1}}]))
-    again = await room.automation(steps([{**step, "retry": RETRY}]))
+    once = await engine_fixture.automation(steps([step, {"delay": {"seconds": 1}}]))
+    again = await engine_fixture.automation(steps([{**step, "retry": RETRY}]))
     replies = iter([
         {"success": False, "error": f"bad token {IN_ENVIRONMENT} {IN_FILE}", "retry_after_ms": 1},
     ] * 2)  # fmt: skip
     async with provider(
-        room,
+        engine_fixture,
         "vault.use",
         lambda request: next(replies, {"success": True, "artifact": {"was": request["config"]}}),
     ) as asked:
@@ -241,7 +243,7 @@ async def use_over_the_bus(room: Room) -> None:
 
 
 async def test_a_secret_is_handed_over_and_stands_nowhere_else(
-    keeper: Room, dsn: str, servers: Servers
+    keeper: EngineFixture, dsn: str, servers: Servers
 ) -> None:
     prefix = keeper.settings.nats.prefix
     async with listening(servers.nats_url) as seen:
@@ -267,7 +269,7 @@ async def test_a_secret_is_handed_over_and_stands_nowhere_else(
     assert heard == []
 
 
-async def test_a_value_that_an_event_brings_asks_for_no_secret(keeper: Room) -> None:
+async def test_a_value_that_an_event_brings_asks_for_no_secret(keeper: EngineFixture) -> None:
     handed.clear()
     stored = await keeper.automation(
         [{"id": "e", "action": "leaky.echo", "config": {"token": "{{ trigger.payload.who }}"}}]
@@ -286,7 +288,7 @@ async def test_a_value_that_an_event_brings_asks_for_no_secret(keeper: Room) -> 
     ],
 )
 async def test_a_secret_that_cannot_be_had_fails_the_step_after_its_retries(
-    keeper: Room, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+    keeper: EngineFixture, monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     monkeypatch.setenv("LOCKSTEP_SECRET_SHORT", "abc")
     retry = {"attempts": 2, "delay_seconds": 0}
@@ -301,7 +303,7 @@ async def test_a_secret_that_cannot_be_had_fails_the_step_after_its_retries(
 
 
 async def test_a_retry_after_a_secret_was_not_there_is_handed_what_it_consumes(
-    keeper: Room,
+    keeper: EngineFixture,
 ) -> None:
     eaten.clear()
     made = {"id": "e", "action": "leaky.echo", "config": {"token": "t", "deep": [{"a": ["-"]}]}}
@@ -314,7 +316,7 @@ async def test_a_retry_after_a_secret_was_not_there_is_handed_what_it_consumes(
 
 
 async def test_a_changed_secret_is_in_force_at_the_next_call(
-    keeper: Room, monkeypatch: pytest.MonkeyPatch
+    keeper: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed.clear()
     config = {"token": "${{ secrets.ROLLED }}", "deep": [{"a": ["-"]}]}
@@ -325,7 +327,7 @@ async def test_a_changed_secret_is_in_force_at_the_next_call(
     assert [one["token"] for one in handed] == ["first-value", "second-value"]
 
 
-async def test_a_secret_in_a_field_that_takes_none_is_warned_of(keeper: Room) -> None:
+async def test_a_secret_in_a_field_that_takes_none_is_warned_of(keeper: EngineFixture) -> None:
     step = {"id": "n", "action": "test.record", "config": {"value": "${{ secrets.FILE }}"}}
     definition = {"name": "x", "triggers": [{"event": "e"}], "actions": [step]}
     found = await keeper.call("automations.validate", definition=definition)
@@ -343,7 +345,7 @@ async def test_another_replica_resolves_again_and_masks_what_it_is_told(
     env = environment(
         NATS__SERVERS=servers.nats_url, NATS__PREFIX=prefix, NATS__STORAGE="memory",
         POSTGRES__DSN=dsn, ENGINE__CATALOG="open", ENGINE__HEARTBEAT_SECONDS="0.3",
-        ENGINE__STALE_SECONDS="1.5", SECRETS__FOLDER=str(tmp_path),
+        ENGINE__STALE_SECONDS="5", SECRETS__FOLDER=str(tmp_path),
     )  # fmt: skip
     action = {"id": "e", "action": "vault.use", "config": {"token": "${{ secrets.FILE }}"}}
     definition = {"name": "x", "triggers": [{"event": "e"}], "actions": [action]}

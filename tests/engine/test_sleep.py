@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from engine.room import Room, Seen, Stored, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, Seen, Stored, engine_fixture, rows, settings_of
 from engine.test_language import record
 from lockstep import bus
 from lockstep.catalog import compile_schema
@@ -17,6 +17,7 @@ from lockstep.embedded import Servers
 from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep_schemas import api
 from lockstep_schemas.run_events import RunEvent
+from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,46 +25,59 @@ Json = dict[str, Any]
 Execute = Callable[[ActionContext], Awaitable[ActionResult]]
 
 
-def lend(room: Room, execute: Execute, *, retry_safe: bool = True) -> str:
+def lend(engine_fixture: EngineFixture, execute: Execute, *, retry_safe: bool = True) -> str:
     """Give the engine an action of this test; give its name."""
     name = f"own.a{uuid4().hex[:12]}"
     kind = ActionType(
         qualified_id=name, plugin="own", display_name=name, execute=execute,
         config_schema=compile_schema({"type": "object"}), source="test", retry_safe=retry_safe,
     )  # fmt: skip
-    room.engine.catalog.override_action(kind)
+    engine_fixture.assembly.knowledge.catalog.override_action(kind)
     return name
+
+
+def holding(engine_fixture: EngineFixture) -> tuple[Json, asyncio.Event]:
+    """An action that lasts until it is released."""
+    release = asyncio.Event()
+
+    async def hold(_: ActionContext) -> ActionResult:
+        await release.wait()
+        return ActionResult()
+
+    return {"action": lend(engine_fixture, hold)}, release
 
 
 async def asleep(automation: Stored, payload: Json | None = None, **how: Any) -> api.RunDetail:
     """Start a run and wait until it sleeps; give it as the API shows it."""
-    before = len(automation.room.events.get(automation.id, []))
-    await automation.room.publish(automation.event, payload or {}, **how)
-    event = await heard(automation.room, automation.id, "waiting", before)
-    return await detail(automation.room, event.data.run_id)
+    before = len(automation.engine_fixture.events.get(automation.id, []))
+    await automation.engine_fixture.publish(automation.event, payload or {}, **how)
+    event = await heard(automation.engine_fixture, automation.id, "waiting", before)
+    return await detail(automation.engine_fixture, event.data.run_id)
 
 
-async def heard(room: Room, automation_id: str, what: str, after: int = 0) -> RunEvent:
+async def heard(
+    engine_fixture: EngineFixture, automation_id: str, what: str, after: int = 0
+) -> RunEvent:
     """Wait for an event of a kind, behind so many others."""
 
     def found() -> list[RunEvent]:
-        events = room.events.get(automation_id, [])[after:]
+        events = engine_fixture.events.get(automation_id, [])[after:]
         return [event for event in events if event.type == f"lockstep.run.{what}"]
 
-    async with asyncio.timeout(20), room._changed:
-        await room._changed.wait_for(found)
+    async with patience(), engine_fixture._changed:
+        await engine_fixture._changed.wait_for(found)
     return found()[0]
 
 
-async def detail(room: Room, run_id: str) -> api.RunDetail:
+async def detail(engine_fixture: EngineFixture, run_id: str) -> api.RunDetail:
     """Look at a run."""
-    return msgspec.convert(await room.call("runs.get", id=run_id), api.RunDetail)
+    return msgspec.convert(await engine_fixture.call("runs.get", id=run_id), api.RunDetail)
 
 
 async def finished(automation: Stored) -> Seen:
     """Wait for the end of the next run."""
     automation.ended += 1
-    ids = await automation.room.ended(automation.id, automation.ended)
+    ids = await automation.engine_fixture.ended(automation.id, automation.ended)
     return await automation.seen(ids[-1])
 
 
@@ -73,23 +87,23 @@ def whats(seen: Seen) -> list[str]:
     return [name for name in names if not name.startswith("step_")]
 
 
-async def entries(room: Room, bucket: str) -> dict[str, Json]:
+async def entries(engine_fixture: EngineFixture, bucket: str) -> dict[str, Json]:
     """Read a bucket as its operators do: key to value."""
-    kind = bus.Bucket(room.connection, bucket)  # type: ignore[arg-type] # one of the two
-    await room.engine.waking.mirror.settled()
+    kind = bus.Bucket(engine_fixture.connection, bucket)  # type: ignore[arg-type] # one of the two
+    await engine_fixture.assembly.hearing.mirror.settled()
     found = {}
     for key in await kind.keys():
         message = await bus.api.call(
-            room.connection,
+            engine_fixture.connection,
             f"STREAM.MSG.GET.{kind.stream}",
-            {"last_by_subj": room.connection.names.key(kind.name, str(key))},
+            {"last_by_subj": engine_fixture.connection.names.key(kind.name, str(key))},
         )
         found[str(key)] = message
     return found
 
 
 async def test_a_sleeping_run_says_what_it_waits_for_since_when_and_until_when(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation([{"delay": {"seconds": 3600}}])
     seen = await asleep(automation, key="k1")
@@ -107,7 +121,7 @@ async def test_a_sleeping_run_says_what_it_waits_for_since_when_and_until_when(
     assert wait.id in await entries(shared, "delay")
 
 
-async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: Room) -> None:
+async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: EngineFixture) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     waiting = {"wait_for_trigger": {"event": awaited, "filter": "trigger.payload.n > 1"}}
     texts = "{{ wait.completed }} {{ resume.payload.n }} {{ wait.payload.n }}"
@@ -127,7 +141,9 @@ async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: Room
     assert done.detail.waits == []
 
 
-async def test_a_filter_sees_the_scope_of_the_run_and_no_change_of_it(shared: Room) -> None:
+async def test_a_filter_sees_the_scope_of_the_run_and_no_change_of_it(
+    shared: EngineFixture,
+) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     wanted = "trigger.payload.n == run_scope.variables.n and run_scope.repeat.index == 1"
     body = [{"choose": [{"when": "repeat.index == 1", "sequence": [
@@ -141,7 +157,9 @@ async def test_a_filter_sees_the_scope_of_the_run_and_no_change_of_it(shared: Ro
     assert done.recorded == ["x"]
 
 
-async def test_a_filter_that_cannot_be_judged_keeps_waiting_and_warns(shared: Room) -> None:
+async def test_a_filter_that_cannot_be_judged_keeps_waiting_and_warns(
+    shared: EngineFixture,
+) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     waiting = {"wait_for_trigger": {"event": awaited, "filter": "1 / trigger.payload.n > 0"}}
     automation = await shared.automation([waiting])
@@ -156,7 +174,9 @@ async def test_a_filter_that_cannot_be_judged_keeps_waiting_and_warns(shared: Ro
     assert "division by zero" in str(done.step("actions[0]").result)
 
 
-async def test_a_branch_goes_on_when_it_is_woken_while_its_sibling_executes(shared: Room) -> None:
+async def test_a_branch_goes_on_when_it_is_woken_while_its_sibling_executes(
+    shared: EngineFixture,
+) -> None:
     awaited, release = f"e.go{uuid4().hex[:8]}", asyncio.Event()
 
     async def hold(_: ActionContext) -> ActionResult:
@@ -177,7 +197,7 @@ async def test_a_branch_goes_on_when_it_is_woken_while_its_sibling_executes(shar
         def found() -> set[str]:
             return {r.value for r in shared.recorder.records if r.run_id == step.data.run_id}
 
-        async with asyncio.timeout(10), shared._changed:
+        async with patience(), shared._changed:
             await shared._changed.wait_for(lambda: found() == texts)
 
     await recorded({"woken", "due"})
@@ -188,7 +208,9 @@ async def test_a_branch_goes_on_when_it_is_woken_while_its_sibling_executes(shar
     assert whats(done) == ["started", "succeeded"], "it never slept as a whole"
 
 
-async def test_a_run_that_is_cancelled_while_an_action_executes_stops_there(shared: Room) -> None:
+async def test_a_run_that_is_cancelled_while_an_action_executes_stops_there(
+    shared: EngineFixture,
+) -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def hold(_: ActionContext) -> ActionResult:
@@ -200,7 +222,7 @@ async def test_a_run_that_is_cancelled_while_an_action_executes_stops_there(shar
 
     automation = await shared.automation([{"action": lend(shared, hold)}, record("after")])
     await shared.publish(automation.event, {})
-    async with asyncio.timeout(10):
+    async with patience():
         await begun.wait()
         run_id = (await heard(shared, automation.id, "started")).data.run_id
         await shared.call("runs.cancel", id=run_id, reason="enough")
@@ -217,7 +239,7 @@ async def test_a_run_that_is_cancelled_while_an_action_executes_stops_there(shar
     )  # fmt: skip
 
 
-async def test_a_cancelled_sleeper_is_woken_by_nothing(shared: Room) -> None:
+async def test_a_cancelled_sleeper_is_woken_by_nothing(shared: EngineFixture) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     waiting = {"wait_for_trigger": {"event": awaited, "timeout_seconds": 3600}}
     automation = await shared.automation([waiting, record("after")])
@@ -230,7 +252,7 @@ async def test_a_cancelled_sleeper_is_woken_by_nothing(shared: Room) -> None:
 
 
 @pytest.mark.parametrize("where", ["asleep", "executing"])
-async def test_a_run_past_its_time_fails_asleep_or_not(shared: Room, where: str) -> None:
+async def test_a_run_past_its_time_fails_asleep_or_not(shared: EngineFixture, where: str) -> None:
     async def hold(_: ActionContext) -> ActionResult:
         await asyncio.get_running_loop().create_future()
         return ActionResult()
@@ -244,7 +266,7 @@ async def test_a_run_past_its_time_fails_asleep_or_not(shared: Room, where: str)
     assert done.detail.waits == []
 
 
-async def test_a_run_that_ends_in_time_leaves_no_deadline(shared: Room) -> None:
+async def test_a_run_that_ends_in_time_leaves_no_deadline(shared: EngineFixture) -> None:
     automation = await shared.automation([record("x")], max_duration_seconds=3600)
     done = await automation.run()
     assert (done.status, done.detail.waits) == ("success", [])
@@ -254,18 +276,22 @@ async def test_a_run_that_ends_in_time_leaves_no_deadline(shared: Room) -> None:
 
 
 async def test_a_retry_calls_with_the_same_config_and_key_until_the_policy_ends(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     calls: list[tuple[int, str, Any]] = []
 
-    async def flaky(context: ActionContext) -> ActionResult:
+    async def failing_actions(context: ActionContext) -> ActionResult:
         calls.append((context.attempt, context.idempotency_key, context.config))
         if len(calls) < 3:
             return ActionResult(success=False, error=f"no {len(calls)}", retry_after_ms=20)
         return ActionResult()
 
     retry = {"attempts": 5, "delay_seconds": 3600, "max_delay_seconds": 3600}
-    action = {"action": lend(shared, flaky), "config": {"at": "{{ now }}"}, "retry": retry}
+    action = {
+        "action": lend(shared, failing_actions),
+        "config": {"at": "{{ now }}"},
+        "retry": retry,
+    }
     automation = await shared.automation([action])
     done = await automation.run()
     assert (done.status, done.step("actions[0]").attempts) == ("success", 3)
@@ -277,7 +303,7 @@ async def test_a_retry_calls_with_the_same_config_and_key_until_the_policy_ends(
     assert (waiting[0].waiting_for or "").startswith("retry 2 of 5 at ")
 
 
-async def test_an_action_that_always_fails_fails_after_its_attempts(shared: Room) -> None:
+async def test_an_action_that_always_fails_fails_after_its_attempts(shared: EngineFixture) -> None:
     retry = {"attempts": 3, "delay_seconds": 0.01, "backoff": "constant"}
     action = {"action": "test.fail", "config": {"reason": "never"}, "retry": retry}
     automation = await shared.automation([action])
@@ -287,7 +313,7 @@ async def test_an_action_that_always_fails_fails_after_its_attempts(shared: Room
 
 
 async def test_a_closed_artifact_is_not_consumed_and_an_unknown_one_is_not_found(
-    shared: Room,
+    shared: EngineFixture,
 ) -> None:
     automation = await shared.automation([{**record("a"), "id": "p"}, {"action": "test.consumer"}])
     done = await automation.run(key="one")
@@ -306,29 +332,29 @@ async def test_after_an_outage_the_overdue_are_let_through_at_the_rate_of_the_se
 ) -> None:
     prefix = f"o{uuid4().hex[:10]}"
     settings = settings_of(servers.nats_url, dsn, prefix, late_wakes_per_second=500.0)
-    async with room(settings) as first:
+    async with engine_fixture(settings) as first:
         automation = await first.automation([{"delay": {"seconds": 3600}}])
         for _ in range(600):
             await first.publish(automation.event, {})
-        async with asyncio.timeout(30):
+        async with patience():
             while len(await rows(dsn, "select from runs where status = 'waiting'")) < 600:
                 await asyncio.sleep(0.05)
     await rows(dsn, "update waits set due_at = now() - interval '1 hour'")
-    async with room(settings) as second:
-        async with asyncio.timeout(30):
+    async with engine_fixture(settings) as second:
+        async with patience():
             while await rows(dsn, "select from runs where status <> 'success'"):
                 await asyncio.sleep(0.05)
-        assert second.engine.walkers.active == 0
+        assert second.assembly.hearing.places.active == 0
     times = await rows(dsn, "select finished_at from runs order by finished_at")
-    moments = [row["finished_at"] for row in times]
+    occurrences = [row["finished_at"] for row in times]
     # Three batches of at most 250, with half a second at 500 a second after each full one.
-    assert (moments[-1] - moments[0]).total_seconds() >= 0.9
+    assert (occurrences[-1] - occurrences[0]).total_seconds() >= 0.9
 
 
-async def test_the_buckets_are_put_right_from_the_rows(shared: Room) -> None:
+async def test_the_buckets_are_put_right_from_the_rows(shared: EngineFixture) -> None:
     automation = await shared.automation([{"delay": {"seconds": 3600}}])
     wait = (await asleep(automation)).waits[0]
-    mirror, bucket = shared.engine.waking.mirror, bus.Bucket(shared.connection, "delay")
+    mirror, bucket = shared.assembly.hearing.mirror, bus.Bucket(shared.connection, "delay")
     await mirror.settled()
     await bucket.purge(wait.id)
     orphan = str(UUID("01000000-0000-7000-8000-000000000000"))
@@ -341,14 +367,14 @@ async def test_the_buckets_are_put_right_from_the_rows(shared: Room) -> None:
 
 async def test_a_worker_shows_itself_on_the_bus_while_it_lives(servers: Servers, dsn: str) -> None:
     settings = settings_of(servers.nats_url, dsn, f"w{uuid4().hex[:10]}")
-    async with room(settings) as only:
+    async with engine_fixture(settings) as only:
         names = only.connection.names
         subject = names.key(names.workers_bucket, str(only.engine.id))
         stream = names.bucket_stream(names.workers_bucket)
         what = f"STREAM.MSG.GET.{stream}"
 
         async def shown() -> Json:
-            async with asyncio.timeout(10):
+            async with patience():
                 while True:
                     try:
                         return await bus.api.call(only.connection, what, {"last_by_subj": subject})

@@ -1,7 +1,7 @@
 """Triggers with a set-up: run once over all replicas, anew after each change, fenced when lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engine.room import Room, Stored, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, Stored, engine_fixture, rows, settings_of
 from engine.test_language import record
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
-from lockstep.sources import Fire, FireRefused, Identity
+from lockstep.pipeline.setups import Fire, FireRefused, Identity
+from patience import patience, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -67,18 +68,11 @@ class Watching:
         fire.from_thread({"said": identity.automation_name}, message_id="once")
 
 
-async def until(holds: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
 @dataclass
 class Replicas:
     """Two engines that know the same plug-in, each with what it runs."""
 
-    rooms: list[Room]
+    rooms: list[EngineFixture]
     watching: list[Watching]
     dsn: str
 
@@ -102,19 +96,19 @@ class Replicas:
 @pytest_asyncio.fixture(loop_scope="session")
 async def replicas(servers: Servers, dsn: str) -> AsyncIterator[Replicas]:
     """Two replicas on a database of their own."""
-    settings = settings_of(
-        servers.nats_url, dsn, f"s{uuid4().hex[:10]}", heartbeat_seconds=0.3, stale_seconds=1.5
-    )
+    settings = settings_of(servers.nats_url, dsn, f"s{uuid4().hex[:10]}", stale_seconds=60)
     async with AsyncExitStack() as stack:
         watching = [Watching("first"), Watching("second")]
         rooms = [
-            await stack.enter_async_context(room(settings, plugins={"files": one.register}))
+            await stack.enter_async_context(
+                engine_fixture(settings, plugins={"files": one.register})
+            )
             for one in watching
         ]
         yield Replicas(rooms, watching, dsn)
 
 
-async def watched(room: Room, folder: str, **fields: object) -> Stored:
+async def watched(engine_fixture: EngineFixture, folder: str, **fields: object) -> Stored:
     """Store an automation that watches a folder."""
     trigger = {"event": "files.changed", "config": {"folder": folder}, **fields}
     actions = [record("{{ trigger.payload.file }}")]
@@ -122,8 +116,8 @@ async def watched(room: Room, folder: str, **fields: object) -> Stored:
         "name": folder, "triggers": [trigger], "actions": actions, "mode": "parallel",
         "max_runs": 100,
     }  # fmt: skip
-    made = await room.call("automations.create", name=folder, definition=definition)
-    return Stored(room, made["id"], "files.changed")
+    made = await engine_fixture.call("automations.create", name=folder, definition=definition)
+    return Stored(engine_fixture, made["id"], "files.changed")
 
 
 async def test_a_set_up_runs_on_one_replica_and_what_it_fires_starts_a_run_once(
@@ -161,7 +155,7 @@ async def test_a_change_tears_down_and_sets_up_anew_and_the_old_one_is_refused(
     await first.call("automations.toggle", id=stored.id, enabled=False)
     await until(lambda: not replicas.runs("/b"))
     leases = "select count(*) from sources"
-    async with asyncio.timeout(10):
+    async with patience():
         while (await rows(replicas.dsn, leases))[0][0]:
             await asyncio.sleep(0.02)
     with pytest.raises(FireRefused, match="another replica"):

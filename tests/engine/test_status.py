@@ -2,22 +2,23 @@
 
 import pytest
 
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 from lockstep import bus, control, store
 from lockstep.bus.settings import BusSettings
-from lockstep.start import open_store
+from lockstep.engine.serve import open_store
 from lockstep_schemas.status import StatusRequest
+from patience import LIMIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_without_postgres_the_status_still_tells_of_the_bus(shared: Room) -> None:
+async def test_without_postgres_the_status_still_tells_of_the_bus(shared: EngineFixture) -> None:
     closed = await open_store(shared.settings)
     await closed.close()
     endpoint = control.StatusEndpoint(
         store.StatusStore(closed, 4.0),
         bus.Lag(shared.connection),
-        shared.engine.clock,
+        shared.assembly.basis.clock,
         "w1",
         "9.9",
     )
@@ -29,13 +30,13 @@ async def test_without_postgres_the_status_still_tells_of_the_bus(shared: Room) 
     assert problem.startswith("PostgreSQL: ")
 
 
-async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: Room) -> None:
+async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: EngineFixture) -> None:
     settings = BusSettings(servers=shared.settings.nats.servers, prefix="nowhere")
-    connection = await bus.connect(settings, patience_seconds=5)
+    connection = await bus.connect(settings, patience_seconds=LIMIT_SECONDS)
     endpoint = control.StatusEndpoint(
-        store.StatusStore(shared.engine.database, 4.0),
+        store.StatusStore(shared.assembly.edge.database, 4.0),
         bus.Lag(connection),
-        shared.engine.clock,
+        shared.assembly.basis.clock,
         "w1",
         "9.9",
     )

@@ -10,25 +10,28 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engine.room import Room, Stored, room, rows, settings_of
+from engine.engine_fixture import EngineFixture, Stored, engine_fixture, rows, settings_of
 from engine.test_language import record
 from engine.test_replicas import handled, settled
 from lockstep import bus
 from lockstep.embedded import Servers
+from patience import patience
 
 Json = dict[str, Any]
 shared_loop = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture
-async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[Room]]:
+async def replicas(servers: Servers, dsn: str) -> AsyncIterator[list[EngineFixture]]:
     """Three engines in one process, each with connections of its own."""
     settings = settings_of(servers.nats_url, dsn, f"t{uuid4().hex[:10]}", batch_size=8)
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(room(settings)) for _ in range(3)]
+        yield [await stack.enter_async_context(engine_fixture(settings)) for _ in range(3)]
 
 
-async def triggered(room: Room, trigger: Json, actions: list[Json], **fields: Any) -> Stored:
+async def triggered(
+    engine_fixture: EngineFixture, trigger: Json, actions: list[Json], **fields: Any
+) -> Stored:
     """Store an automation with a trigger of its own."""
     event = trigger.setdefault("event", f"e.t{uuid4().hex[:10]}")
     definition = {
@@ -39,18 +42,20 @@ async def triggered(room: Room, trigger: Json, actions: list[Json], **fields: An
         "actions": actions,
         **fields,
     }
-    stored = await room.call("automations.create", name="triggered", definition=definition)
-    return Stored(room, stored["id"], event)
+    stored = await engine_fixture.call(
+        "automations.create", name="triggered", definition=definition
+    )
+    return Stored(engine_fixture, stored["id"], event)
 
 
-async def refused(room: Room, endpoint: str, **request: Any) -> str:
+async def refused(engine_fixture: EngineFixture, endpoint: str, **request: Any) -> str:
     """Call an endpoint that must refuse; give the code."""
-    return (await room.ask(endpoint, **request)).error_code
+    return (await engine_fixture.ask(endpoint, **request)).error_code
 
 
 @pytest.mark.parametrize(("refire", "runs"), [("once", 1), ("every", 56)])
 async def test_a_window_counts_each_event_once_over_all_replicas(
-    replicas: list[Room], dsn: str, refire: str, runs: int
+    replicas: list[EngineFixture], dsn: str, refire: str, runs: int
 ) -> None:
     window = {"count": 5, "minutes": 60, "refire": refire}
     automation = await triggered(replicas[0], {"window": window}, [])
@@ -69,7 +74,9 @@ async def test_a_window_counts_each_event_once_over_all_replicas(
     assert kept[0] == 5, "no more is kept than the window counts"
 
 
-async def test_a_hold_starts_one_run_over_all_replicas(replicas: list[Room], dsn: str) -> None:
+async def test_a_hold_starts_one_run_over_all_replicas(
+    replicas: list[EngineFixture], dsn: str
+) -> None:
     first = replicas[0]
     automation = await triggered(
         first, {"for": {"seconds": 1}}, [record("{{ trigger.payload.n }}")]
@@ -80,14 +87,14 @@ async def test_a_hold_starts_one_run_over_all_replicas(replicas: list[Room], dsn
         *(replicas[n % 3].publish(automation.event, {"n": n}, key="k") for n in range(10))
     )
     await settled(dsn, 1)
-    await asyncio.gather(*(sweep() for one in replicas for sweep in one.engine.waking.sweeps))
+    await asyncio.gather(*(one.assembly.loops.wakeups.sweep() for one in replicas))
     records = [record.value for one in replicas for record in one.recorder.records]
     assert records == ["first"]
     assert await rows(dsn, "select from timers") == []
 
 
 async def test_a_tick_of_a_schedule_starts_one_run_over_all_replicas(
-    replicas: list[Room], dsn: str
+    replicas: list[EngineFixture], dsn: str
 ) -> None:
     automation = await triggered(
         replicas[0],
@@ -103,7 +110,9 @@ async def test_a_tick_of_a_schedule_starts_one_run_over_all_replicas(
 
 
 @shared_loop
-async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(shared: Room) -> None:
+async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(
+    shared: EngineFixture,
+) -> None:
     trigger = {
         "for": {"minutes": 10},
         "filter": "trigger.payload.open",
@@ -114,7 +123,7 @@ async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(shared: 
     dsn = shared.settings.postgres.dsn
 
     async def holds(wanted: list[str]) -> None:
-        async with asyncio.timeout(10):
+        async with patience():
             while True:
                 found = sorted(row["context_key"] for row in await rows(dsn, armed, automation.id))
                 if found == wanted:
@@ -131,7 +140,7 @@ async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(shared: 
 
 
 @shared_loop
-async def test_a_schedule_that_is_not_changed_keeps_its_next_tick(shared: Room) -> None:
+async def test_a_schedule_that_is_not_changed_keeps_its_next_tick(shared: EngineFixture) -> None:
     cron = {"event": "automation.cron", "config": {"cronPattern": "0 3 * * *"}}
     automation = await triggered(shared, cron, [])
     timers = "select id, due_at, schedule from timers where automation_id = $1"
@@ -150,7 +159,9 @@ async def test_a_schedule_that_is_not_changed_keeps_its_next_tick(shared: Room) 
 
 
 @shared_loop
-async def test_a_schedule_that_can_never_tick_is_refused_with_its_place(shared: Room) -> None:
+async def test_a_schedule_that_can_never_tick_is_refused_with_its_place(
+    shared: EngineFixture,
+) -> None:
     for config, place in (
         ({"cronPattern": "0 0 30 2 *"}, "triggers.0.config.cronPattern"),
         ({"cronPattern": "@daily", "timezone": "Mars"}, "triggers.0.config.timezone"),
@@ -162,7 +173,9 @@ async def test_a_schedule_that_can_never_tick_is_refused_with_its_place(shared: 
 
 
 @shared_loop
-async def test_a_start_by_hand_passes_over_the_filter_and_honours_the_mode(shared: Room) -> None:
+async def test_a_start_by_hand_passes_over_the_filter_and_honours_the_mode(
+    shared: EngineFixture,
+) -> None:
     automation = await triggered(
         shared, {"filter": "false"}, [record("x"), {"delay": {"seconds": 3600}}],
         mode="single", conditions=["false"],
@@ -181,7 +194,7 @@ async def test_a_start_by_hand_passes_over_the_filter_and_honours_the_mode(share
 
 
 @shared_loop
-async def test_a_start_that_takes_long_is_answered_while_it_runs(shared: Room) -> None:
+async def test_a_start_that_takes_long_is_answered_while_it_runs(shared: EngineFixture) -> None:
     slow = {"action": "test.slow", "config": {"seconds": 0.3}}
     automation = await triggered(shared, {}, [slow], mode="queued")
     starts = [shared.call("runs.start", automation_id=automation.id) for _ in range(2)]
@@ -190,7 +203,9 @@ async def test_a_start_that_takes_long_is_answered_while_it_runs(shared: Room) -
 
 
 @shared_loop
-async def test_why_says_which_gate_refused_an_event_and_what_it_started(shared: Room) -> None:
+async def test_why_says_which_gate_refused_an_event_and_what_it_started(
+    shared: EngineFixture,
+) -> None:
     event = f"e.why{uuid4().hex[:8]}"
     trigger = {"event": event, "filter": "trigger.payload.n > 1"}
     automation = await triggered(
@@ -201,7 +216,7 @@ async def test_why_says_which_gate_refused_an_event_and_what_it_started(shared: 
         await shared.publish(event, {"n": n}, **{"Nats-Msg-Id": f"{event}-{n}"})
         await handled(shared)
     await shared.ended(automation.id, 2)
-    await shared.engine.trail.settled()
+    await shared.assembly.hearing.decisions.settled()
 
     async def outcomes(of: str) -> list[tuple[str, str | None]]:
         items = (await shared.call("events.why", event=of))["items"]
@@ -220,10 +235,9 @@ async def test_a_lane_is_not_held_up_by_what_waits_outside_of_it(
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"l{uuid4().hex[:10]}")
     nats = msgspec.structs.replace(settings.nats, lanes=["fast"])
-    async with room(msgspec.structs.replace(settings, nats=nats)) as only:
+    async with engine_fixture(msgspec.structs.replace(settings, nats=nats)) as only:
         automation = await only.automation([record("{{ trigger.payload.n }}")])
-        only.engine.intakes[0].press(True)
-        only.engine.claims._pressure = lambda _: None  # the ready runs say nothing meanwhile
+        only.assembly.loops.lanes[0].puller.pause()
         await automation.run({"n": "first"})  # what the paused intake had asked for already
         for n in range(50):
             await only.publish(automation.event, {"n": n})
@@ -231,5 +245,5 @@ async def test_a_lane_is_not_held_up_by_what_waits_outside_of_it(
         await bus.Publisher(only.connection).publish(subject, b'{"n": "fast"}', {})
         await only.ended(automation.id, 2)
         assert [one.value for one in only.recorder.records] == ["first", "fast"]
-        only.engine.intakes[0].press(False)
+        only.assembly.loops.lanes[0].puller.resume()
         await only.ended(automation.id, 52)

@@ -10,16 +10,18 @@ import msgspec
 import pytest
 
 from bus.helpers import Server
-from engine.room import Room
+from engine.engine_fixture import EngineFixture
 from engine.shell import Shell
+from engine.test_sleep import holding
 from lockstep import bus
-from lockstep.cli import logs, watch
-from lockstep.settings import Settings
+from lockstep.cli.terminal import watch
+from lockstep.client.remote import connected
+from lockstep.settings.structs import Settings
+from lockstep.telemetry import logs
 from lockstep_schemas.run_events import RunEvent, RunEventData, RunStatus
+from patience import LIMIT_SECONDS, patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-LIMIT_SECONDS = 20
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ class Teller:
 
     async def prepare(self) -> None:
         """Have the streams."""
-        connection = await bus.connect(self.settings.nats, patience_seconds=5)
+        connection = await bus.connect(self.settings.nats, patience_seconds=LIMIT_SECONDS)
         await bus.apply(connection)
         await connection.close()
 
@@ -56,7 +58,7 @@ class Teller:
             id=f"r1:{self._seq}", source="/watched/a1", type="lockstep.run.started",
             subject="r1", time=now, data=data,
         )  # fmt: skip
-        connection = await bus.connect(self.settings.nats, patience_seconds=5)
+        connection = await bus.connect(self.settings.nats, patience_seconds=LIMIT_SECONDS)
         subject = connection.names.run("a1", "started")
         await bus.Publisher(connection).publish(
             subject, msgspec.json.encode(event), {"Nats-Msg-Id": event.id}
@@ -82,7 +84,7 @@ class Screen:
 
     async def until(self, wanted: str) -> None:
         """Wait until this is there."""
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with patience():
             while wanted not in self.out + self.err:
                 await asyncio.sleep(0.01)
                 self.look()
@@ -93,7 +95,7 @@ async def test_a_watch_goes_on_behind_a_restart_of_the_server_with_what_it_misse
 ) -> None:
     teller, screen = Teller(mortal), Screen(capsys)
     await teller.prepare()
-    watching = asyncio.create_task(watch.watch_all(teller.settings, None, as_json=True))
+    watching = asyncio.create_task(watch.watch_all(connected(teller.settings), None, as_json=True))
     await screen.until("watching")
     told = [await teller.tell("running")]
     await screen.until(told[-1])
@@ -114,7 +116,8 @@ async def test_a_watch_tells_only_what_it_is_asked_for(
 ) -> None:
     teller, screen = Teller(mortal), Screen(capsys)
     await teller.prepare()
-    watching = asyncio.create_task(watch.watch_all(teller.settings, None, ["failed"], as_json=True))
+    failures = watch.watch_all(connected(teller.settings), None, ["failed"], as_json=True)
+    watching = asyncio.create_task(failures)
     await screen.until("watching")
     await teller.tell("running")
     failed = await teller.tell("failed")
@@ -125,14 +128,19 @@ async def test_a_watch_tells_only_what_it_is_asked_for(
 
 
 async def test_a_live_watch_of_one_automation_tells_its_runs_to_people(
-    shared: Room, shell: Shell
+    shared: EngineFixture, shell: Shell
 ) -> None:
-    automation = await shared.automation([{"action": "test.slow", "config": {"seconds": 2}}])
+    action, release = holding(shared)
+    automation = await shared.automation([action])
     await shared.publish(automation.event, {})
     run_id = (await shared.heard(automation.id, "started")).data.run_id
-    told = await shell.run("runs", "watch", run_id)
-    assert f"run         {run_id}" in told.out
-    assert "run succeeded" in told.err
+    async with shell.started("runs", "watch", run_id) as process, patience():
+        assert process.stderr is not None
+        await process.stderr.readline()  # from here on it follows the run
+        release.set()
+        out, err = await process.communicate()
+    assert f"run         {run_id}" in out.decode()
+    assert "run succeeded" in err.decode()
 
 
 async def test_wrong_filters_of_a_watch_are_wrong_use(shell: Shell) -> None:

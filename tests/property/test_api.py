@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from databases import TEMPLATE, database, on_server
-from engine.room import Room, room, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from engine.test_language import record
 from lockstep import bus
-from lockstep.control.dispatch import STATUS
 from lockstep.embedded import Servers
+from lockstep.model.faults import STATUS
 from lockstep_schemas.api import Fault
+from patience import LIMIT_SECONDS
 from property import questions
 from property.questions import Asked, Json, Things
 
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROUNDS: Final = int(os.environ.get("LOCKSTEP_API_ROUNDS", "300"))
 AT_ONCE: Final = 24
-LIMIT_SECONDS: Final = 30.0
 MOST_AUTOMATIONS: Final = 60
 ROOM_FOR_HEADERS: Final = 8192
 
@@ -35,9 +35,9 @@ ROOM_FOR_HEADERS: Final = 8192
 class World:
     """An engine with things in it, and requests for each of its endpoints."""
 
-    def __init__(self, opened: Room, client: bus.Connection) -> None:
-        self.room, self.client = opened, client
-        kinds = {name: one.request for name, one in opened.engine.endpoints.items()}
+    def __init__(self, opened: EngineFixture, client: bus.Connection) -> None:
+        self.engine_fixture, self.client = opened, client
+        kinds = {name: one.request for name, one in opened.endpoints.items()}
         self.requests = st.one_of(*(questions.of(name, kind) for name, kind in kinds.items()))
         self.fields = {name: kind.__struct_encode_fields__ for name, kind in kinds.items()}
 
@@ -46,23 +46,27 @@ class World:
         make = {"action": "test.create", "id": "mk"}
         wait = {"wait_for_trigger": {"event": "never.comes"}}
         for actions in ([record("x"), make], [make, wait]):
-            automation = await self.room.automation(actions)
-            await self.room.publish(automation.event, {"n": 1})
-            await self.room.heard(automation.id, "step_succeeded")
-        await self.room.publish("fuzz", b"no json")
+            automation = await self.engine_fixture.automation(actions)
+            await self.engine_fixture.publish(automation.event, {"n": 1})
+            await self.engine_fixture.heard(automation.id, "step_succeeded")
+        await self.engine_fixture.publish("fuzz", b"no json")
 
     async def things(self) -> Things:
         """Give the ids of what is there; make it anew where it was deleted."""
-        stored = (await self.room.call("automations.list", limit=200))["items"]
+        stored = (await self.engine_fixture.call("automations.list", limit=200))["items"]
         if not any(one["name"].startswith("n") for one in stored):
             await self.populate()
             return await self.things()
         for one in stored[MOST_AUTOMATIONS:]:
-            await self.room.call("automations.delete", id=one["id"])
-        runs = (await self.room.call("runs.list", limit=5))["items"]
-        detail = await self.room.call("runs.get", id=runs[-1]["id"]) if runs else {"artifacts": []}
-        letters = (await self.room.call("dead.list", limit=5))["items"]
-        page = await self.room.call("runs.list", limit=1)
+            await self.engine_fixture.call("automations.delete", id=one["id"])
+        runs = (await self.engine_fixture.call("runs.list", limit=5))["items"]
+        detail = (
+            await self.engine_fixture.call("runs.get", id=runs[-1]["id"])
+            if runs
+            else {"artifacts": []}
+        )
+        letters = (await self.engine_fixture.call("dead.list", limit=5))["items"]
+        page = await self.engine_fixture.call("runs.list", limit=1)
         return {
             "automation": [one["id"] for one in stored[:MOST_AUTOMATIONS]],
             "run": [one["id"] for one in runs],
@@ -81,9 +85,9 @@ class World:
             head = b"NATS/1.0\r\nLockstep-Actor: " + asked.actor + b"\r\n\r\n"
         subject = self.client.names.api(asked.endpoint)
         answer = await self.client.ask(subject, body, head, LIMIT_SECONDS)
-        self.judge(asked, bus.Reply(answer.body, *_error(answer.head)), body)
+        self.judge(asked, bus.ApiReply(answer.body, *_error(answer.head)), body)
 
-    def judge(self, asked: Asked, reply: bus.Reply, body: bytes) -> None:
+    def contract_check(self, asked: Asked, reply: bus.ApiReply, body: bytes) -> None:
         """An answer is a JSON object; an error says the same in its headers and in its body."""
         shown = (asked.endpoint, body[:300], reply.error_code, reply.body[:500])
         if not reply.error_code:
@@ -133,7 +137,7 @@ async def world(servers: Servers) -> AsyncIterator[World]:
     await on_server(servers.postgres_dsn, f"create database {name} template {TEMPLATE}")
     dsn = database(servers.postgres_dsn, name)
     wanted = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
-    async with room(wanted) as opened:
+    async with engine_fixture(wanted) as opened:
         client = await bus.connect(wanted.nats)
         yield World(opened, client)
         await client.close()
@@ -141,12 +145,12 @@ async def world(servers: Servers) -> AsyncIterator[World]:
 
 async def test_each_field_of_each_endpoint_is_named_where_it_is_wrong(world: World) -> None:
     judged = 0
-    for endpoint, one in world.room.engine.endpoints.items():
+    for endpoint, one in world.engine_fixture.endpoints.items():
         for name in one.request.__struct_encode_fields__:
             wrong = _wrong(one.request, name)
             if wrong is None:
                 continue  # any JSON will do
-            reply = await world.room.ask(endpoint, **{name: wrong})
+            reply = await world.engine_fixture.ask(endpoint, **{name: wrong})
             fault = msgspec.json.decode(reply.body, type=Fault)
             assert fault.code == "bad_request"
             assert [issue.path[:1] for issue in fault.issues or ()] == [[name]]
@@ -156,7 +160,6 @@ async def test_each_field_of_each_endpoint_is_named_where_it_is_wrong(world: Wor
 
 @settings(
     max_examples=ROUNDS,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],

@@ -14,7 +14,7 @@ from property.definitions import Json, definitions
 
 CATALOG = build_catalog(open=True, with_stubs=True)
 RENDERER = Renderer()
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=150)
 
 WORDS = (
     *("name", "triggers", "conditions", "actions", "mode", "event", "filter", "window", "for"),

@@ -1,6 +1,5 @@
 """Any text, any scope: an expression compiles and evaluates, or raises an error of ours."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -8,6 +7,7 @@ from functools import partial
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from effort import at_most
 from lockstep.model.errors import RenderError
 from lockstep.render import BUILT_IN, Renderer, as_number, less, to_text, truth
 
@@ -107,20 +107,19 @@ def test_any_text_that_compiles_renders_or_raises_an_error_of_ours(
     assert error is None or error.line is not None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(expressions, scopes)
 def test_any_expression_evaluates_or_raises_an_error_of_ours(
     text: str, scope: dict[str, object]
 ) -> None:
-    began = time.process_time()
     with suppress(RenderError):
-        expression = RENDERER.expression(text)
+        with at_most(calls=5_000_000):
+            expression = RENDERER.expression(text)
         value = expression.evaluate(scope)
         if "duration_since" in text or "older_than" in text:
             return  # the time goes on between two evaluations
         assert expression.holds(scope) is truth(value)
         assert RENDERER.template("{{" + text + "}}").render(scope) == to_text(value)
-    assert time.process_time() - began < 2
 
 
 @given(st.text().filter(lambda text: "{{" not in text))

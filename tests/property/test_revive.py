@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from databases import TEMPLATE, database, on_server
-from flaky import Faults, with_faults
-from lab import Alone, Killed, KilledAt, Lab, lab
+from failing_actions import Faults, with_faults
 from lockstep.embedded import Servers
 from lockstep.model.program import Program
 from lockstep.model.runs import RunState
 from property.definitions import definitions
 from property.test_walk import PAYLOAD, live
+from store_fixture import Alone, Killed, KilledAt, StoreFixture, store_fixture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,10 +26,10 @@ Json = dict[str, Any]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def broken(servers: Servers) -> AsyncIterator[tuple[Lab, Faults]]:
+async def broken(servers: Servers) -> AsyncIterator[tuple[StoreFixture, Faults]]:
     """One database for all examples, and an action that fails on request."""
     await on_server(servers.postgres_dsn, f"create database lab_retry template {TEMPLATE}")
-    async with lab(database(servers.postgres_dsn, "lab_retry")) as opened:
+    async with store_fixture(database(servers.postgres_dsn, "lab_retry")) as opened:
         yield opened, with_faults(opened.catalog)
 
 
@@ -63,22 +63,26 @@ class Lived:
         self.final, self.steps, self.recorded = final, steps, recorded
 
 
-async def lived(lab: Lab, run_ids: list[UUID]) -> Lived:
+async def lived(store_fixture: StoreFixture, run_ids: list[UUID]) -> Lived:
     query = "select status, reason, error_message from runs where id = $1"
-    (row,) = await lab.rows(query, run_ids[-1])
+    (row,) = await store_fixture.rows(query, run_ids[-1])
     mine = {str(run_id) for run_id in run_ids}
-    calls = [(call.path, call.value) for call in lab.recorder.records if call.run_id in mine]
-    return Lived(dict(row), await lab.steps(run_ids[-1]), Counter(calls))
+    calls = [
+        (call.path, call.value) for call in store_fixture.recorder.records if call.run_id in mine
+    ]
+    return Lived(dict(row), await store_fixture.steps(run_ids[-1]), Counter(calls))
 
 
-async def walked(lab: Lab, run: RunState, program: Program, write: int = 10**9) -> KilledAt:
+async def walked(
+    store_fixture: StoreFixture, run: RunState, program: Program, write: int = 10**9
+) -> KilledAt:
     """Walk a run to its end; die at a write, and be taken up by another worker."""
-    counted = KilledAt(Alone(lab.worker()), write, after=bool(write % 2))
-    await live(lab, run, program, counted, [])
+    counted = KilledAt(Alone(store_fixture.worker()), write, after=bool(write % 2))
+    await live(store_fixture, run, program, counted, [])
     return counted
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=120, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(
     raw=definitions,
     place=st.integers(0, 99),
@@ -87,7 +91,7 @@ async def walked(lab: Lab, run: RunState, program: Program, write: int = 10**9) 
     write=st.integers(1, 12),
 )
 async def test_a_retry_goes_on_as_if_nothing_had_failed(
-    broken: tuple[Lab, Faults], raw: Json, place: int, visit: int, times: int, write: int
+    broken: tuple[StoreFixture, Faults], raw: Json, place: int, visit: int, times: int, write: int
 ) -> None:
     laboratory, faults = broken
     action_id = strict_at(raw, place)
@@ -172,7 +176,7 @@ HERE = "actions[1].repeat[0].sequence[1].parallel[1][0].choose[0].sequence[1]"
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_every_write_of_a_retry_can_be_the_last(
-    broken: tuple[Lab, Faults], after: bool
+    broken: tuple[StoreFixture, Faults], after: bool
 ) -> None:
     laboratory, faults = broken
     program = laboratory.program(NESTED)
@@ -198,16 +202,16 @@ async def test_every_write_of_a_retry_can_be_the_last(
         assert row["events"] == row["last"], "the run events have no gap"
 
 
-async def same(lab: Lab, run_ids: list[UUID], expected: Lived) -> bool:
+async def same(store_fixture: StoreFixture, run_ids: list[UUID], expected: Lived) -> bool:
     """Say whether runs, taken together, did and ended as one that never failed."""
-    seen = await lived(lab, run_ids)
+    seen = await lived(store_fixture, run_ids)
     assert (seen.final, seen.steps) == (expected.final, expected.steps)
     return set(seen.recorded) == set(expected.recorded)
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_branch_that_has_failed_is_not_walked_again_after_a_crash(
-    broken: tuple[Lab, Faults], after: bool
+    broken: tuple[StoreFixture, Faults], after: bool
 ) -> None:
     laboratory, _ = broken
     fails = {"action": "test.fail", "id": "fails", "config": {"reason": "x"}}
@@ -247,14 +251,14 @@ async def test_a_branch_that_has_failed_is_not_walked_again_after_a_crash(
     assert stored >= 2, "some died between the failure and the end"
 
 
-def failures(lab: Lab, run_id: UUID) -> int:
+def failures(store_fixture: StoreFixture, run_id: UUID) -> int:
     """Count the calls of `test.fail` of a run."""
-    mine = [call for call in lab.recorder.calls if call.run_id == str(run_id)]
+    mine = [call for call in store_fixture.recorder.calls if call.run_id == str(run_id)]
     return sum(call.action == "test.fail" for call in mine)
 
 
 async def test_a_run_that_ended_in_what_cannot_be_stored_goes_on_from_what_was_stored_last(
-    broken: tuple[Lab, Faults],
+    broken: tuple[StoreFixture, Faults],
 ) -> None:
     laboratory, _ = broken
     record = {"action": "test.record", "config": {"value": "{{ repeat.item }}"}, "id": "r"}

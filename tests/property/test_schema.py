@@ -200,7 +200,7 @@ def mutated(draw: st.DrawFn) -> Json:
     return raw
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutated())
 @example(FULL)
 @example(None)
@@ -218,7 +218,7 @@ def test_the_schema_and_the_parser_agree(raw: Json) -> None:
         same(raw)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(definitions)
 def test_what_the_engine_runs_is_right_for_the_schema(raw: Json) -> None:
     assert found(raw) == []

@@ -50,7 +50,7 @@ def mutated(draw: st.DrawFn, base: Json) -> Json:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_the_schema_and_the_struct_agree(name: str, data: st.DataObject) -> None:
     kind = KINDS[name]

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from databases import TEMPLATE, database, on_server
-from engine.room import Room, room, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
 from lockstep import bus
-from lockstep.cli import apply, documents
-from lockstep.cli.remote import Remote
-from lockstep.cli.validate import judged
+from lockstep.cli.files import documents, rollout
+from lockstep.cli.files.verdicts import judged
+from lockstep.client.remote import Remote
 from lockstep.embedded import Servers
 from lockstep_schemas.api import Fault, Issue, Validation
 from property.mutations import Json, Yaml, is_there, mutated
@@ -26,19 +26,17 @@ from property.mutations import Json, Yaml, is_there, mutated
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROUNDS: Final = int(os.environ.get("LOCKSTEP_VALIDATION_ROUNDS", "150"))
-THOROUGH = settings(
-    max_examples=ROUNDS, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+THOROUGH = settings(max_examples=ROUNDS, suppress_health_check=list(HealthCheck), print_blob=True)
 Told = list[tuple[tuple[str | int, ...], str, str | None]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def opened(servers: Servers) -> AsyncIterator[Room]:
+async def opened(servers: Servers) -> AsyncIterator[EngineFixture]:
     """One engine for all examples."""
     name = f"validation_{uuid4().hex}"
     await on_server(servers.postgres_dsn, f"create database {name} template {TEMPLATE}")
     dsn = database(servers.postgres_dsn, name)
-    async with room(settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")) as one:
+    async with engine_fixture(settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")) as one:
         yield one
 
 
@@ -47,13 +45,13 @@ def told(issues: Sequence[Issue]) -> Told:
     return [(tuple(issue.path), issue.message, issue.hint) for issue in issues]
 
 
-async def validated(opened: Room, **request: Json) -> Validation:
+async def validated(opened: EngineFixture, **request: Json) -> Validation:
     return msgspec.convert(await opened.call("automations.validate", **request), Validation)
 
 
-async def refusals(opened: Room, endpoint: str, **request: Json) -> Told:
+async def refusals(opened: EngineFixture, endpoint: str, **request: Json) -> Told:
     """Give what a change is refused for; nothing if it is done."""
-    reply: bus.Reply = await opened.ask(endpoint, **request)
+    reply: bus.ApiReply = await opened.ask(endpoint, **request)
     if not reply.error_code:
         return []
     fault = msgspec.json.decode(reply.body, type=Fault)
@@ -61,14 +59,14 @@ async def refusals(opened: Room, endpoint: str, **request: Json) -> Told:
     return told(fault.issues or [])
 
 
-async def commands(opened: Room, raw: Json, folder: File) -> tuple[Told, Told]:
+async def commands(opened: EngineFixture, raw: Json, folder: File) -> tuple[Told, Told]:
     """Give the errors that `lockstep validate` and `lockstep apply` tell of a file."""
     file = folder / "automation.json"
     file.write_text(json.dumps({"definition": raw}))
     loaded = documents.load([file])
     assert not loaded.faults
-    offline = list(judged(loaded.documents, opened.engine.catalog, strict=True))
-    online = await apply._validate(Remote(opened.connection), loaded.documents, set())
+    offline = list(judged(loaded.documents, opened.assembly.knowledge.catalog, strict=True))
+    online = await rollout.validated(Remote(opened.connection), loaded.documents, set())
     for faults in (offline, online):
         assert all((fault.issue.line, fault.issue.column) != (None, None) for fault in faults)
     errors = [[f.issue for f in some if f.severity == "error"] for some in (offline, online)]
@@ -78,7 +76,7 @@ async def commands(opened: Room, raw: Json, folder: File) -> tuple[Told, Told]:
 @THOROUGH
 @given(raw=mutated())
 async def test_all_who_judge_a_definition_agree(
-    opened: Room, tmp_path_factory: pytest.TempPathFactory, raw: Json
+    opened: EngineFixture, tmp_path_factory: pytest.TempPathFactory, raw: Json
 ) -> None:
     verdict = await validated(opened, definition=raw)
     errors = told(verdict.errors)
@@ -99,7 +97,7 @@ async def test_all_who_judge_a_definition_agree(
 @THOROUGH
 @given(raw=mutated())
 async def test_each_fault_is_at_a_place_that_is_there_or_at_the_key_that_is_missing(
-    opened: Room, raw: Json
+    opened: EngineFixture, raw: Json
 ) -> None:
     verdict = await validated(opened, definition=raw)
     for issue in (*verdict.errors, *verdict.warnings):
@@ -115,7 +113,7 @@ async def test_each_fault_is_at_a_place_that_is_there_or_at_the_key_that_is_miss
 
 @THOROUGH
 @given(raw=mutated())
-async def test_line_and_column_are_those_of_the_token(opened: Room, raw: Json) -> None:
+async def test_line_and_column_are_those_of_the_token(opened: EngineFixture, raw: Json) -> None:
     written = Yaml(raw)
     lines = written.text.split("\n")
     verdict = await validated(opened, source=written.text)
@@ -133,7 +131,7 @@ async def test_line_and_column_are_those_of_the_token(opened: Room, raw: Json) -
 @THOROUGH
 @given(text=st.text(alphabet='{}[]:-,&*!|>"#ab \n\t\0é'))
 async def test_a_text_that_is_no_definition_is_refused_with_a_place_in_it(
-    opened: Room, text: str
+    opened: EngineFixture, text: str
 ) -> None:
     verdict = await validated(opened, source=text)
     assert not verdict.valid

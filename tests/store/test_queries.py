@@ -11,14 +11,9 @@ from lockstep.store.queries import QUERIES
 async def test_a_named_query_is_prepared_on_the_migrated_schema(name: str, dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.prepare(QUERIES[name])
+        await connection.prepare(QUERIES[name].text)
     finally:
         await connection.close()
-
-
-@pytest.mark.parametrize("name", sorted(QUERIES))
-def test_a_named_query_says_what_it_is_for(name: str) -> None:
-    assert QUERIES[name].startswith("-- ")
 
 
 async def test_a_migrated_database_has_nothing_pending_and_is_not_migrated_again(dsn: str) -> None:

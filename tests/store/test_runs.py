@@ -11,19 +11,21 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from lab import Alone, Lab, lab
-from lockstep.model.runs import Checkpoint, EventRow, OwnerLost, RunState, StepRow
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Checkpoint, OwnerLost, RunState, StepRow
 from lockstep.store import RunStore
 from lockstep.store.queries import QUERIES
+from lockstep.store.runs import checkpoint_call
+from store_fixture import Alone, StoreFixture, store_fixture
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANY = 50_000
 
 
 @pytest_asyncio.fixture
-async def laboratory(dsn: str) -> AsyncIterator[Lab]:
-    """A lab on a database of its own."""
-    async with lab(dsn) as opened:
+async def laboratory(dsn: str) -> AsyncIterator[StoreFixture]:
+    """A fixture on a database of its own."""
+    async with store_fixture(dsn) as opened:
         yield opened
 
 
@@ -42,13 +44,15 @@ def checkpoint(run: RunState, status: str = "running", seq: int = 1) -> Checkpoi
     )  # fmt: skip
 
 
-async def launched(lab: Lab, count: int = 1) -> list[RunState]:
+async def launched(store_fixture: StoreFixture, count: int = 1) -> list[RunState]:
     """Insert runs that belong to a worker nobody has heard of."""
-    program = lab.program({"name": "n", "triggers": [{"event": "e"}], "actions": []})
-    return [await lab.launch(program, {}) for _ in range(count)]
+    program = store_fixture.program({"name": "n", "triggers": [{"event": "e"}], "actions": []})
+    return [await store_fixture.launch(program, {}) for _ in range(count)]
 
 
-async def test_an_old_owner_writes_nothing_after_the_run_was_adopted(laboratory: Lab) -> None:
+async def test_an_old_owner_writes_nothing_after_the_run_was_adopted(
+    laboratory: StoreFixture,
+) -> None:
     (run,) = await launched(laboratory)
     old = Alone(laboratory.worker())
     await old.store(checkpoint(run, seq=1))
@@ -63,7 +67,7 @@ async def test_an_old_owner_writes_nothing_after_the_run_was_adopted(laboratory:
     assert tuple(row) == ("running", taken.epoch)
 
 
-async def test_a_final_status_is_never_changed(laboratory: Lab) -> None:
+async def test_a_final_status_is_never_changed(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     worker = Alone(laboratory.worker())
     await worker.store(checkpoint(run, "failed"))
@@ -74,7 +78,9 @@ async def test_a_final_status_is_never_changed(laboratory: Lab) -> None:
     assert await laboratory.rows("select from run_frames") == []
 
 
-async def test_a_checkpoint_of_many_writes_for_those_that_are_held_only(laboratory: Lab) -> None:
+async def test_a_checkpoint_of_many_writes_for_those_that_are_held_only(
+    laboratory: StoreFixture,
+) -> None:
     runs = await launched(laboratory, 3)
     worker = laboratory.worker()
     lost = msgspec.structs.replace(runs[1], epoch=7)
@@ -85,7 +91,7 @@ async def test_a_checkpoint_of_many_writes_for_those_that_are_held_only(laborato
     assert {row["run_id"] for row in stored} == set(held)
 
 
-async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Lab) -> None:
+async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     worker = laboratory.worker()
     for _ in range(2):
@@ -94,7 +100,7 @@ async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Lab)
     assert len(await laboratory.rows("select from outbox")) == 1
 
 
-async def test_runs_of_a_living_worker_are_not_adopted(laboratory: Lab) -> None:
+async def test_runs_of_a_living_worker_are_not_adopted(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     (row,) = await laboratory.rows("select owner from runs where id = $1", run.id)
     owner = RunStore(laboratory.database, row["owner"])
@@ -105,7 +111,7 @@ async def test_runs_of_a_living_worker_are_not_adopted(laboratory: Lab) -> None:
     assert len(await laboratory.worker().adopt(10, 4.0)) == 1, "its new owner was never heard of"
 
 
-async def test_a_run_that_was_given_up_is_claimed_once(laboratory: Lab) -> None:
+async def test_a_run_that_was_given_up_is_claimed_once(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     await Alone(laboratory.worker()).store(checkpoint(run, "pending"))
     one, other = laboratory.worker(), laboratory.worker()
@@ -113,7 +119,7 @@ async def test_a_run_that_was_given_up_is_claimed_once(laboratory: Lab) -> None:
     assert [(c.id, c.epoch, c.document) for c in claimed] == [(run.id, run.epoch + 1, b"{}")]
 
 
-async def test_a_run_is_running_if_and_only_if_it_has_an_owner(laboratory: Lab) -> None:
+async def test_a_run_is_running_if_and_only_if_it_has_an_owner(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     async with laboratory.database.pool.acquire() as connection:
         for wrong in ("owner = null", "status = 'pending'", "status = 'success'"):
@@ -184,9 +190,9 @@ ROWS = (
 )
 
 
-async def fill(lab: Lab) -> None:
+async def fill(store_fixture: StoreFixture) -> None:
     """Put many rows in: finished runs, sleeping ones, unsent events, artifacts, timers."""
-    async with lab.database.pool.acquire() as connection:
+    async with store_fixture.database.pool.acquire() as connection:
         for statement in ROWS:
             await connection.execute(statement)
 
@@ -198,65 +204,58 @@ def scans(plan: Any) -> list[tuple[str, str]]:
 
 
 HOT: dict[str, list[Any]] = {
-    "take_receipts": [["S:x"], ["e"], ["m"]],
-    "count_active": [["a1", "a2"]],
-    "hold_automations": [["a1", "a2"]],
-    "claim_ready": [10, uuid4(), NOW],
-    "adopt_runs": [10, uuid4(), 4.0],
-    "consumable_artifacts": ["a1", "k1", ["x.y"]],
-    "events_of_topics": [["x", "y"]],
-    "old_events": [5.0, 100],
-    "forget_events": [["x"], [1]],
-    "step_items": [uuid4(), [1]],
-    "awaited": [[b"x"], ["e"], ["k"]],
-    "fire_waits": [[uuid4()], [None], "due", NOW],
-    "fired_of_runs": [[uuid4()]],
-    "near_waits": [uuid4(), NOW, NOW, 100, 4.0],
-    "next_waits": [NOW],
-    "overdue_waits": [NOW, 100],
-    "due_deadlines": [[uuid4()], NOW],
-    "armed_waits": [uuid4(), 10, 1.0],
-    "unheard_runs": [uuid4(), 10],
-    "list_waits": [uuid4()],
-    "cancel_runs": [[uuid4()], "cancelled", None, None, NOW],
-    "active_runs_of": ["a1"],
-    "active_runs": [["a1"]],
-    "moments": [["a1"], ["t1"], [b"x"]],
-    "armed_holds": [["a1"], ["t1"], [b"x"]],
-    "timers_by_id": [[uuid4()]],
-    "near_timers": [uuid4(), NOW, NOW, 100, 4.0],
-    "next_timers": [NOW],
-    "overdue_timers": [NOW, 100],
-    "forget_occurrences": [NOW, 100],
-    "forget_judgements": [100],
-    "gates_of_runs": [[uuid4()]],
-    "queued_gates": [10],
-    "promote": [["a1"]],
-    "lock_runs": [[uuid4()], [uuid4()]],
-    "count_ready": [10],
-    "list_runs": ["a1", None, True, None, None, None, 50, 0],
-    "get_run": [uuid4()],
-    "list_steps": [uuid4()],
-    "list_artifacts": [uuid4()],
+    "receipts/take": [["S:x"], ["e"], ["m"]],
+    "runs/count_active": [["a1", "a2"]],
+    "automations/lock_many": [["a1", "a2"]],
+    "runs/claim_ready": [10, uuid4(), NOW],
+    "runs/adopt": [10, uuid4(), 4.0],
+    "artifacts/consumable": ["a1", "k1", ["x.y"]],
+    "outbox/of_topics": [["x", "y"]],
+    "outbox/old": [5.0, 100],
+    "outbox/forget": [["x"], [1]],
+    "runs/step_items": [uuid4(), [1]],
+    "waits/awaited": [[b"x"], ["e"], ["k"]],
+    "waits/fire": [[uuid4()], [None], "due", NOW],
+    "waits/fired_of": [[uuid4()]],
+    "waits/near": [uuid4(), NOW, NOW, 100, 4.0],
+    "waits/next": [NOW],
+    "waits/overdue": [NOW, 100],
+    "waits/due_deadlines": [[uuid4()], NOW],
+    "waits/sleepers": [uuid4(), 10, 1.0],
+    "waits/unheard": [uuid4(), 10],
+    "waits/list": [uuid4()],
+    "runs/end": [[uuid4()], "cancelled", None, None, NOW],
+    "runs/active_of": ["a1"],
+    "runs/active": [["a1"]],
+    "triggers/occurrences": [["a1"], ["t1"], [b"x"]],
+    "timers/armed_holds": [["a1"], ["t1"], [b"x"]],
+    "timers/read": [[uuid4()]],
+    "timers/near": [uuid4(), NOW, NOW, 100, 4.0],
+    "timers/next": [NOW],
+    "timers/overdue": [NOW, 100],
+    "triggers/forget_occurrences": [NOW, 100],
+    "decisions/forget": [100],
+    "queues/of_runs": [[uuid4()]],
+    "queues/queued": [10],
+    "queues/promote": [["a1"]],
+    "runs/lock": [[uuid4()], [uuid4()]],
+    "runs/count_ready": [10],
+    "runs/list": ["a1", None, True, None, None, None, 50, 0],
+    "runs/get": [uuid4()],
+    "runs/list_steps": [uuid4()],
+    "artifacts/list": [uuid4()],
 }
 
 
-async def test_hot_queries_read_no_table_as_a_whole(laboratory: Lab) -> None:
+async def test_hot_queries_read_no_table_as_a_whole(laboratory: StoreFixture) -> None:
     """On many rows; `workers` is small by nature."""
     await fill(laboratory)
     (run,) = await launched(laboratory)
-    wanted = {**HOT, "checkpoint": checkpoint_arguments(run)}
+    wanted = [(QUERIES[name].text, *arguments) for name, arguments in HOT.items()]
     async with laboratory.database.pool.acquire() as connection:
         await connection.execute("set plan_cache_mode = force_generic_plan")
-        for name, arguments in wanted.items():
-            prepared = await connection.prepare(QUERIES[name])
+        for text, *arguments in [*wanted, checkpoint_call([checkpoint(run, "success")])]:
+            prepared = await connection.prepare(text)
             plan = (await prepared.explain(*arguments))[0]["Plan"]
             whole = [t for node, t in scans(plan) if node == "Seq Scan" and t != "workers"]
-            assert not whole, f"{name}: {json.dumps(plan, indent=1)}"
-
-
-def checkpoint_arguments(run: RunState) -> list[Any]:
-    """The arguments of the checkpoint statement for one run."""
-    from lockstep.store.runs import _columns
-
-    return _columns([checkpoint(run, "success")])
+            assert not whole, f"{text}: {json.dumps(plan, indent=1)}"

@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from patience import LIMIT_SECONDS
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 TREE = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -102,7 +104,7 @@ def make(*words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     return subprocess.run(
         ["make", *words], cwd=ROOT, env=env | more, check=False, capture_output=True, text=True,
-        timeout=300,
+        timeout=LIMIT_SECONDS,
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lockstep.store.queries import parse
+
 STORE = "service/lockstep/store"
 FILE = Path(__file__).with_name("previous.sql")
 HEAD = """\
@@ -27,9 +29,11 @@ def main(revision: str) -> None:
     files = [Path(name) for name in listed.split()]
     migrations = sorted(file.stem for file in files if file.parent.name == "migrations")
     parts = [HEAD.format(schema=migrations[-1])]
-    for file in sorted(file for file in files if file.parent.name == "sql"):
-        text = git("show", f"{revision}:{file}").rstrip()
-        parts.append(f"-- name: {file.stem}\n{text}\n")
+    queries = Path(STORE, "sql")
+    for file in sorted(file for file in files if file.is_relative_to(queries)):
+        name = file.relative_to(queries).with_suffix("").as_posix()
+        text = parse(name, git("show", f"{revision}:{file}")).text.rstrip()
+        parts.append(f"-- name: {name}\n{text}\n")
     FILE.write_text("\n".join(parts))
 
 

@@ -15,26 +15,23 @@ from typing import Final
 import structlog
 
 from lockstep import bus, store
-from lockstep.cli.serve import run
-from lockstep.config import load
+from lockstep.engine.process import run
+from lockstep.model.automations import Automation
+from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
-from lockstep.model.matches import Birth, Hit
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.messages import Message
+from lockstep.model.new_runs import NewRun
+from lockstep.model.outbox import EventRow
 from lockstep.model.program import Program, TriggerRule
-from lockstep.model.runs import (
-    Automation,
-    Checkpoint,
-    Event,
-    EventRow,
-    RunState,
-    StepRow,
-)
+from lockstep.model.runs import Checkpoint, RunState, StepRow
 from lockstep.model.verdicts import Accept
+from lockstep.settings.load import load
 from lockstep_schemas.events import HEADER_MESSAGE_ID, Actor
 
-BATCH: Final = 256
+BATCH: Final = 256  # as `engine.batch_size` has it
 LOOPS: Final = 2  # as many as commit at the same time in an engine
-STEPS: Final = 3
+STEPS: Final = 3  # as the runs that are measured beside it, see `figures.throughput`
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # As large as those of an engine are.
 DOCUMENT: Final = b"x" * 230
@@ -80,11 +77,11 @@ class Floor:
                 await self._commit(runs, number)
 
     async def _launch(self, messages: Sequence[Message]) -> list[RunState]:
-        births = [_birth(message) for message in messages]
+        new_runs = [_birth(message) for message in messages]
         async with self._batches.transaction() as tx:
-            await tx.take_receipts([birth.hit.event for birth in births])
-            await tx.create_runs(births)
-        return sorted((_state(birth) for birth in births), key=lambda run: run.id)
+            await tx.take_receipts([new_run.match.event for new_run in new_runs])
+            await tx.create_runs(new_runs)
+        return sorted((_state(new_run) for new_run in new_runs), key=lambda run: run.id)
 
     async def _commit(self, runs: list[RunState], number: int) -> None:
         """Commit what the nth checkpoint of each run writes, and send its events."""
@@ -129,7 +126,7 @@ class Floor:
         await self._publisher.publish(row.subject, row.body, head)
 
 
-def _birth(message: Message) -> Birth:
+def _birth(message: Message) -> NewRun:
     event = Event(
         id="floor",
         payload={},
@@ -143,13 +140,13 @@ def _birth(message: Message) -> Birth:
         sequence=message.sequence,
         message=message,
     )
-    hit = Hit(event, _AUTOMATION, _TRIGGER)
-    return Birth(id=uuid7(), hit=hit, status="running", reason=None, at=NOW)
+    match = TriggerMatch(event, _AUTOMATION, _TRIGGER)
+    return NewRun(id=uuid7(), match=match, status="running", reason=None, at=NOW)
 
 
-def _state(birth: Birth) -> RunState:
+def _state(new_run: NewRun) -> RunState:
     return RunState(
-        id=birth.id,
+        id=new_run.id,
         automation_id="floor",
         automation_name="floor",
         version=1,

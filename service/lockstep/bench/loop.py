@@ -3,13 +3,13 @@
 from statistics import median
 from typing import Final
 
+from lockstep.bench.environment import BenchEvent, BenchFailed, environment
 from lockstep.bench.figures import Figures
 from lockstep.bench.rows import rows
-from lockstep.bench.scene import BenchFailed, Letter, stage
 
-WARM_UP: Final = 50
-EDGE: Final = 500  # iterations at either end that are compared
-SECONDS_EACH: Final = 0.1  # at most, before it is given up
+WARM_UP: Final = 50  # iterations; by then statements are prepared and caches filled
+EDGE: Final = 500  # iterations at either end that are compared: enough for a median
+SECONDS_EACH: Final = 0.1  # at most; an iteration takes milliseconds, only what hangs takes this
 DELAY: Final = {"delay": {"template": "0.001"}}
 
 
@@ -18,10 +18,10 @@ async def loop(iterations: int) -> Figures:
 
     What is measured: from the beginning of an iteration to that of the next one.
     """
-    async with stage() as opened, opened.engine("engine"), rows(opened) as found:
+    async with environment() as opened, opened.engine("engine"), rows(opened) as found:
         repeat = {"repeat": {"count": iterations, "sequence": [DELAY]}}
         await opened.create("loop", "bench.loop", [repeat])
-        await opened.publish(iter([Letter(opened.connection.names.trigger("bench.loop"))]))
+        await opened.publish(iter([BenchEvent(opened.connection.names.trigger("bench.loop"))]))
         await found.until("success", 1, 60 + iterations * SECONDS_EACH)
         taken = await found.iterations()
     if len(taken) != iterations - 1:

@@ -9,14 +9,19 @@ from typing import Final
 import msgspec
 
 from lockstep import bus, store
+from lockstep.bench.environment import (
+    BenchEnvironment,
+    BenchEvent,
+    environment,
+    environment_with_engine,
+)
 from lockstep.bench.figures import LIMIT_SECONDS, STEP, Figures, until_handled
-from lockstep.bench.scene import Letter, Scene, scene, stage
 from lockstep.model.ids import uuid7
 
 FILTER: Final = "trigger.payload.n > 5 and trigger.payload.kind == 'wanted'"
-WARM_EVENTS: Final = 2000
-PROBES: Final = 20
-PAUSE_SECONDS: Final = 0.05
+WARM_EVENTS: Final = 2000  # each of the automations that are asked, 50 at most, has had 40 by then
+PROBES: Final = 20  # as few as have a 95th percentile
+PAUSE_SECONDS: Final = 0.05  # so that probes are spread over a second of the flood
 
 
 async def match(events: int, automations: Sequence[int] = (10, 1_000, 10_000)) -> Figures:
@@ -38,7 +43,7 @@ async def match(events: int, automations: Sequence[int] = (10, 1_000, 10_000)) -
 
 async def _cost(events: int, automations: int) -> float:
     """Give the seconds that an event takes."""
-    async with stage() as opened:
+    async with environment() as opened:
         await _insert(opened, automations)
         async with opened.engine("engine", ENGINE__JUDGEMENTS="0"):
             subjects = [
@@ -52,12 +57,14 @@ async def _cost(events: int, automations: int) -> float:
             return (time.perf_counter() - began) / events
 
 
-async def _handle(opened: Scene, subjects: Sequence[str], body: bytes, count: int) -> None:
-    await opened.publish(Letter(subjects[n % len(subjects)], body) for n in range(count))
+async def _handle(
+    opened: BenchEnvironment, subjects: Sequence[str], body: bytes, count: int
+) -> None:
+    await opened.publish(BenchEvent(subjects[n % len(subjects)], body) for n in range(count))
     await until_handled(opened)
 
 
-async def _insert(opened: Scene, automations: int) -> None:
+async def _insert(opened: BenchEnvironment, automations: int) -> None:
     """Store automations without the API: ten thousand calls would be a benchmark of their own."""
     definitions = [
         {
@@ -78,7 +85,7 @@ async def _insert(opened: Scene, automations: int) -> None:
 
 async def fairness(runs: int) -> Figures:
     """Flood one automation; time how long the events of another wait for their effect."""
-    async with scene() as opened:
+    async with environment_with_engine() as opened:
         names = opened.connection.names
         slow = {"action": "test.slow", "config": {"seconds": 0.05}}
         effect = names.trigger("bench.effect")
@@ -88,7 +95,7 @@ async def fairness(runs: int) -> Figures:
         alone = await _probes(opened, effect)
         flood = names.trigger("bench.flood")
         async with asyncio.TaskGroup() as group:
-            group.create_task(opened.publish(Letter(flood) for _ in range(runs)))
+            group.create_task(opened.publish(BenchEvent(flood) for _ in range(runs)))
             beside = await _probes(opened, effect)
     return Figures(
         alone_p50_ms=round(median(alone), 2),
@@ -97,7 +104,7 @@ async def fairness(runs: int) -> Figures:
     )
 
 
-async def _probes(opened: Scene, effect: str) -> list[float]:
+async def _probes(opened: BenchEnvironment, effect: str) -> list[float]:
     """Publish events one at a time; give the milliseconds until each has its effect."""
     cause = opened.connection.names.trigger("bench.other")
     taken = []

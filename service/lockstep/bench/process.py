@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-REST_SECONDS: Final = 2.0
+REST_SECONDS: Final = 2.0  # two heartbeats, so that the share is a mean
 RESTING: Final = 0.05  # of a core; what an engine needs that has nothing to do
+# It may have a hundred thousand sleepers to read; only what hangs takes this.
 REST_LIMIT_SECONDS: Final = 300.0
 
 

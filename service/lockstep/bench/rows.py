@@ -10,16 +10,16 @@ from uuid import UUID
 import msgspec
 
 from lockstep import bus, store
-from lockstep.bench.scene import Scene
+from lockstep.bench.environment import BenchEnvironment
 from lockstep.model.ids import uuid7
-from lockstep.model.runs import Sleeper, topic
+from lockstep.model.waits import MirroredWait, topic
 from lockstep_schemas.run_events import RunStatus
 
-POOL: Final = 4
-PAGE: Final = 5000
-KEYS_AT_ONCE: Final = 128
-ASK_SECONDS: Final = 0.01
-ASLEEP_SECONDS: Final = 30.0
+POOL: Final = 4  # the least that settings allow: one statement runs at a time
+PAGE: Final = 5000  # rows in a statement, some MiB
+KEYS_AT_ONCE: Final = 128  # as `scene.PUBLISHES_AT_ONCE`
+ASK_SECONDS: Final = 0.01  # no figure depends on it: what is measured begins when the run sleeps
+ASLEEP_SECONDS: Final = 30.0  # a run sleeps within milliseconds; only what hangs takes this
 
 # Per table of a sleeping run: the column that names the run, and what differs in a copy.
 COPIED: Final[dict[str, tuple[str, dict[str, str]]]] = {
@@ -149,7 +149,7 @@ class Rows:
                     group.create_task(self._show(sleepers))
             page = await self._waits.sleepers(page[-1].wait_id)
 
-    async def _show(self, sleepers: Iterator[Sleeper]) -> None:
+    async def _show(self, sleepers: Iterator[MirroredWait]) -> None:
         for one in sleepers:
             await self._bucket.put(str(one.wait_id), msgspec.json.encode(one), one.due_at)
 
@@ -160,8 +160,8 @@ class Rows:
 
 
 @asynccontextmanager
-async def rows(opened: Scene) -> AsyncIterator[Rows]:
-    """Connect to the database of a scene."""
+async def rows(opened: BenchEnvironment) -> AsyncIterator[Rows]:
+    """Connect to the database of an environment."""
     database = await store.Store.connect(opened.servers.postgres_dsn, POOL)
     try:
         yield Rows(database, opened.connection)

@@ -11,20 +11,20 @@ from typing import Final
 import msgspec
 
 from lockstep import bus
+from lockstep.bench.environment import BenchEnvironment, BenchEvent, BenchFailed, environment
 from lockstep.bench.figures import STEP, Figures
 from lockstep.bench.rows import Rows, rows
-from lockstep.bench.scene import BenchFailed, Letter, Scene, stage
 from lockstep.model.ids import uuid7
 from lockstep_schemas.events import HEADER_CONTEXT_KEY
 
-FEW: Final = 10
-TRIES: Final = 50
-WARM_UP: Final = 10
-HOURS_SECONDS: Final = 10 * 3600
+FEW: Final = 10  # what so many cost is nothing beside an engine
+TRIES: Final = 50  # enough for a median
+WARM_UP: Final = 10  # by then statements are prepared and caches filled
+HOURS_SECONDS: Final = 10 * 3600  # longer than any benchmark: nothing of it comes due meanwhile
 EACH: Final = 500  # runs of one automation; a mode counts at most 1000 active ones
 ARMED_PER_SECOND: Final = 250  # what any machine should do
-LATE_SECONDS: Final = 120.0
-EFFECT_SECONDS: Final = 30.0
+LATE_SECONDS: Final = 120.0  # lateness is milliseconds; only what hangs takes this
+EFFECT_SECONDS: Final = 30.0  # an effect takes milliseconds; only what hangs takes this
 
 DELAY: Final = {"delay": {"template": "trigger.payload.seconds"}}
 WAIT: Final = {"wait_for_trigger": {"event": "bench.wake", "timeout_seconds": HOURS_SECONDS}}
@@ -43,7 +43,7 @@ async def lateness(delays: int, spread_seconds: float) -> Figures:
     What is measured: from when a delay is over until the action after it has been performed, both
     by the clock of the engine: timer, claim, walk, the checkpoint before the call, the call.
     """
-    async with stage() as opened, opened.engine("engine"), rows(opened) as found:
+    async with environment() as opened, opened.engine("engine"), rows(opened) as found:
         events = [f"bench.delay.{number}" for number in range(-(-delays // EACH))]
         for event in events:
             await opened.create(event, event, [DELAY, STEP])
@@ -63,13 +63,13 @@ async def lateness(delays: int, spread_seconds: float) -> Figures:
 
 
 def _delays(
-    opened: Scene, events: list[str], delays: int, first: float, spread_seconds: float
-) -> Iterator[Letter]:
+    opened: BenchEnvironment, events: list[str], delays: int, first: float, spread_seconds: float
+) -> Iterator[BenchEvent]:
     subjects = [opened.connection.names.trigger(event) for event in events]
     for number in range(delays):
         seconds = first + number * spread_seconds / delays - time.monotonic()
         body = msgspec.json.encode({"seconds": round(max(0.0, seconds), 6)})
-        yield Letter(subjects[number % len(subjects)], body)
+        yield BenchEvent(subjects[number % len(subjects)], body)
 
 
 async def among(asleep: int) -> Figures:
@@ -99,7 +99,7 @@ async def among(asleep: int) -> Figures:
 class _Restarted:
     """An engine that was started where runs sleep, and is at rest."""
 
-    opened: Scene
+    opened: BenchEnvironment
     found: Rows
     feed: bus.Feed
     probe: str
@@ -125,7 +125,7 @@ async def _restarted(asleep: int) -> AsyncIterator[_Restarted]:
     They wait for the event of the probe with context keys of their own. All are copied from one
     that the engine put to sleep, keys on the bus and all.
     """
-    async with stage() as opened, rows(opened) as found:
+    async with environment() as opened, rows(opened) as found:
         async with opened.engine("first"):
             sleeper = await opened.create("sleeper", "bench.sleep", [WAIT])
             effect = opened.connection.names.trigger("bench.effect")
@@ -150,6 +150,6 @@ async def _restarted(asleep: int) -> AsyncIterator[_Restarted]:
             )
 
 
-async def _publish(opened: Scene, event: str, context_key: str) -> None:
+async def _publish(opened: BenchEnvironment, event: str, context_key: str) -> None:
     subject = opened.connection.names.trigger(event)
     await opened.publisher.publish(subject, b"{}", {HEADER_CONTEXT_KEY: context_key})

@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from lockstep.bench.environment import BenchEvent, environment
 from lockstep.bench.figures import Figures
-from lockstep.bench.scene import Letter, stage
 from lockstep.catalog import Recorder
 
-RUNS: Final = 20
-LIMIT_SECONDS: Final = 60.0
-ASK_SECONDS: Final = 0.01
-STANDING_SECONDS: Final = 3.0  # both engines are there for so long before one is killed
+RUNS: Final = 20  # each is seen to go on; so few that to start them again takes no time
+LIMIT_SECONDS: Final = 60.0  # four times what a takeover may take; only what hangs takes this
+ASK_SECONDS: Final = 0.01  # the figure is some seconds, and given to hundredths
+STANDING_SECONDS: Final = 3.0  # both engines are there before the kill: three heartbeats
 SLOW: Final = {"action": "test.slow", "config": {"seconds": 3600}}
 
 
@@ -28,7 +28,7 @@ async def takeover(rounds: int) -> Figures:
 
 
 async def _once() -> float:
-    async with stage() as opened:
+    async with environment() as opened:
         first, second = opened.folder / "first.calls", opened.folder / "second.calls"
         leaving = {"ENGINE__STUB_RECORD_FILE": str(first)}
         # It never ends in good order with its endless actions: no grace.
@@ -36,7 +36,7 @@ async def _once() -> float:
         async with opened.engine("first", **leaving) as killed:
             await opened.create("slow", "bench.slow", [SLOW])
             subject = opened.connection.names.trigger("bench.slow")
-            await opened.publish(Letter(subject) for _ in range(RUNS))
+            await opened.publish(BenchEvent(subject) for _ in range(RUNS))
             await _until_called(first)
             async with opened.engine("second", **staying):
                 await asyncio.sleep(STANDING_SECONDS)

@@ -5,7 +5,7 @@
 
 from lockstep.bus.asker import Asker
 from lockstep.bus.buckets import Bucket
-from lockstep.bus.client import Client, NoEngine, Reply
+from lockstep.bus.client import ApiClient, ApiReply, NoEngine
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.bus.dead_letters import DeadLetters
@@ -13,12 +13,12 @@ from lockstep.bus.doctor import examine
 from lockstep.bus.follow import LIMIT as FEED_LIMIT
 from lockstep.bus.follow import Feed, Note, follow
 from lockstep.bus.lag import Lag, lag
-from lockstep.bus.lookup import find
 from lockstep.bus.names import ENGINE
-from lockstep.bus.peek import since
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
-from lockstep.bus.service import Service
+from lockstep.bus.reading.lookup import find
+from lockstep.bus.reading.peek import since
+from lockstep.bus.service import RequestService
 from lockstep.bus.settings import BusSettings
 from lockstep.bus.topology import apply, missing, prepare
 from lockstep.bus.worker_keys import WorkerKeys
@@ -26,10 +26,11 @@ from lockstep.bus.worker_keys import WorkerKeys
 __all__ = [
     "ENGINE",
     "FEED_LIMIT",
+    "ApiClient",
+    "ApiReply",
     "Asker",
     "Bucket",
     "BusSettings",
-    "Client",
     "Connection",
     "DeadLetterBox",
     "DeadLetters",
@@ -39,8 +40,7 @@ __all__ = [
     "Note",
     "Publisher",
     "Puller",
-    "Reply",
-    "Service",
+    "RequestService",
     "WorkerKeys",
     "apply",
     "connect",

@@ -1,26 +1,33 @@
 """Calls of the JetStream API."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from lockstep.bus.errors import refusal
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.bus.requests import RawReply
+from lockstep.model.errors import BusUnavailable, EngineError
 
-if TYPE_CHECKING:
-    from lockstep.bus.connection import Connection
-
-CALL_SECONDS: Final = 5.0
-STREAM_NOT_FOUND: Final = 10059
-CONSUMER_NOT_FOUND: Final = 10014
+CALL_SECONDS: Final = 5.0  # nats-py waits as long for JetStream
+STREAM_NOT_FOUND: Final = 10059  # the server's code, as in its errors.json
+CONSUMER_NOT_FOUND: Final = 10014  # likewise
 NOT_FOUND: Final = frozenset({STREAM_NOT_FOUND, CONSUMER_NOT_FOUND})
+
+
+class Askable(Protocol):
+    """What a call needs of a connection."""
+
+    async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> RawReply:
+        """Send a request, see `Connection.ask`."""
+        ...
 
 
 class ApiError(EngineError):
     """JetStream answered a call with an error; for callers inside `bus` to make sense of."""
 
     code = "bus.api"
+    advice = "Look up the NATS error that is named; `lockstep doctor` looks at the streams."
 
     def __init__(self, what: str, error: Mapping[str, Any]) -> None:
         self.about = what
@@ -37,7 +44,7 @@ class ApiError(EngineError):
 
 
 async def call(
-    connection: "Connection", what: str, request: object = None, *, seconds: float = CALL_SECONDS
+    connection: Askable, what: str, request: object = None, *, seconds: float = CALL_SECONDS
 ) -> dict[str, Any]:
     """Call `$JS.API.<what>` with `request` as JSON and return the answer.
 
@@ -51,7 +58,7 @@ async def call(
     try:
         decoded = msgspec.json.decode(answer.body, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise Unavailable(f"$JS.API.{what}: an answer that is no JSON: {error}") from error
+        raise BusUnavailable(f"$JS.API.{what}: an answer that is no JSON: {error}") from error
     if "error" in decoded:
         raise ApiError(what, decoded["error"])
     return decoded

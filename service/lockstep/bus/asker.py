@@ -11,7 +11,7 @@ from lockstep.model.messages import Reply
 
 
 class Asker:
-    """A `ports.Asker`."""
+    """A `ports.actions.Asker`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

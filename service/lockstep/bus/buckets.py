@@ -14,7 +14,7 @@ from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.names import Kind
 from lockstep.bus.publisher import Publisher
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import BusUnavailable
 
 MARGIN: Final = timedelta(seconds=1)
 """How much later than due the server wakes: the worker that has the wait comes first."""
@@ -26,7 +26,7 @@ WAKE_TTL: Final = "1h"
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _KEYS_SECONDS: Final = 30.0  # a page has up to 100,000
-_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 2_000  # some milliseconds of work, until others run
 
 
 class Bucket:
@@ -120,7 +120,7 @@ class Bucket:
             error.about = f"bucket {self.name}"
             if error.err_code == api.STREAM_NOT_FOUND:
                 text = f"{error.about}: {error.description}; `lockstep bus apply` creates it"
-                raise Unavailable(text) from None
+                raise BusUnavailable(text) from None
             raise error.as_refusal() from None
 
 

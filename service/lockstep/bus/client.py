@@ -5,19 +5,20 @@ import msgspec
 from lockstep.bus import headers
 from lockstep.bus.connection import Connection
 from lockstep.bus.requests import NoResponders
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import BusUnavailable
 
 ERROR: str = "Nats-Service-Error"
 ERROR_CODE: str = "Nats-Service-Error-Code"
 
 
-class NoEngine(Unavailable):
+class NoEngine(BusUnavailable):
     """No engine answers to this call: none is running, or it is one that does not know the call."""
 
     code = "bus.no_engine"
+    advice = "Start an engine with this prefix, or update the one that runs."
 
 
-class Reply(msgspec.Struct, frozen=True):
+class ApiReply(msgspec.Struct, frozen=True):
     """What an endpoint answers; with an error, the body says the same as JSON."""
 
     body: bytes
@@ -25,7 +26,7 @@ class Reply(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-class Client:
+class ApiClient:
     """Calls endpoints of the control API."""
 
     def __init__(self, connection: Connection) -> None:
@@ -37,7 +38,7 @@ class Client:
         body: bytes,
         timeout: float,  # noqa: ASYNC109 - it is the limit of the answer, not of a scope
         head: dict[str, str] | None = None,
-    ) -> Reply:
+    ) -> ApiReply:
         """Call the endpoint `name`, such as `automations.list`, and wait up to `timeout` seconds.
 
         Raises:
@@ -56,4 +57,4 @@ class Client:
                 "there, with this prefix, and does it know this call?"
             ) from None
         read = headers.unpack(answer.head)
-        return Reply(answer.body, read.get(ERROR_CODE, ""), read.get(ERROR, ""))
+        return ApiReply(answer.body, read.get(ERROR_CODE, ""), read.get(ERROR, ""))

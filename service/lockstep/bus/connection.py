@@ -15,21 +15,21 @@ from lockstep.bus.dial import Hooks, check_version, dial, version_of
 from lockstep.bus.errors import BadMessage, MessageTooLarge
 from lockstep.bus.liveness import watch
 from lockstep.bus.names import MAX_SUBJECT_BYTES, Names, is_subject
-from lockstep.bus.requests import Answer, NoResponders, Requests
+from lockstep.bus.requests import NoResponders, RawReply, Requests
 from lockstep.bus.settings import BusSettings, redacted
 from lockstep.bus.wire import MAX_PENDING_BYTES, Reader, Wire
-from lockstep.model.errors import ServerUnfit, Unavailable
+from lockstep.model.errors import BusUnavailable, ServerUnfit, Unavailable
 
 log = structlog.get_logger()
 
-_FIRST_WAIT_SECONDS: Final = 0.25
-_LONGEST_WAIT_SECONDS: Final = 10.0
-_CLOSE_SECONDS: Final = 5.0
-_RELEASE_SECONDS: Final = 2.0
-_SAY_AGAIN_SECONDS: Final = 30.0
+_FIRST_WAIT_SECONDS: Final = 0.25  # a server that is started again may be back within a second
+_LONGEST_WAIT_SECONDS: Final = 10.0  # after doubling: how late we notice that NATS is back
+_CLOSE_SECONDS: Final = 5.0  # to send what waits; a server that hangs must not keep us from ending
+_RELEASE_SECONDS: Final = 2.0  # for what the server sent before; what is later is delivered again
+_SAY_AGAIN_SECONDS: Final = 30.0  # nats-py reports each failed attempt to reconnect
 
 
-class Listener(Protocol):
+class ConnectionListener(Protocol):
     """Wants to know when the connection breaks and when it is back. Neither may raise or wait."""
 
     def lost(self) -> None:
@@ -52,7 +52,7 @@ class Connection:
         self.names = Names(settings.prefix)
         self.closed = asyncio.Event()
         self.closed_reason = ""
-        self.listeners: set[Listener] = set()
+        self.listeners: set[ConnectionListener] = set()
         self.alive = True
         """What the last liveness probe found."""
         self.wire = Wire()
@@ -79,7 +79,7 @@ class Connection:
 
     @property
     def server_version(self) -> str | None:
-        """The version of the server; None while there is no connection."""
+        """See `control.status.BusStatus`."""
         return version_of(self.wire) if self.connected else None
 
     @property
@@ -99,9 +99,9 @@ class Connection:
                     await self._up.wait()
             except TimeoutError:
                 text = f"no connection to NATS at {self.server} within {seconds:g} s"
-                raise Unavailable(text) from None
+                raise BusUnavailable(text) from None
         if self.closed.is_set():
-            raise Unavailable(f"the connection to NATS is closed: {self.closed_reason}")
+            raise BusUnavailable(f"the connection to NATS is closed: {self.closed_reason}")
 
     def pack(self, subject: str, body: bytes, head: Mapping[str, str] | None) -> bytes:
         """Check what the server would answer by cutting the connection; return the header block.
@@ -124,7 +124,7 @@ class Connection:
             raise MessageTooLarge(text)
         return block
 
-    async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> Answer:
+    async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> RawReply:
         """Send a request; `head` comes from `pack`. Waits for a connection first if there is none.
 
         Raises:
@@ -142,9 +142,9 @@ class Connection:
             Unavailable: The connection is closed, or so much waits already to be sent.
         """
         if self.closed.is_set():
-            raise Unavailable(f"the connection to NATS is closed: {self.closed_reason}")
+            raise BusUnavailable(f"the connection to NATS is closed: {self.closed_reason}")
         if self.wire.pending_data_size > 4 * MAX_PENDING_BYTES:
-            raise Unavailable(f"NATS at {self.server} does not take what we send")
+            raise BusUnavailable(f"NATS at {self.server} does not take what we send")
         self.wire.post(subject, body, reply, head)
 
     async def listen(self, subject: str, reader: Reader, queue: str = "") -> Subscription:
@@ -156,7 +156,7 @@ class Connection:
         try:
             return await self.wire.listen(subject, reader, queue)
         except NatsError as error:
-            raise Unavailable(f"cannot subscribe to {subject}: {error}") from error
+            raise BusUnavailable(f"cannot subscribe to {subject}: {error}") from error
 
     async def settled(self) -> None:
         """Return when the server has taken all that was sent before, subscriptions too.
@@ -167,7 +167,7 @@ class Connection:
         try:
             await self.wire.flush()
         except NatsError as error:
-            raise Unavailable(f"NATS at {self.server} does not take what we send") from error
+            raise BusUnavailable(f"NATS at {self.server} does not take what we send") from error
 
     async def release(self, *subscriptions: Subscription) -> None:
         """End subscriptions; what the server sent before is still read, if it is there in 2 s."""
@@ -184,7 +184,7 @@ class Connection:
         try:
             await subscription.drain()  # type: ignore[no-untyped-call]
         except NatsError as error:
-            log.info("subscription.lost", subject=subscription.subject, error=str(error))
+            log.info("subscription.lost", subject=subscription.subject, error=error)
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a task that ends with the connection; if it fails, the connection is closed."""
@@ -225,7 +225,7 @@ class Connection:
                 task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _tell(self, what: Callable[[Listener], None]) -> None:
+    def _tell(self, what: Callable[[ConnectionListener], None]) -> None:
         for listener in [*self.listeners]:
             what(listener)
 
@@ -305,7 +305,7 @@ async def connect(
                 raise
             if str(error) != said:
                 said = str(error)
-                log.warning("bus.unreachable", reason=said, next="trying again until it answers")
+                log.warning("bus.unreachable", reason=error, next="trying again until it answers")
         else:
             return connection
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the replicas

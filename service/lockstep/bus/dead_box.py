@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from lockstep.bus import api, headers, peek
+from lockstep.bus import api, headers
 from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.dead_letters import (
@@ -20,27 +20,28 @@ from lockstep.bus.dead_letters import (
     REASON,
     SUBJECT,
 )
-from lockstep.bus.errors import BadMessage, MessageTooLarge, Refused
+from lockstep.bus.errors import BadMessage, JetStreamRefused, MessageTooLarge
 from lockstep.bus.headers import MESSAGE_ID
 from lockstep.bus.names import Names
+from lockstep.bus.reading import peek
 from lockstep.bus.requests import NoResponders
 from lockstep.model.errors import EngineError
-from lockstep.ports import Publisher
+from lockstep.ports.bus import Publisher
 from lockstep_schemas.dead import DeadDone, DeadFault, DeadLetter, DeadPage
 from lockstep_schemas.events import HEADER_ACTOR, HEADER_CONTEXT_KEY
 
 _NO_MESSAGE: Final = frozenset({10037, 10043, 10057})
 """Not found by get, not found by delete, and not deleted, which is: not found by the store."""
-_SHOWN_BYTES: Final = 512
-_REASON_BYTES: Final = 1024
-_ID_BYTES: Final = 200
+_SHOWN_BYTES: Final = 512  # of a header: a page of letters must fit one reply
+_REASON_BYTES: Final = 1024  # as many as `dead_letters` writes
+_ID_BYTES: Final = 200  # two of them, joined, are well within the 1,024 of a message id
 _IDENTITY: Final = re.compile(r"[^:]+:[0-9]{1,20}:([0-9]{1,19})")
 _RETRY: Final = ":retry:"
-_STEP: Final = 4
+_STEP: Final = 4  # few questions to the server, and at most four times too far back
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Letter(msgspec.Struct, frozen=True):
+class StoredDeadLetter(msgspec.Struct, frozen=True):
     """A dead letter as it is stored."""
 
     shown: DeadLetter
@@ -53,6 +54,8 @@ class Stuck(EngineError):
     """A dead letter cannot be published again as the event that it was; the message says why."""
 
     code = "bus.letter_stuck"
+    category = "conflict"
+    advice = "Discard it, or publish what was meant as a new event."
 
 
 class DeadLetterBox:
@@ -92,7 +95,7 @@ class DeadLetterBox:
         goes_on = bool(items) and older > len(items)
         return DeadPage(items, total, limit, items[-1].id if goes_on else None)
 
-    async def get(self, letter_id: int) -> Letter | None:
+    async def get(self, letter_id: int) -> StoredDeadLetter | None:
         """Give one letter, or None if there is none of this id.
 
         Raises: as `page`.
@@ -109,7 +112,7 @@ class DeadLetterBox:
         body = b64decode(found.get("data", ""))
         stored_at = datetime.fromisoformat(found["time"])
         shown = summary(letter_id, subject, head, stored_at, len(body), self._names)
-        return Letter(shown, subject, head, body)
+        return StoredDeadLetter(shown, subject, head, body)
 
     async def end(self) -> int:
         """Give the id of the newest letter that there has ever been.
@@ -181,7 +184,7 @@ class DeadLetterBox:
         subject, head = revived(letter, self._names)
         try:
             await self._publisher.publish(subject, letter.body, head)
-        except (MessageTooLarge, BadMessage, NoResponders, Refused) as error:
+        except (MessageTooLarge, BadMessage, NoResponders, JetStreamRefused) as error:
             raise Stuck(f"dead letter '{letter_id}': {error}") from error
         # Only now. Whoever is killed before this line leaves a letter that changes nothing when
         # it is retried. Another operator may have been quicker: the event is out all the same.
@@ -268,7 +271,7 @@ def summary(
     )
 
 
-def revived(letter: Letter, names: Names) -> tuple[str, dict[str, str]]:
+def revived(letter: StoredDeadLetter, names: Names) -> tuple[str, dict[str, str]]:
     """Give subject and headers with which the event of a letter is published again.
 
     Raises:

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from lockstep.bus import headers, lookup
+from lockstep.bus import headers
 from lockstep.bus.connection import Connection
 from lockstep.bus.errors import MessageTooLarge
 from lockstep.bus.headers import MESSAGE_ID
 from lockstep.bus.publisher import Publisher
+from lockstep.bus.reading import lookup
 from lockstep.model.messages import Message
 from lockstep_schemas.events import (
     HEADER_DELIVERIES,
@@ -23,8 +24,8 @@ ORIGINAL_ID: Final = HEADER_ORIGINAL_ID
 DELIVERIES: Final = HEADER_DELIVERIES
 DROPPED: Final = HEADER_DROPPED
 
-_REASON_BYTES: Final = 1024
-_SUBJECT_BYTES: Final = 4096
+_REASON_BYTES: Final = 1024  # these two and the id fit topology.DEAD_LETTER_ROOM_BYTES
+_SUBJECT_BYTES: Final = 4096  # the server takes a line of 4 KiB, its subject included
 # The server would act on these: refuse, delete others, let it expire, send it elsewhere.
 ACTED_ON: Final = ("nats-expected-", "nats-rollup", "nats-ttl", "nats-schedule", "nats-msg-id")
 OURS: Final = frozenset(

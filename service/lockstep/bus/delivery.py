@@ -11,8 +11,8 @@ TERM: Final = b"+TERM"
 PROGRESS: Final = b"+WPI"
 
 _PREFIX: Final = b"$JS.ACK."
-_TOKENS: Final = 9
-_TOKENS_WITH_DOMAIN: Final = 11
+_TOKENS: Final = 9  # $JS.ACK, stream, consumer, deliveries, two sequences, time, pending
+_TOKENS_WITH_DOMAIN: Final = 11  # domain and account too, behind $JS.ACK; more may follow
 
 
 class Delivery:

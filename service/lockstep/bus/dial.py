@@ -13,7 +13,13 @@ from msgspec import Struct
 
 from lockstep.bus.settings import BusSettings, redacted
 from lockstep.bus.wire import Wire
-from lockstep.model.errors import EngineError, ServerUnfit, SettingError, Unavailable
+from lockstep.model.errors import (
+    BusUnavailable,
+    EngineError,
+    ServerUnfit,
+    SettingError,
+    Unavailable,
+)
 
 NEEDED: Final = (2, 12)
 _LIMIT_SECONDS: Final = 10.0
@@ -183,4 +189,4 @@ def _explained(url: str, faults: list[Exception]) -> EngineError:
             )
     named = [fault for fault in faults if isinstance(fault, OSError)] or faults[-1:]
     reason = (str(named[0]) or type(named[0]).__name__) if named else "no greeting"
-    return Unavailable(f"no NATS server answers at {server}: {reason}")
+    return BusUnavailable(f"no NATS server answers at {server}: {reason}")

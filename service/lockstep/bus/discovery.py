@@ -94,7 +94,7 @@ class Discovery:
             body = json.dumps(answer()).encode()
             self._connection.post(reply.decode(), body)
         except (Unavailable, UnicodeDecodeError) as error:
-            log.info("discovery.unanswered", error=str(error))
+            log.info("discovery.unanswered", error=error)
 
     def _ping(self) -> dict[str, Any]:
         return ServicePing(self.id, self._name, self._version, self._metadata).to_dict()

@@ -14,8 +14,7 @@ from lockstep.bus.topology import missing, wanted
 from lockstep.model.errors import EngineError
 from lockstep.model.findings import Finding, clock, fault, fine, unknown, warning
 
-PATIENCE_SECONDS: Final = 5.0
-ASK_SECONDS: Final = 2.0
+ASK_SECONDS: Final = 2.0  # without the right to ask there is no answer at all
 _SECRETS: Final = "nats.user, nats.credentials_file and their like"
 
 
@@ -38,14 +37,14 @@ class _User(msgspec.Struct):
     permissions: Permissions = Permissions()
 
 
-class _Server(msgspec.Struct):
+class _ServerInfo(msgspec.Struct):
     time: datetime
 
 
 class _UserInfo(msgspec.Struct):
     """The answer of `$SYS.REQ.USER.INFO`."""
 
-    server: _Server
+    server: _ServerInfo
     data: _User
 
 
@@ -65,13 +64,16 @@ class _MonitoredOnBus(msgspec.Struct):
     data: _Monitored
 
 
-async def examine(settings: BusSettings, monitored: bytes | None) -> list[Finding]:
-    """Look at NATS; `monitored` is what its monitoring port says of JetStream, where that is known.
+async def examine(
+    settings: BusSettings, monitored: bytes | None, patience_seconds: float
+) -> list[Finding]:
+    """Look at NATS, trying for `patience_seconds` to reach it.
 
+    `monitored` is what its monitoring port says of JetStream, where that is known.
     Nothing is changed, and nothing is published that anybody listens to.
     """
     try:
-        connection = await connect(settings, patience_seconds=PATIENCE_SECONDS)
+        connection = await connect(settings, patience_seconds=patience_seconds)
     except EngineError as error:
         mend = f"start it, or see nats.servers, {_SECRETS}"
         return [fault("nats.server", str(error), mend)]
@@ -92,7 +94,7 @@ async def _user(connection: Connection) -> list[Finding]:
     before = time.time()
     try:
         answer = await connection.ask("$SYS.REQ.USER.INFO", b"", b"", ASK_SECONDS)
-        told = msgspec.json.decode(answer.body, type=_UserInfo)
+        info = msgspec.json.decode(answer.body, type=_UserInfo)
     except (EngineError, msgspec.DecodeError) as error:
         hint = "let the user publish to $SYS.REQ.USER.INFO"
         return [
@@ -101,8 +103,8 @@ async def _user(connection: Connection) -> list[Finding]:
         ]
     after = time.time()
     return [
-        clock("nats.clock", "NATS", told.server.time, before, after),
-        rights(connection, told.data.permissions),
+        clock("nats.clock", "NATS", info.server.time, before, after),
+        rights(connection, info.data.permissions),
     ]
 
 
@@ -142,11 +144,11 @@ def _calls(connection: Connection) -> Iterator[str]:
     for config in goal.streams:
         verbs = ("INFO", "CREATE", "UPDATE") if manages else ("INFO",)
         yield from (f"STREAM.{verb}.{config['name']}" for verb in verbs)
-    for one in goal.consumers:
-        name = f"{one.stream}.{one.config['durable_name']}"
+    for consumer in goal.consumers:
+        name = f"{consumer.stream}.{consumer.config['durable_name']}"
         yield from (f"CONSUMER.INFO.{name}", f"CONSUMER.MSG.NEXT.{name}")
         if manages:
-            yield f"CONSUMER.CREATE.{name}.{one.config['filter_subject']}"
+            yield f"CONSUMER.CREATE.{name}.{consumer.config['filter_subject']}"
     if manages:
         yield from ("STREAM.NAMES", f"CONSUMER.LIST.{names.triggers_stream}")
     # Run events that may have been sent, dead letters, keys of workers: read by groups that pass.

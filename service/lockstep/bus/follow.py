@@ -10,9 +10,9 @@ import msgspec
 
 from lockstep.bus import headers
 from lockstep.bus.connection import Connection
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import BusUnavailable
 
-LIMIT: Final = 10_000
+LIMIT: Final = 10_000  # some MiB, for a terminal that is slower than the bus; the oldest go
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Feed:
         while not self._queue:
             if self._connection.closed.is_set():
                 reason = self._connection.closed_reason
-                raise Unavailable(f"the connection to NATS is closed: {reason}")
+                raise BusUnavailable(f"the connection to NATS is closed: {reason}")
             self._arrived.clear()
             await self._arrived.wait()
         return self._queue.popleft()

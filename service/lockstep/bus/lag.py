@@ -11,7 +11,7 @@ from lockstep.bus.connection import Connection
 from lockstep.bus.names import ENGINE
 from lockstep_schemas.status import QueueStatus
 
-_NO_MESSAGE: Final = 10037
+_NO_MESSAGE: Final = 10037  # the server's code, as in its errors.json
 
 
 class Group(NamedTuple):

@@ -7,19 +7,20 @@ exits.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import structlog
 
+from lockstep.bus.api import Askable
+from lockstep.bus.settings import BusSettings
+from lockstep.bus.wire import Wire
 from lockstep.model.errors import Unavailable
-
-if TYPE_CHECKING:
-    from lockstep.bus.connection import Connection
 
 log = structlog.get_logger()
 
-EVERY_SECONDS: Final = 5.0
+EVERY_SECONDS: Final = 5.0  # two rounds without an answer are 16 s: less than an ack wait
+# A server that is alive answers in milliseconds, a busy one in a second.
 ANSWER_SECONDS: Final = 3.0
 FAILURES: Final = 2
 """Probes in a row without an answer, until a reconnect is forced; one more, and it is over."""
@@ -27,8 +28,43 @@ STUCK_SECONDS: Final = 20.0
 """How long a server may answer strangers while our client is still reconnecting."""
 
 
+class Watched(Askable, Protocol):
+    """The connection that is probed."""
+
+    alive: bool
+
+    @property
+    def settings(self) -> BusSettings:
+        """Where its servers are."""
+        ...
+
+    @property
+    def wire(self) -> Wire:
+        """The client beneath it."""
+        ...
+
+    @property
+    def closed(self) -> asyncio.Event:
+        """Set when it is over for good."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client counts as connected."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """Where it is, or tries to be; without credentials."""
+        ...
+
+    def give_up(self, reason: str) -> None:
+        """Declare it closed for good."""
+        ...
+
+
 async def watch(
-    connection: "Connection",
+    connection: Watched,
     *,
     every: float = EVERY_SECONDS,
     answer: float = ANSWER_SECONDS,
@@ -55,7 +91,7 @@ async def watch(
             connection.give_up("NATS is there, but the client does not come back to it")
 
 
-async def _answers(connection: "Connection", seconds: float) -> bool:
+async def _answers(connection: Watched, seconds: float) -> bool:
     """Ask for the account; also true when the connection broke meanwhile or other messages came."""
     wire = connection.wire
     reconnects, received = wire.stats["reconnects"], wire.stats["in_msgs"]
@@ -64,13 +100,13 @@ async def _answers(connection: "Connection", seconds: float) -> bool:
     except Unavailable as error:
         if not connection.connected or wire.stats["reconnects"] != reconnects:
             return True
-        log.warning("bus.probe_failed", error=str(error))
+        log.warning("bus.probe_failed", error=error)
         # JetStream is silent, the client is not: to exit would not help.
         return wire.stats["in_msgs"] != received
     return True
 
 
-async def _reachable(connection: "Connection", seconds: float) -> bool:
+async def _reachable(connection: Watched, seconds: float) -> bool:
     """Whether any server greets a fresh connection."""
     for url in connection.settings.servers:
         parts = urlsplit(url if "://" in url else f"nats://{url}")

@@ -7,7 +7,7 @@ import msgspec
 from lockstep.bus.connection import Connection
 from lockstep.bus.errors import refusal
 from lockstep.bus.requests import NoResponders
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import BusUnavailable
 
 
 class _Fault(msgspec.Struct):
@@ -28,7 +28,7 @@ _ACKS = msgspec.json.Decoder(_Ack)
 
 
 class Publisher:
-    """A `ports.Publisher`; hold 64 to 256 messages under way for speed, the caller bounds it.
+    """A `ports.bus.Publisher`; hold 64 to 256 messages under way for speed, the caller bounds it.
 
     Not `publish_async` of nats-py, whose futures can wait for ever when a server is killed.
     """
@@ -62,7 +62,7 @@ class Publisher:
         try:
             ack = _ACKS.decode(answer.body)
         except msgspec.DecodeError as error:
-            raise Unavailable(f"{subject}: answered by no stream: {error}") from error
+            raise BusUnavailable(f"{subject}: answered by no stream: {error}") from error
         if (fault := ack.error) is not None:
             what = f"{subject}: not stored by stream {ack.stream or '?'}"
             raise refusal(
@@ -72,5 +72,5 @@ class Publisher:
                 description=fault.description,
             )
         if not ack.stream:
-            raise Unavailable(f"{subject}: answered by no stream")
+            raise BusUnavailable(f"{subject}: answered by no stream")
         return not ack.duplicate

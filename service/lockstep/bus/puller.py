@@ -24,20 +24,21 @@ from lockstep.model.verdicts import Accept, Retry, Terminate, Verdict
 
 log = structlog.get_logger()
 
-EXPIRES_SECONDS: Final = 30.0
+EXPIRES_SECONDS: Final = 30.0  # what nats.go asks for; a request that we forgot ends by itself
+# A request that was lost is noticed after 11 s, before an ack wait ends.
 HEARTBEAT_SECONDS: Final = 5.0
 MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
-"""Of one request, and of what waits here before another is sent."""
+"""Of one request, and of what waits here before another is sent: at most twice that is held."""
 
 _SILENCE: Final = 2.2
 """Heartbeats that may be missed until the requests count as lost."""
-_FIRST_PAUSE_SECONDS: Final = 0.25
-_LONGEST_PAUSE_SECONDS: Final = 5.0
-_REASON_BYTES: Final = 1024
+_FIRST_PAUSE_SECONDS: Final = 0.25  # a leader that steps down is followed by another at once
+_LONGEST_PAUSE_SECONDS: Final = 5.0  # after doubling: how late we notice that there is a leader
+_REASON_BYTES: Final = 1024  # as many as `dead_letters` writes
 
 
 class Puller:
-    """A `ports.Source`: takes messages in advance, at most `credit`, and keeps them alive.
+    """A `ports.bus.MessageSource`: takes in advance, at most `credit`, and keeps them alive.
 
     Every message that came and is not settled is reported to the server as in progress, well
     before its `ack_wait` is over, whether it waits here or is in work. So it is delivered again
@@ -52,17 +53,17 @@ class Puller:
         credit: int = 256,
         stream: str = "",
         consumer: str = "",
+        max_queued_bytes: int = MAX_QUEUED_BYTES,
     ) -> None:
         self._connection = connection
+        self._max_queued_bytes = max_queued_bytes
         self.stream = stream or connection.names.triggers_stream
         self.consumer = consumer or connection.names.consumer(lane)
         self.credit = credit
-        self.backlog = 0
-        """Messages that waited in the stream when the last one came."""
         self._ack_wait = connection.settings.ack_wait_seconds
         self._queue: deque[Delivery] = deque()
         self._queued_bytes = 0
-        self._held: dict[int, Delivery] = {}
+        self._in_flight: dict[int, Delivery] = {}
         self._arrived = asyncio.Event()
         self._nudge = asyncio.Event()
         self._open = 0  # messages that requests still ask for
@@ -77,9 +78,9 @@ class Puller:
         self._newest = (0, 0)  # sequence and store time of the newest message seen
 
     @property
-    def held(self) -> int:
+    def in_flight(self) -> int:
         """Messages that came and are not settled."""
-        return len(self._held)
+        return len(self._in_flight)
 
     @property
     def queued(self) -> int:
@@ -140,26 +141,19 @@ class Puller:
 
         A verdict that is lost with the connection means that the message comes again.
         """
-        held = self._held.get(message.sequence)
-        if held is None or held.stored_at_ns != message.stored_at_ns:
+        delivery = self._in_flight.get(message.sequence)
+        if delivery is None or delivery.stored_at_ns != message.stored_at_ns:
             log.debug("message.settled_before", sequence=message.sequence, stream=self.stream)
             return
-        del self._held[message.sequence]
+        del self._in_flight[message.sequence]
         match verdict:
             case Accept():
-                self._say(held, ACK)
+                self._say(delivery, ACK)
             case Retry(delay_seconds):
                 delay = msgspec.json.encode({"delay": max(0, round(delay_seconds * 1e9))})
-                self._say(held, NAK + b" " + delay)
+                self._say(delivery, NAK + b" " + delay)
             case Terminate(reason):
-                self._say(held, TERM + b" " + headers.one_line(reason, _REASON_BYTES).encode())
-
-    async def in_progress(self, message: Message) -> None:
-        """Tell the server that `message` is still being worked on; the puller does so by itself."""
-        held = self._held.get(message.sequence)
-        if held is not None:
-            self._say(held, PROGRESS)
-            held.seen_at = _now()
+                self._say(delivery, TERM + b" " + headers.one_line(reason, _REASON_BYTES).encode())
 
     def pause(self) -> None:
         """Ask for no more messages; up to `credit` that were asked for may still come."""
@@ -184,10 +178,12 @@ class Puller:
         self._queue.clear()
         self._queued_bytes = 0
         for message in returned:
-            del self._held[message.sequence]
+            del self._in_flight[message.sequence]
             self._say(message, NAK)
         self._arrived.set()
-        log.info("puller.stopped", consumer=self.consumer, returned=len(returned), held=self.held)
+        log.info(
+            "puller.stopped", consumer=self.consumer, returned=len(returned), held=self.in_flight
+        )
 
     async def close(self) -> None:
         """Stop, and keep nothing alive any more."""
@@ -219,16 +215,15 @@ class Puller:
     def _take(self, message: Delivery) -> None:
         self._open = max(0, self._open - 1)
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        self.backlog = message.pending
         message.seen_at = self._heard
         self._watch_sequence(message)
-        known = self._held.get(message.sequence)
+        known = self._in_flight.get(message.sequence)
         if known is not None and known.stored_at_ns == message.stored_at_ns:
             # Delivered again while we have it: it is not handled twice, its verdict goes to
             # where the server now expects it.
             known.reply, known.deliveries = message.reply, message.deliveries
             return
-        self._held[message.sequence] = message
+        self._in_flight[message.sequence] = message
         self._queue.append(message)
         self._queued_bytes += message.size
         self._arrived.set()
@@ -272,12 +267,12 @@ class Puller:
             self._nudge.set()
 
     def _room(self) -> int:
-        if self._paused or self._stopped or self._queued_bytes > MAX_QUEUED_BYTES:
+        if self._paused or self._stopped or self._queued_bytes > self._max_queued_bytes:
             return 0
         return self.credit - self._open - len(self._queue)
 
     async def _run(self) -> None:
-        """Ask for messages, keep alive those that are held, notice silence."""
+        """Ask for messages, keep alive those in flight, notice silence."""
         while True:
             try:
                 async with asyncio.timeout(self._sleep_seconds()):
@@ -290,7 +285,7 @@ class Puller:
             try:
                 await self._work()
             except Unavailable as error:
-                log.warning("puller.delayed", consumer=self.consumer, error=str(error))
+                log.warning("puller.delayed", consumer=self.consumer, error=error)
 
     def _sleep_seconds(self) -> float:
         left = self._paused_until - _now()
@@ -317,9 +312,9 @@ class Puller:
         await self._connection.release(*(one for one in left if one is not None))
 
     def _keep_alive(self, now: float) -> None:
-        """Report what is held as in progress: at the latest when half of `ack_wait` is over."""
+        """Report what is in flight as in progress, at the latest after half of `ack_wait`."""
         self._kept_at = now
-        for message in self._held.values():
+        for message in self._in_flight.values():
             if now - message.seen_at >= self._ack_wait / 6:
                 self._connection.post(message.reply, PROGRESS)
                 message.seen_at = now
@@ -329,7 +324,7 @@ class Puller:
             "batch": room,
             "expires": round(EXPIRES_SECONDS * 1e9),
             "idle_heartbeat": round(HEARTBEAT_SECONDS * 1e9),
-            "max_bytes": max(MAX_QUEUED_BYTES, 2 * self._connection.max_payload),
+            "max_bytes": max(self._max_queued_bytes, 2 * self._connection.max_payload),
         }
         where = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{self.consumer}"
         self._connection.post(where, msgspec.json.encode(request), reply=self._inbox)
@@ -340,7 +335,7 @@ class Puller:
         try:
             self._connection.post(message.reply, what)
         except Unavailable as error:
-            log.warning("verdict.lost", message=repr(message), error=str(error))
+            log.warning("verdict.lost", message=repr(message), error=error)
 
 
 def _now() -> float:

@@ -6,22 +6,23 @@ from typing import Final, NamedTuple
 
 from lockstep.bus import headers
 from lockstep.bus.wire import MAX_PENDING_BYTES, Wire
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import BusUnavailable
 
-_TICK_SECONDS: Final = 0.05
+_TICK_SECONDS: Final = 0.05  # one timer for all requests: a deadline is that exact
 
 
-class Answer(NamedTuple):
+class RawReply(NamedTuple):
     """What came back: the header block as it is, and the body."""
 
     head: bytes
     body: bytes
 
 
-class NoResponders(Unavailable):
+class NoResponders(BusUnavailable):
     """Nobody listens on the subject: a part is not running, or a stream is not set up."""
 
     code = "bus.no_responders"
+    advice = "Start what answers there; `lockstep bus apply` makes streams that are missing."
 
 
 class Requests:
@@ -32,7 +33,7 @@ class Requests:
         self._prefix = wire.new_inbox() + "."
         self._skip = len(self._prefix)
         self._tokens = count()
-        self._waiting: dict[str, tuple[asyncio.Future[Answer], float]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[RawReply], float]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -42,7 +43,7 @@ class Requests:
         """Subscribe to the inbox."""
         await self._wire.listen(self._prefix + "*", self._answered)
 
-    async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> Answer:
+    async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> RawReply:
         """Publish with a reply subject of its own and wait for the first reply.
 
         Raises:
@@ -51,7 +52,7 @@ class Requests:
         """
         loop = asyncio.get_running_loop()
         token = f"{next(self._tokens):x}"
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[RawReply] = loop.create_future()
         self._waiting[token] = future, loop.time() + seconds
         if self._sweep is None:
             self._sweep = loop.call_later(_TICK_SECONDS, self._expire)
@@ -62,10 +63,10 @@ class Requests:
             answer = await future
         except TimeoutError:
             text = f"{subject}: NATS at {self._server} gave no answer within {seconds:g} s"
-            raise Unavailable(text) from None
+            raise BusUnavailable(text) from None
         except ConnectionError:
             text = f"{subject}: the connection to NATS at {self._server} broke before the answer"
-            raise Unavailable(text) from None
+            raise BusUnavailable(text) from None
         finally:
             self._waiting.pop(token, None)
         if answer.head and not answer.body and headers.status(answer.head) == 503:
@@ -88,7 +89,7 @@ class Requests:
     def _answered(self, subject: bytes, _reply: bytes, head: bytes, body: bytes) -> None:
         waiting = self._waiting.get(subject[self._skip :].decode("ascii", "replace"))
         if waiting is not None and not waiting[0].done():
-            waiting[0].set_result(Answer(head, body))
+            waiting[0].set_result(RawReply(head, body))
 
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()

@@ -12,21 +12,29 @@ import structlog
 from nats.aio.subscription import Subscription
 
 from lockstep.bus import headers
-from lockstep.bus.client import ERROR, ERROR_CODE, Reply
+from lockstep.bus.client import ERROR, ERROR_CODE, ApiReply
 from lockstep.bus.connection import Connection
 from lockstep.bus.discovery import QUEUE, Counters, Discovery
-from lockstep.bus.errors import MessageTooLarge
-from lockstep.model.errors import EngineError
+from lockstep.bus.errors import (
+    MessageTooLarge,
+    Overloaded,
+    ReplyTooLarge,
+    RequestTooLarge,
+    Stopping,
+    TookTooLong,
+)
+from lockstep.model.errors import EngineError, InternalError
+from lockstep.model.faults import STATUS, fault_of
 
 log = structlog.get_logger()
 
 MAX_REQUEST_BYTES: Final = 1000 * 1024
 """Less than the 1 MiB that NATS takes: what is larger is told so, instead of cut off."""
-_ERROR_BYTES: Final = 1024
+_ERROR_BYTES: Final = 1024  # a header: clients show it, the body has all of it
 
 
 class Answered(Protocol):
-    """What a handler returns, such as `Reply`."""
+    """What a handler returns, such as `ApiReply`."""
 
     @property
     def body(self) -> bytes:
@@ -35,7 +43,7 @@ class Answered(Protocol):
 
     @property
     def error_code(self) -> str:
-        """Empty, or 400, 404, 409, 500."""
+        """Empty, or 400, 404, 409, 500, 503."""
         ...
 
     @property
@@ -55,7 +63,7 @@ class _Request(msgspec.Struct):
     body: bytes
 
 
-class Service:
+class RequestService:
     """Runs a handler for each request, many at once, and answers whatever happens.
 
     Each request goes to one of the replicas. Requests beyond `at_once` wait, those beyond
@@ -79,7 +87,7 @@ class Service:
         answered: Callable[[str, str], None] | None = None,
     ) -> None:
         """`answered` is told the endpoint and the code of each reply, 200 where all is well."""
-        self._connection, self._told = connection, answered
+        self._connection, self._answered = connection, answered
         self._endpoints = {
             Counters(suffix.replace(".", "-"), connection.names.api(suffix)): handler
             for suffix, handler in endpoints.items()
@@ -119,7 +127,7 @@ class Service:
         while self._running and (left := deadline - loop.time()) > 0:
             await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         for request in self._queue:
-            self._answer(request, failure("500", "internal", "the engine is stopping"))
+            self._answer(request, failure(Stopping("the engine is stopping")))
         self._queue.clear()
         ended = [*self._running]
         for task in ended:
@@ -141,13 +149,13 @@ class Service:
         request = _Request(endpoint, handler, reply.decode(), head, body)
         if len(body) > self._max_request_bytes:
             text = f"a request of {len(body)} bytes; at most {self._max_request_bytes} are allowed"
-            self._answer(request, failure("400", "bad_request", text))
+            self._answer(request, failure(RequestTooLarge(text)))
         elif len(self._running) < self._at_once:
             self._begin(request)
         elif len(self._queue) < self._waiting:
             self._queue.append(request)
         else:
-            self._answer(request, failure("500", "internal", "busy: try again in a moment"))
+            self._answer(request, failure(Overloaded("busy: try again in a moment")))
 
     def _begin(self, request: _Request) -> None:
         task = self._connection.own(self._run(request), f"api.{request.endpoint.name}")
@@ -157,7 +165,7 @@ class Service:
     def _ended(self, task: asyncio.Task[None]) -> None:
         request = self._running.pop(task)
         if task.cancelled():
-            self._answer(request, failure("500", "internal", "the engine is stopping"))
+            self._answer(request, failure(Stopping("the engine is stopping")))
         elif self._queue:
             self._begin(self._queue.popleft())
 
@@ -171,10 +179,10 @@ class Service:
         except Exception:
             # The reply says nothing of it: whoever asks may not be meant to see our insides.
             log.exception("request.failed", endpoint=request.endpoint.name)
-            text = "internal error; the log of the engine has it"
+            wrong: EngineError = InternalError("internal error; the log of the engine has it")
             if scope.expired():
-                text = f"not done within {self._limit:g} s"
-            reply = failure("500", "internal", text)
+                wrong = TookTooLong(f"not done within {self._limit:g} s")
+            reply = failure(wrong)
         self._answer(request, reply)
         request.endpoint.add(began, reply.error)
 
@@ -183,15 +191,15 @@ class Service:
             try:
                 head = self._pack(request, reply)
             except MessageTooLarge as error:
-                log.warning("reply.too_large", endpoint=request.endpoint.name, error=str(error))
+                log.warning("reply.too_large", endpoint=request.endpoint.name, error=error)
                 text = f"the reply is too large ({len(reply.body)} bytes): ask for less"
-                reply = failure("500", "internal", text)
+                reply = failure(ReplyTooLarge(text))
                 head = self._pack(request, reply)
-            if self._told is not None:
-                self._told(request.endpoint.name, reply.error_code or "200")
+            if self._answered is not None:
+                self._answered(request.endpoint.name, reply.error_code or "200")
             self._connection.post(request.reply, reply.body, head)
         except EngineError as error:
-            log.warning("reply.lost", endpoint=request.endpoint.name, error=str(error))
+            log.warning("reply.lost", endpoint=request.endpoint.name, error=error)
 
     def _pack(self, request: _Request, reply: Answered) -> bytes:
         head = None
@@ -201,7 +209,7 @@ class Service:
         return self._connection.pack(request.reply, reply.body, head)
 
 
-def failure(error_code: str, code: str, message: str) -> Reply:
+def failure(error: EngineError) -> ApiReply:
     """Make an error reply in the form of the control API."""
-    body = msgspec.json.encode({"code": code, "message": message})
-    return Reply(body, error_code, message)
+    fault = fault_of(error)
+    return ApiReply(msgspec.json.encode(fault), STATUS[fault.code], fault.message)

@@ -13,7 +13,7 @@ import structlog
 from lockstep.bus import api
 from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
-from lockstep.bus.errors import Refused
+from lockstep.bus.errors import JetStreamRefused
 from lockstep.bus.names import ENGINE, Kind
 from lockstep.bus.settings import BusSettings
 from lockstep.model.errors import EngineError, ServerUnfit, Unavailable
@@ -25,9 +25,9 @@ DEAD_LETTER_ROOM_BYTES: Final = 8 * 1024
 
 _RACES: Final = frozenset({10013, 10014, 10058, 10059, 10065, 10105, 10148})
 """Errors that mean, at first, that another replica was quicker or slower than we."""
-_OVERLAP: Final = 10065
-_TRIES: Final = 6
-_PATIENCE_SECONDS: Final = 30.0
+_OVERLAP: Final = 10065  # the server's code for subjects that another stream has
+_TRIES: Final = 6  # so many replicas that start at once may get in our way, one after another
+_PATIENCE_SECONDS: Final = 30.0  # a cluster that has just been started elects its leaders
 _DURATIONS: Final = frozenset(
     {"max_age", "duplicate_window", "ack_wait", "subject_delete_marker_ttl"}
 )
@@ -269,7 +269,7 @@ def _check_ours(connection: Connection, goal: Config, found: Config) -> None:
     if subjects and not any(
         subject.startswith(mine) or subject in goal["subjects"] for subject in subjects
     ):
-        raise Refused(
+        raise JetStreamRefused(
             f"stream {goal['name']} exists and takes {', '.join(subjects)}: it is not ours; "
             "choose another prefix"
         )

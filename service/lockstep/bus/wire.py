@@ -25,8 +25,9 @@ Reader = Callable[[bytes, bytes, bytes, bytes], None]
 """Takes subject, reply subject, header block and body; called in the read loop, must be quick."""
 
 MAX_PENDING_BYTES: Final = 2 * 1024 * 1024
-"""What may wait to be sent; more only after some of it has gone."""
+"""What may wait to be sent, as nats-py has it; more only after some of it has gone."""
 
+# INFO of a large cluster has some KiB; what is longer is no NATS.
 _MAX_CONTROL_LINE: Final = 1024 * 1024
 _CRLF: Final = b"\r\n"
 _PING: Final = b"PING\r\n"

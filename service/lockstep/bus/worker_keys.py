@@ -20,17 +20,17 @@ from lockstep.bus.buckets import as_uuid
 from lockstep.bus.connection import Connection
 from lockstep.bus.delivery import Delivery, is_delivery
 from lockstep.bus.publisher import Publisher
-from lockstep.model.errors import ServerUnfit, Unavailable
+from lockstep.model.errors import BusUnavailable, ServerUnfit, Unavailable
 
 log = structlog.get_logger()
 
-HEARTBEAT_SECONDS: Final = 2.0
+HEARTBEAT_SECONDS: Final = 2.0  # a lost consumer is noticed about when a key expires, in 4 s
 _SILENCE: Final = 2.2
 """Heartbeats that may be missed until the consumer counts as lost."""
-_FORGET_SECONDS: Final = 30.0
-_FIRST_PAUSE_SECONDS: Final = 0.25
-_CLOSE_SECONDS: Final = 5.0
-_LIMIT: Final = 10_000
+_FORGET_SECONDS: Final = 30.0  # the server removes the consumer of a process that was killed
+_FIRST_PAUSE_SECONDS: Final = 0.25  # a leader that steps down is followed by another at once
+_CLOSE_SECONDS: Final = 5.0  # as `connection`: a server that hangs must not keep us from ending
+_LIMIT: Final = 10_000  # a key that is dropped here is only a hint: rows say who is stale
 _DROP_TTL: Final = "60"
 """How long the mark of a dropped key is kept, as that of an expired one."""
 
@@ -38,11 +38,13 @@ _DROP_TTL: Final = "60"
 class WorkerKeys:
     """The keys of the workers: renewed while they live, and watched by the others."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, silence: float = _SILENCE) -> None:
+        """`silence`: heartbeats of the server that may be missed before a watch is begun anew."""
         self.name = connection.names.workers_bucket
         self.stream = connection.names.bucket_stream(self.name)
         self._connection = connection
         self._publisher = Publisher(connection)
+        self._silence = silence
 
     async def renew(self, worker_id: UUID, body: bytes, ttl_seconds: int) -> None:
         """Write the key anew; it expires `ttl_seconds`, at least 1, after the server stored it.
@@ -77,7 +79,7 @@ class WorkerKeys:
             ServerUnfit: The bucket is not there when the watch begins, or we may not watch it.
             Unavailable: JetStream gave no answer.
         """
-        watch = Expiries(self._connection, self.name)
+        watch = Expiries(self._connection, self.name, self._silence)
         await watch.start()
         try:
             yield watch
@@ -95,8 +97,8 @@ class Expiries:
     subscription. It pushes: a pull would have to be renewed.
     """
 
-    def __init__(self, connection: Connection, bucket: str) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, bucket: str, silence: float) -> None:
+        self._connection, self._silence = connection, silence
         self._stream = connection.names.bucket_stream(bucket)
         self._every = connection.names.key(bucket, ">")
         self._queue: deque[UUID] = deque(maxlen=_LIMIT)
@@ -124,7 +126,7 @@ class Expiries:
         while not self._queue:
             if self._connection.closed.is_set():
                 reason = self._connection.closed_reason
-                raise Unavailable(f"the connection to NATS is closed: {reason}")
+                raise BusUnavailable(f"the connection to NATS is closed: {reason}")
             if self._stopped:
                 raise StopAsyncIteration
             self._arrived.clear()
@@ -191,7 +193,7 @@ class Expiries:
                     async with asyncio.timeout(wait):
                         await self._nudge.wait()
                 self._nudge.clear()
-                if _now() - self._heard > _SILENCE * HEARTBEAT_SECONDS:
+                if _now() - self._heard > self._silence * HEARTBEAT_SECONDS:
                     self._stale = True
                 if self._stale and self._connection.connected and not self._stopped:
                     await self._try_again()
@@ -207,7 +209,7 @@ class Expiries:
             self._pause_seconds = min(2 * self._pause_seconds, HEARTBEAT_SECONDS)
             if self._said != str(error):  # not each time: it is tried until it is there
                 self._said = str(error)
-                log.warning("subscription.lost", subject=self._every, error=self._said)
+                log.warning("subscription.lost", subject=self._every, error=error)
         else:
             self._pause_seconds, self._said = _FIRST_PAUSE_SECONDS, ""
 
@@ -260,7 +262,7 @@ class Expiries:
 
     def _forget(self, consumer: str) -> None:
         """Delete a consumer of ours; it would go by itself too, a little later."""
-        with suppress(Unavailable):
+        with suppress(BusUnavailable):
             self._connection.post(f"$JS.API.CONSUMER.DELETE.{self._stream}.{consumer}", b"")
 
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from lockstep.cases.expect import is_part
-from lockstep.cases.format import ApiCase, Call
+from lockstep.cases.format import ApiCall, ApiCase
 from lockstep_schemas.base import Json, JsonObject
 
 # What a case calls an operation, and the endpoint behind it.
@@ -39,7 +39,7 @@ _JUDGED: Final = frozenset(
 )  # fmt: skip
 
 
-class Told(msgspec.Struct, frozen=True):
+class BusEvent(msgspec.Struct, frozen=True):
     """An event that the bus carried: its last word, and its data."""
 
     what: str
@@ -58,7 +58,7 @@ class ApiWorld(Protocol):
         """Call an endpoint; give its body, and whether it is an error."""
         ...
 
-    async def told(self, what: str) -> Sequence[Told]:
+    async def bus_events(self, what: str) -> Sequence[BusEvent]:
         """Wait shortly for an event of this kind; give all since the last call."""
         ...
 
@@ -81,15 +81,15 @@ async def differences(case: ApiCase, world: ApiWorld) -> list[str]:
         if is_error:
             return [f"setup: {body}"]
     replies: list[Json] = []
-    told: list[str] = []
+    faults: list[str] = []
     for number, call in enumerate(case.calls, 1):
         request = _snake(_filled(call.input, replies))
         body, is_error = await world.ask(ENDPOINTS[call.op], request)
         replies.append(body)
         expect = _filled(call.expect, replies)
         found = [*_judged(expect, body, is_error), *await _notified(expect, world)]
-        told += [f"call {number} {call.op}: {one}" for one in found]
-    return told
+        faults += [f"call {number} {call.op}: {one}" for one in found]
+    return faults
 
 
 def _filled(value: Json, replies: Sequence[Json]) -> Json:
@@ -189,10 +189,10 @@ async def _notified(expect: JsonObject, world: ApiWorld) -> list[str]:
     if wanted is None:
         return []
     what = str(wanted.get("action") or wanted.get("status"))
-    told = await world.told(what)
-    if any(one.what == what or one.data.get("status") == what for one in told):
+    carried = await world.bus_events(what)
+    if any(one.what == what or one.data.get("status") == what for one in carried):
         return []
-    return [f"expected the bus to carry `{what}`, got {[one.what for one in told]}"]
+    return [f"expected the bus to carry `{what}`, got {[one.what for one in carried]}"]
 
 
-__all__ = ["ENDPOINTS", "ApiWorld", "Call", "Told", "differences", "missing"]
+__all__ = ["ENDPOINTS", "ApiCall", "ApiWorld", "BusEvent", "differences", "missing"]

@@ -17,6 +17,8 @@ class CasesRefused(EngineError):
     """Files that hold no cases of ours; each fault has its place."""
 
     code = "cases.refused"
+    category = "bad_request"
+    advice = "Correct each place that is named; `schemas/json/case-file.schema.json` is the form."
 
 
 class Expect(Struct, frozen=True, kw_only=True):
@@ -49,16 +51,16 @@ class Expect(Struct, frozen=True, kw_only=True):
     action_calls: int | UnsetType = UNSET
     calls: list[JsonObject] | UnsetType = UNSET
     any_of: "list[Expect] | UnsetType" = UNSET
-    checkpoints: "list[Checkpoint] | UnsetType" = UNSET
+    checkpoints: "list[EntryCheck] | UnsetType" = UNSET
 
 
-class Checkpoint(Expect, frozen=True, kw_only=True):
+class EntryCheck(Expect, frozen=True, kw_only=True):
     """What must be true right after an entry."""
 
     after: int
 
 
-class Publish(Struct, frozen=True, kw_only=True):
+class PublishEntry(Struct, frozen=True, kw_only=True):
     """Publish one event; `after_s` engine seconds pass first."""
 
     event: str
@@ -69,13 +71,13 @@ class Publish(Struct, frozen=True, kw_only=True):
     actor: JsonObject | None = None
 
 
-class Wait(Struct, frozen=True, kw_only=True):
+class WaitEntry(Struct, frozen=True, kw_only=True):
     """Engine seconds pass."""
 
     wait_s: float
 
 
-class Operation(Struct, frozen=True, kw_only=True):
+class OperationEntry(Struct, frozen=True, kw_only=True):
     """Something an operator does, or a damage."""
 
     op: str
@@ -94,10 +96,10 @@ class Operation(Struct, frozen=True, kw_only=True):
 class Concurrent(Struct, frozen=True, kw_only=True):
     """At the same moment."""
 
-    concurrent: list[Publish | Wait | Operation] = msgspec.field(name="concurrent")
+    concurrent: list[PublishEntry | WaitEntry | OperationEntry] = msgspec.field(name="concurrent")
 
 
-Entry: TypeAlias = Publish | Wait | Operation | Concurrent
+Entry: TypeAlias = PublishEntry | WaitEntry | OperationEntry | Concurrent
 
 
 class StoredAutomation(Struct, frozen=True, kw_only=True):
@@ -170,7 +172,7 @@ class ValidationCase(CommonFields, frozen=True, kw_only=True):
     expect: Verdict
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class ApiCall(Struct, frozen=True, kw_only=True):
     """One call of the control API; `$1.id` in it is a field of the first reply."""
 
     op: str
@@ -182,7 +184,7 @@ class ApiCase(CommonFields, frozen=True, kw_only=True):
     """Calls of the control API, in order."""
 
     setup: list[JsonObject] = []
-    calls: list[Call]
+    calls: list[ApiCall]
 
 
 class Entered(Struct, frozen=True, kw_only=True):
@@ -291,17 +293,19 @@ def load(paths: list[Path]) -> list[Found]:
         except OSError as error:
             faults.append(f"{path}: {error.strerror}")
             continue
-        for one in _cases(path, source):
-            if isinstance(one, str):
-                faults.append(one)
+        for entry in _cases(path, source):
+            if isinstance(entry, str):
+                faults.append(entry)
             else:
-                found.append(one)
+                found.append(entry)
     seen: dict[str, Found] = {}
-    for one in found:
-        twin = seen.setdefault(one.case.id, one)
-        if twin is not one:
+    for entry in found:
+        twin = seen.setdefault(entry.case.id, entry)
+        if twin is not entry:
             place = f"{twin.path}:{twin.line}"
-            faults.append(f"{one.path}:{one.line}: the id '{one.case.id}' stands at {place} too")
+            faults.append(
+                f"{entry.path}:{entry.line}: the id '{entry.case.id}' stands at {place} too"
+            )
     if faults:
         raise CasesRefused("\n".join(faults))
     return found
@@ -357,10 +361,10 @@ def entries(case: EventCase) -> list[Entry]:
 
 
 def _entry(raw: Any, place: str) -> Entry:  # noqa: ANN401 - JSON
-    kinds: dict[str, type[Publish | Wait | Operation]] = {
-        "event": Publish,
-        "wait_s": Wait,
-        "op": Operation,
+    kinds: dict[str, type[PublishEntry | WaitEntry | OperationEntry]] = {
+        "event": PublishEntry,
+        "wait_s": WaitEntry,
+        "op": OperationEntry,
     }
     if isinstance(raw, dict):
         if set(raw) == {"concurrent"} and isinstance(raw["concurrent"], list):

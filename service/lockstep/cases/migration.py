@@ -66,7 +66,7 @@ class MigrationWorld(ApiWorld, Protocol):
         ...
 
     def lend(self, kind: ActionType) -> None:
-        """Let the engine have an action for the time of this case."""
+        """See `cases.registries.ActionWorld`."""
         ...
 
 
@@ -112,12 +112,12 @@ async def differences(case: MigrationCase, world: MigrationWorld, renderer: Rend
         return ["expected a failure, and the subscription was migrated"]
     stored, _ = await world.ask("automations.list", {"limit": 200})
     (automation,) = stored["items"]
-    told = [f"a failure is there beside the automation: {one}" for one in reasons]
-    told += _stored(case, automation)
-    told += _definition(expect, automation["definition"], renderer)
+    faults = [f"a failure is there beside the automation: {one}" for one in reasons]
+    faults += _stored(case, automation)
+    faults += _definition(expect, automation["definition"], renderer)
     if expect.after_two_runs is not UNSET:
-        told += await _twice(case, world)
-    return told
+        faults += await _twice(case, world)
+    return faults
 
 
 async def _import(case: MigrationCase, world: MigrationWorld) -> str:
@@ -138,16 +138,16 @@ def _judged_failure(expect: MigrationExpect, became: str, reasons: list[str]) ->
 
 
 async def _twice(case: MigrationCase, world: MigrationWorld) -> list[str]:
-    wanted, told = case.expect.after_two_runs, []
+    wanted, faults = case.expect.after_two_runs, []
     second = await _import(case, world)
     if wanted is UNSET:
         return []
     if second != wanted.second_run:
-        told.append(f"second import: expected {wanted.second_run}, got {second}")
+        faults.append(f"second import: expected {wanted.second_run}, got {second}")
     stored, _ = await world.ask("automations.list", {"limit": 200})
     if stored["total"] != wanted.automations:
-        told.append(f"expected {wanted.automations} automations, got {stored['total']}")
-    return told
+        faults.append(f"expected {wanted.automations} automations, got {stored['total']}")
+    return faults
 
 
 def _stored(case: MigrationCase, automation: JsonObject) -> Iterator[str]:

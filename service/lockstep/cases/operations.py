@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import Operation, StoredAutomation
+from lockstep.cases.format import OperationEntry, StoredAutomation
 from lockstep.model.errors import EngineError
 from lockstep_schemas.base import Json
 
@@ -28,6 +28,8 @@ class CaseRefused(EngineError):
     """The engine refused an automation of a case."""
 
     code = "case.refused"
+    category = "bad_request"
+    advice = "Correct the automation in the case."
 
 
 class OperatorWorld(Protocol):
@@ -62,7 +64,7 @@ class OperatorWorld(Protocol):
         ...
 
 
-async def operate(entry: Operation, world: OperatorWorld) -> None:
+async def operate(entry: OperationEntry, world: OperatorWorld) -> None:
     """Do what an operator does, or the damage."""
     target = entry.automation or "auto-1"
     actions: Mapping[str, Callable[[], Awaitable[object]]] = {
@@ -96,7 +98,7 @@ async def _cancel(index: int, world: OperatorWorld) -> None:
     await world.call("runs.cancel", id=runs[index].run.id)
 
 
-async def _close(entry: Operation, world: OperatorWorld) -> None:
+async def _close(entry: OperationEntry, world: OperatorWorld) -> None:
     """Close the artifacts of a type, or those of them that hold a value."""
     made = [artifact for detail in (await world.seen()).runs for artifact in detail.artifacts]
     for artifact in made:

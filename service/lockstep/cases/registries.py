@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 from lockstep.cases.api_calls import name_of_api
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import Entered, Publish, RegistryCase, StoredAutomation
+from lockstep.cases.format import Entered, PublishEntry, RegistryCase, StoredAutomation
 from lockstep.catalog import (
     ActionOptions,
     CatalogError,
@@ -44,7 +44,7 @@ class ActionWorld(Protocol):
         """Store an automation."""
         ...
 
-    async def publish(self, entry: Publish, name: str) -> None:
+    async def publish(self, entry: PublishEntry, name: str) -> None:
         """Publish an event."""
         ...
 
@@ -57,7 +57,7 @@ class ActionWorld(Protocol):
         ...
 
 
-class Registered:
+class CaseCatalog:
     """The catalog of a case, after its registrations."""
 
     def __init__(self, case: RegistryCase) -> None:
@@ -141,7 +141,7 @@ def schema(document: JsonObject | None) -> JsonObject | None:
 
 async def differences(case: RegistryCase, world: ActionWorld) -> list[str]:
     """Register, and say what is not as expected."""
-    registered = Registered(case)
+    registered = CaseCatalog(case)
     wanted = case.expect
     options = wanted.get("any_of", [wanted])
     tried = [await _judged(option, case, registered, world) for option in options]
@@ -151,23 +151,23 @@ async def differences(case: RegistryCase, world: ActionWorld) -> list[str]:
 
 
 async def _judged(
-    wanted: JsonObject, case: RegistryCase, registered: Registered, world: ActionWorld
+    wanted: JsonObject, case: RegistryCase, registered: CaseCatalog, world: ActionWorld
 ) -> list[str]:
     if "error_contains" in wanted:
         text = registered.refused
         if text is None or wanted["error_contains"] not in text:
             return [f"expected a refusal with {wanted['error_contains']!r}, got {text!r}"]
         return []
-    told = list(_held(wanted, registered))
+    faults = list(_differences(wanted, registered))
     if registered.refused is not None and "filter_unchanged" not in wanted:
-        told.append(f"refused: {registered.refused}")
+        faults.append(f"refused: {registered.refused}")
     if {"step_status", "execute_with"} & set(wanted):
-        told += await _executed(wanted, case, registered, world)
-    return told
+        faults += await _executed(wanted, case, registered, world)
+    return faults
 
 
-def _held(wanted: JsonObject, registered: Registered) -> Iterator[str]:
-    """Judge what the catalog holds."""
+def _differences(wanted: JsonObject, registered: CaseCatalog) -> Iterator[str]:
+    """Say where the catalog is not as wanted."""
     catalog = registered.catalog
     found = {
         "triggers": sorted(kind.qualified_id for kind in catalog.triggers()),
@@ -256,7 +256,7 @@ def _shown(kind: TriggerType | ActionType | ArtifactType) -> JsonObject:
 
 
 async def _executed(
-    wanted: JsonObject, case: RegistryCase, registered: Registered, world: ActionWorld
+    wanted: JsonObject, case: RegistryCase, registered: CaseCatalog, world: ActionWorld
 ) -> list[str]:
     """Let a whole engine call the action, in a run of its own."""
     kind = registered.catalog.actions()[-1]
@@ -266,23 +266,25 @@ async def _executed(
     action = {"action": kind.qualified_id, "id": "a", "config": config}
     definition = {"name": case.id, "triggers": [{"event": EVENT}], "actions": [action]}
     await world.store(StoredAutomation(id="auto-1", definition=definition))
-    await world.publish(Publish(event=EVENT), "0")
+    await world.publish(PublishEntry(event=EVENT), "0")
     await world.advance(0)
     seen = await world.seen()
     steps = seen.runs[0].steps if seen.runs else []
     if not steps:
         return ["the action was not called"]
-    told = []
+    faults = []
     step, error = steps[0], steps[0].error_message or ""
     if wanted.get("step_status", step.status) != step.status:
-        told.append(f"step: expected {wanted['step_status']}, got {step.status} ({error})")
+        faults.append(f"step: expected {wanted['step_status']}, got {step.status} ({error})")
     if wanted.get("error_contains_run", "") not in error:
-        told.append(f"step: expected an error with {wanted['error_contains_run']!r}, got {error!r}")
+        faults.append(
+            f"step: expected an error with {wanted['error_contains_run']!r}, got {error!r}"
+        )
     if wanted.get("error_not_empty") and not error:
-        told.append("step: expected an error, got none")
-    told += [
+        faults.append("step: expected an error, got none")
+    faults += [
         f"the action was not handed {name}"
         for name in wanted.get("received", [])
         if not registered.contexts or not hasattr(registered.contexts[0], name_of_api(name))
     ]
-    return told
+    return faults

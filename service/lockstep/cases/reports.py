@@ -46,14 +46,14 @@ def junit(results: Sequence[Result]) -> str:
         groups[result.group].append(result)
     root = ET.Element("testsuites")
     for group, some in groups.items():
-        told = summary(some)
+        counts = summary(some)
         suite = ET.SubElement(
             root,
             "testsuite",
             name=group,
             tests=str(len(some)),
-            failures=str(told.failed),
-            skipped=str(told.skipped),
+            failures=str(counts.failed),
+            skipped=str(counts.skipped),
             time=f"{sum(r.seconds for r in some):.3f}",
         )
         for result in some:

@@ -21,13 +21,13 @@ from lockstep.cases.format import (
     Expect,
     Found,
     MigrationCase,
-    Operation,
-    Publish,
+    OperationEntry,
+    PublishEntry,
     RegistryCase,
     StoredAutomation,
     ValidationCase,
     ValueCase,
-    Wait,
+    WaitEntry,
     entries,
 )
 from lockstep.cases.migration import differences as migration_differences
@@ -51,7 +51,7 @@ class World(ApiWorld, ActionWorld, OperatorWorld, Protocol):
         """Forget the case before; have so many workers, and these stubs."""
         ...
 
-    async def publish(self, entry: Publish, name: str) -> None:
+    async def publish(self, entry: PublishEntry, name: str) -> None:
         """Publish an event; `name` tells it from the others of the case."""
         ...
 
@@ -89,7 +89,7 @@ FEATURES = frozenset(
         "automation.template",
     }
 )
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 120.0  # a case takes a second at most, on a busy machine ten times that
 
 
 async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) -> Result:
@@ -97,49 +97,49 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
     began = time.monotonic()
     case = found.case
     skipped, reason = False, None
-    told: list[str] = []
+    faults: list[str] = []
     runs: Sequence[RunDetail] = []
     try:
         match case:
             case ValueCase():
-                told = list(_value(case, renderer))
+                faults = list(_value(case, renderer))
             case ValidationCase():
                 reason = _unknown_feature(case.requires)
                 skipped = reason is not None
-                told = [] if skipped else list(_validation(case, catalog, renderer))
+                faults = [] if skipped else list(_validation(case, catalog, renderer))
             case ApiCase():
                 await world.begin({}, 1)
                 reason = _unknown_feature(case.requires) or missing(case, world.endpoints)
                 skipped = reason is not None
                 if not skipped:
                     async with asyncio.timeout(LIMIT_SECONDS):
-                        told = await api_differences(case, world)
+                        faults = await api_differences(case, world)
             case RegistryCase():
                 async with asyncio.timeout(LIMIT_SECONDS):
-                    told = await registry_differences(case, world)
+                    faults = await registry_differences(case, world)
             case MigrationCase():
                 async with asyncio.timeout(LIMIT_SECONDS):
-                    told = await migration_differences(case, world, renderer)
+                    faults = await migration_differences(case, world, renderer)
             case EventCase():
                 reason = _cannot(case)
                 skipped = reason is not None
                 if not skipped:
                     async with asyncio.timeout(LIMIT_SECONDS * case.repeat):
-                        told, runs = await _events(case, world)
+                        faults, runs = await _events(case, world)
     except TimeoutError:
-        told = [f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"]
+        faults = [f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"]
     except Exception as error:  # noqa: BLE001 - it turns the case red, and says why
-        told = [f"the engine or the runner failed: {type(error).__name__}: {error}"]
+        faults = [f"the engine or the runner failed: {type(error).__name__}: {error}"]
     return Result(
         id=case.id,
         group=found.group,
-        passed=not told and not skipped,
+        passed=not faults and not skipped,
         skipped=skipped,
-        reason=reason if skipped else ("; ".join(told) or None),
+        reason=reason if skipped else ("; ".join(faults) or None),
         what=case.what,
         seconds=round(time.monotonic() - began, 4),
-        differences=told,
-        runs=list(runs) if told else [],
+        differences=faults,
+        runs=list(runs) if faults else [],
     )
 
 
@@ -154,7 +154,7 @@ def _cannot(case: EventCase) -> str | None:
     if reason:
         return reason
     for entry in _flat(entries(case)):
-        if isinstance(entry, Operation) and entry.op not in OPERATIONS:
+        if isinstance(entry, OperationEntry) and entry.op not in OPERATIONS:
             return f"the entry `op: {entry.op}` is not supported by this version"
     return None
 
@@ -162,12 +162,12 @@ def _cannot(case: EventCase) -> str | None:
 def kills(case: Case) -> bool:
     """Say whether a case kills its worker: then it must be a process of its own."""
     return isinstance(case, EventCase) and any(
-        isinstance(entry, Publish) and entry.crash_after is not None
+        isinstance(entry, PublishEntry) and entry.crash_after is not None
         for entry in _flat(entries(case))
     )
 
 
-def _flat(some: Sequence[Entry]) -> Iterator[Publish | Wait | Operation]:
+def _flat(some: Sequence[Entry]) -> Iterator[PublishEntry | WaitEntry | OperationEntry]:
     for entry in some:
         if isinstance(entry, Concurrent):
             yield from entry.concurrent
@@ -236,16 +236,16 @@ def _is_below(path: str, above: str) -> bool:
 
 async def _events(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
     for number in range(case.repeat):
-        told, runs = await _once(case, world)
-        if told:
-            again = [f"in repetition {number + 1}: {one}" for one in told]
-            return (again if case.repeat > 1 else told), runs
+        faults, runs = await _once(case, world)
+        if faults:
+            again = [f"in repetition {number + 1}: {one}" for one in faults]
+            return (again if case.repeat > 1 else faults), runs
     return [], []
 
 
 async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
     await world.begin(case.stubs, case.instances)
-    told: list[str] = []
+    faults: list[str] = []
     checkpoints = [] if case.expect.checkpoints is UNSET else case.expect.checkpoints
     try:
         for automation in _automations(case):
@@ -255,7 +255,7 @@ async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunD
             for checkpoint in checkpoints:
                 if checkpoint.after == index:
                     seen = await world.seen()
-                    told += [f"after {index}: {one}" for one in differences(checkpoint, seen)]
+                    faults += [f"after {index}: {one}" for one in differences(checkpoint, seen)]
     except CaseRefused as refused:
         if case.or_rejected_at_save:
             return [], []
@@ -263,8 +263,8 @@ async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunD
     if case.settle_s:
         await world.advance(case.settle_s)
     seen = await world.seen()
-    told += differences(_without_checkpoints(case.expect), seen)
-    return told, seen.runs
+    faults += differences(_without_checkpoints(case.expect), seen)
+    return faults, seen.runs
 
 
 def _without_checkpoints(expect: Expect) -> Expect:
@@ -287,17 +287,17 @@ async def _perform(entry: Entry, world: World, name: str) -> None:
                 group.create_task(_do(one, world, f"{name}.{number}"))
         await world.advance(0)
         return
-    if isinstance(entry, Publish | Operation) and entry.after_s:
+    if isinstance(entry, PublishEntry | OperationEntry) and entry.after_s:
         await world.advance(entry.after_s)
     await _do(entry, world, name)
     await world.advance(0)
 
 
-async def _do(entry: Publish | Wait | Operation, world: World, name: str) -> None:
+async def _do(entry: PublishEntry | WaitEntry | OperationEntry, world: World, name: str) -> None:
     match entry:
-        case Publish():
+        case PublishEntry():
             await world.publish(entry, name)
-        case Wait():
+        case WaitEntry():
             await world.advance(entry.wait_s)
-        case Operation():
+        case OperationEntry():
             await operate(entry, world)

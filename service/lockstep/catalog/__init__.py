@@ -1,4 +1,7 @@
-"""The catalog: types of triggers, actions and artifacts, and who brings them."""
+"""The catalog: types of triggers, actions and artifacts, and who brings them.
+
+Plug-ins import from here alone.
+"""
 
 from lockstep.catalog.builtins import register_builtins
 from lockstep.catalog.context_keys import ContextKey, extractor
@@ -15,25 +18,48 @@ from lockstep.catalog.schema import CompiledSchema, compile_schema
 from lockstep.catalog.services import ServiceBag
 from lockstep.catalog.shapes import schema_of, text_paths
 from lockstep.catalog.stubs import Recorder, Sleeper, register_stubs
+from lockstep.model.catalog import ActionContext, ActionResult, Fire, Identity, Logger, Services
+from lockstep.model.errors import EngineError, NobodyAnswers, Unavailable
+from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.messages import Reply
+from lockstep.ports.actions import Asker, Children, HttpCaller, Secrets
+from lockstep.ports.bus import Publisher
 
 __all__ = [
+    "ActionContext",
     "ActionOptions",
+    "ActionResult",
     "AlreadyRegistered",
+    "Asker",
     "BadResult",
     "CatalogError",
+    "Children",
     "CompiledSchema",
     "ContextKey",
+    "EngineError",
     "Filter",
+    "Fire",
+    "HttpCaller",
+    "HttpRequest",
+    "HttpResponse",
+    "Identity",
+    "Logger",
     "MemoryCatalog",
+    "NobodyAnswers",
     "PluginFailure",
+    "Publisher",
     "Recorder",
     "Registered",
     "Registry",
+    "Reply",
     "SchemaRefused",
+    "Secrets",
     "ServiceBag",
+    "Services",
     "Shape",
     "Sleeper",
     "TriggerOptions",
+    "Unavailable",
     "action_type",
     "build_catalog",
     "compile_schema",

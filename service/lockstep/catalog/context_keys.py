@@ -51,17 +51,17 @@ def extractor(context_key: ContextKey, event_id: str) -> Callable[[JsonObject], 
 class _Guarded:
     """Calls what may raise, and tells the first time that it does."""
 
-    __slots__ = ("_event_id", "_extract", "_told")
+    __slots__ = ("_event_id", "_extract", "_is_logged")
 
     def __init__(self, extract: Callable[[JsonObject], object], event_id: str) -> None:
-        self._extract, self._event_id, self._told = extract, event_id, False
+        self._extract, self._event_id, self._is_logged = extract, event_id, False
 
     def __call__(self, payload: JsonObject) -> str | None:
         try:
             return _text(self._extract(payload))
         except Exception as error:  # noqa: BLE001 - a plug-in's function: anything may come
-            if not self._told:
-                self._told = True
+            if not self._is_logged:
+                self._is_logged = True
                 reason = f"{type(error).__name__}: {error}"
                 log.warning("context_key.failed", event_id=self._event_id, error=reason)
             return None

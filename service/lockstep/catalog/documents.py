@@ -86,11 +86,11 @@ class _ArtifactsOf:
         self._catalog = catalog
 
     def trigger(self, _event_id: str) -> None:
-        """See `registry.Taken`."""
+        """See `registry.TakenIds`."""
 
     def action(self, _qualified_id: str) -> None:
-        """See `registry.Taken`."""
+        """See `registry.TakenIds`."""
 
     def artifact(self, qualified_id: str) -> ArtifactType | None:
-        """See `registry.Taken`."""
+        """See `registry.TakenIds`."""
         return self._catalog.artifact(qualified_id)

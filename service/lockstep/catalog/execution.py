@@ -14,7 +14,7 @@ from lockstep.model.catalog import ActionContext, ActionResult, Execute
 Answer: TypeAlias = ActionResult | None
 Function: TypeAlias = Callable[[ActionContext], Awaitable[Answer] | Answer]
 
-MAX_THREADS: Final = 32
+MAX_THREADS: Final = 32  # as many as Python's own pool has at most; further calls wait for one
 
 
 def executor(qualified_id: str, function: Function) -> Execute:

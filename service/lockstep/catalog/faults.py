@@ -15,9 +15,9 @@ from lockstep_schemas.base import Json
 Path: TypeAlias = tuple[str | int, ...]
 
 MASK: Final = "the value"
-MAX_FAULTS: Final = 100
-MAX_TEXT: Final = 60
-MAX_MESSAGE: Final = 300
+MAX_FAULTS: Final = 100  # more than anybody mends at once; a list may have thousands of wrong items
+MAX_TEXT: Final = 60  # characters of a key or a value: it stands within a sentence
+MAX_MESSAGE: Final = 300  # characters: what the schema or the value says may be in it, however long
 
 _BOUNDS: Final = {
     "minimum": ">=",

@@ -41,7 +41,7 @@ def load_triggers(catalog: MemoryCatalog, folder: Path) -> list[str]:
                 document = msgspec.convert(given, TriggerRegister)
                 catalog.put_trigger(trigger_type(document, f"file {path.name}"))
             except (msgspec.ValidationError, CatalogError) as error:
-                faults.append(_refused(path, place, str(error)))
+                faults.append(_refused(path, place, error))
     return faults
 
 
@@ -53,7 +53,7 @@ def _types(documents: Iterator[Json]) -> Iterator[tuple[str, Json]]:
             yield f"document {number}", document
 
 
-def _refused(path: Path, place: str, error: str) -> str:
+def _refused(path: Path, place: str, error: Exception | str) -> str:
     text = f"{path}{f' ({place})' if place else ''}: {error}"
-    log.error("type.refused", source=str(path), error=text)
+    log.error("type.refused", source=str(path), place=place, error=error)
     return text

@@ -34,7 +34,7 @@ class MemoryCatalog:
 
     @property
     def is_open(self) -> bool:
-        """Whether any event id may be used, registered or not."""
+        """See `model.catalog.Catalog`."""
         return self._is_open
 
     @property
@@ -161,7 +161,7 @@ class MemoryCatalog:
         return put_back
 
     def check_free(self, kind: TriggerType | ActionType) -> None:
-        """Raise AlreadyRegistered if the id belongs to a plug-in or to another owner."""
+        """See `control.register.OwnedCatalog`."""
         is_trigger = isinstance(kind, TriggerType)
         there = (self._triggers if is_trigger else self._actions).get(kind.qualified_id)
         if there is not None and (there.owner is None or there.owner != kind.owner):

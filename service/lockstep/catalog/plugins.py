@@ -48,7 +48,7 @@ def load_plugins(
             _load(point, catalog, loaded)
         # A plug-in is code of others: whatever it raises, even to leave, the engine goes on.
         except (Exception, SystemExit) as error:
-            reason = str(error) if isinstance(error, CatalogError) else _told(error)
+            reason = str(error) if isinstance(error, CatalogError) else _described(error)
             failures.append(PluginFailure(point.name, point.value, reason))
             log.exception("plugin.failed", plugin=point.name, source=point.value, error=reason)
         else:
@@ -70,5 +70,5 @@ def _load(point: EntryPoint, catalog: MemoryCatalog, loaded: set[str]) -> None:
         function(registry)
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

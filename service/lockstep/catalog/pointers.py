@@ -20,7 +20,9 @@ SINGLES: Final = (
     "then",
     "else",
 )
+# What counts and what evaluates recurse; schemas that people write have some ten.
 MAX_DEPTH: Final = 100
+# So many are evaluated in milliseconds; doubling references soon make millions.
 MAX_WEIGHT: Final = 20_000
 
 

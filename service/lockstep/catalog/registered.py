@@ -10,10 +10,10 @@ from lockstep.catalog.documents import action_type, trigger_type
 from lockstep.catalog.errors import CatalogError
 from lockstep.catalog.memory import MemoryCatalog
 from lockstep.model.catalog import StoredType
-from lockstep.ports import TypeSource
+from lockstep.ports.catalog import TypeSource
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 
-NEVER = -1
+NEVER = -1  # below any revision: the first look takes over all
 
 log = structlog.get_logger()
 
@@ -49,4 +49,4 @@ class Registered:
                     action_type(document, stored.owner, subject, self._catalog)
                 )
         except (CatalogError, msgspec.DecodeError) as error:
-            log.warning("type.refused", type=stored.id, owner=stored.owner, error=str(error))
+            log.warning("type.refused", type=stored.id, owner=stored.owner, error=error)

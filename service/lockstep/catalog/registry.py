@@ -21,7 +21,8 @@ from lockstep.render.filters import BUILT_IN
 FunctionT = TypeVar("FunctionT", bound=Function)
 FilterT = TypeVar("FilterT", bound=Filter)
 
-MAX_ID: Final = 256
+MAX_ID: Final = 256  # as `EventId` and `QualifiedId` of the schemas
+# A day, as `ActionRegister` has it: a crash loses all of the call.
 MAX_TIMEOUT_SECONDS: Final = 86_400.0
 UNCATEGORIZED: Final = "Uncategorized"
 
@@ -31,7 +32,7 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
 _FILTER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Taken(Protocol):
+class TakenIds(Protocol):
     """The catalog, as far as a registry must know it: what is there already."""
 
     def trigger(self, event_id: str) -> object | None:
@@ -75,7 +76,7 @@ class Registry:
     ```
     """
 
-    def __init__(self, plugin: str, taken: Taken, batch: Batch) -> None:
+    def __init__(self, plugin: str, taken: TakenIds, batch: Batch) -> None:
         if not _PLUGIN.fullmatch(plugin):
             raise CatalogError(
                 f"plug-in name '{plugin}': letters, digits, '_' and '-' are expected, no dots"

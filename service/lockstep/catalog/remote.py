@@ -9,7 +9,7 @@ from lockstep.catalog.builtins.headers import hop, trace
 from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.errors import EngineError, NobodyAnswers
 from lockstep.model.messages import Reply
-from lockstep.ports import Asker
+from lockstep.ports.actions import Asker
 from lockstep_schemas.events import HEADER_HOP
 from lockstep_schemas.remote import ActionReply, ActionRequest
 

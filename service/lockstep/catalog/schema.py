@@ -16,6 +16,7 @@ from lockstep.catalog.pointers import Weight
 from lockstep.model.catalog import SchemaFault
 from lockstep_schemas.base import Json, JsonObject
 
+# As deep as a value of a template may be: the evaluator recurses with it.
 MAX_VALUE_DEPTH: Final = 128
 # Keywords that look at the same value as the schema they stand in.
 _BESIDE: Final = ("$ref", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "$dynamicRef")

@@ -13,12 +13,13 @@ from lockstep_schemas.base import Json, JsonObject
 
 ANYTHING_ELSE: Final = "*"
 MARK_OF_SECRETS: Final = "x-secret"
-MAX_PATH: Final = 16
+MAX_PATH: Final = 16  # keys; configs have some levels, a schema that contains itself has no end
+# Some ms; alternatives multiply, and what lies behind so many is not seen.
 MAX_STEPS: Final = 10_000
 
 # Schemas that hold together, and ways in which a value may be right: one of them is enough.
 Together: TypeAlias = tuple[JsonObject, ...]
-Ways: TypeAlias = list[Together]
+Branches: TypeAlias = list[Together]
 
 
 def schema_of(struct: type[msgspec.Struct]) -> JsonObject:
@@ -66,13 +67,17 @@ def text_paths(document: JsonObject) -> frozenset[tuple[str, ...]]:
     Weight(document)
     found: set[tuple[str, ...]] = set()
     expander = _Expander(document)
-    pending: deque[tuple[tuple[str, ...], Ways]] = deque()
+    pending: deque[tuple[tuple[str, ...], Branches]] = deque()
     with suppress(_EnoughSeen):
-        pending.append(((), expander.ways(document, ())))
+        pending.append(((), expander.branches(document, ())))
         while pending:
-            path, ways = pending.popleft()
-            real = [way for way in ways if not any(_says(schema, {"null"}) for schema in way)]
-            if path and real and all(any(map(_is_text, way)) for way in real):
+            path, branches = pending.popleft()
+            real = [
+                branch
+                for branch in branches
+                if not any(_says(schema, {"null"}) for schema in branch)
+            ]
+            if path and real and all(any(map(_is_text, branch)) for branch in real):
                 found.add(path)
             elif len(path) < MAX_PATH:
                 pending.extend(((*path, key), at) for key, at in expander.inner(real).items())
@@ -90,15 +95,15 @@ def secret_paths(document: JsonObject) -> frozenset[tuple[str, ...]]:
     Weight(document)
     found: set[tuple[str, ...]] = set()
     expander = _Expander(document)
-    pending: deque[tuple[tuple[str, ...], Ways]] = deque()
+    pending: deque[tuple[tuple[str, ...], Branches]] = deque()
     with suppress(_EnoughSeen):
-        pending.append(((), expander.ways(document, ())))
+        pending.append(((), expander.branches(document, ())))
         while pending:
-            path, ways = pending.popleft()
-            if any(schema.get(MARK_OF_SECRETS) is True for way in ways for schema in way):
+            path, branches = pending.popleft()
+            if any(schema.get(MARK_OF_SECRETS) is True for branch in branches for schema in branch):
                 found.add(path)
             elif len(path) < MAX_PATH:
-                pending.extend(((*path, key), at) for key, at in expander.inner(ways).items())
+                pending.extend(((*path, key), at) for key, at in expander.inner(branches).items())
     return frozenset(found)
 
 
@@ -107,45 +112,47 @@ class _EnoughSeen(Exception):
 
 
 class _Expander:
-    """Writes out references and alternatives."""
+    """Writes out references and branches."""
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
         self._steps = 0
 
-    def ways(self, schema: JsonObject, inside: tuple[int, ...]) -> Ways:
+    def branches(self, schema: JsonObject, inside: tuple[int, ...]) -> Branches:
         """Give the ways in which a value may meet `schema`; `inside` are the schemas around it."""
         if id(schema) in inside:
             return [()]  # refers to itself without anything between: says nothing new
         inside = (*inside, id(schema))
         target = follow(self._document, schema.get("$ref"))
-        together = [self.ways(target, inside)] if target is not None else []
-        together += [self.ways(each, inside) for each in _schemas(schema.get("allOf"))]
+        together = [self.branches(target, inside)] if target is not None else []
+        together += [self.branches(each, inside) for each in _schemas(schema.get("allOf"))]
         for keyword in ("anyOf", "oneOf"):
-            either = [way for s in _schemas(schema.get(keyword)) for way in self.ways(s, inside)]
+            either = [
+                branch for s in _schemas(schema.get(keyword)) for branch in self.branches(s, inside)
+            ]
             together += [either] if either else []
         return self._combined([[(schema,)], *together])
 
-    def inner(self, ways: Ways) -> dict[str, Ways]:
+    def inner(self, branches: Branches) -> dict[str, Branches]:
         """Give what lies directly in an object or a list, by key; "*" for items and for maps."""
-        found: dict[str, Ways] = {}
-        for way in ways:
-            together: dict[str, list[Ways]] = {}
-            for schema in way:
+        found: dict[str, Branches] = {}
+        for branch in branches:
+            together: dict[str, list[Branches]] = {}
+            for schema in branch:
                 for key, inner in _members(schema).items():
-                    together.setdefault(key, []).append(self.ways(inner, ()))
+                    together.setdefault(key, []).append(self.branches(inner, ()))
             for key, at_once in together.items():
                 found.setdefault(key, []).extend(self._combined(at_once))
         return found
 
-    def _combined(self, together: list[Ways]) -> Ways:
+    def _combined(self, together: list[Branches]) -> Branches:
         """Choose a way from each, in all combinations."""
-        combined: Ways = []
+        combined: Branches = []
         for choice in product(*together):
             self._steps += 1
             if self._steps > MAX_STEPS:
                 raise _EnoughSeen
-            combined.append(tuple(schema for way in choice for schema in way))
+            combined.append(tuple(schema for branch in choice for schema in branch))
         return combined
 
 

@@ -26,7 +26,7 @@ class Sleeper(Protocol):
         ...
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class StubCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call of a stub action."""
 
     action: str
@@ -53,8 +53,8 @@ class Recorder:
     __slots__ = ("_file", "calls", "consumed", "records")
 
     def __init__(self, path: Path | None = None) -> None:
-        self.calls: list[Call] = []
-        self.records: list[Call] = []
+        self.calls: list[StubCall] = []
+        self.records: list[StubCall] = []
         self.consumed: list[JsonObject] = []
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = None if path is None else os.open(path, flags, 0o644)
@@ -77,7 +77,7 @@ class Recorder:
         Raises:
             OSError: The file cannot be written.
         """
-        call = Call(
+        call = StubCall(
             action=action,
             idempotency_key=context.idempotency_key,
             run_id=context.run_id,
@@ -98,9 +98,9 @@ class Recorder:
             self.consumed.append(value)
 
     @staticmethod
-    def read(path: Path) -> Sequence[Call]:
+    def read(path: Path) -> Sequence[StubCall]:
         """Read what all processes wrote to a file, in the order of writing."""
-        return msgspec.json.Decoder(Call).decode_lines(path.read_bytes())
+        return msgspec.json.Decoder(StubCall).decode_lines(path.read_bytes())
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +121,7 @@ class Slow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, Meta(ge=0, le=86400)]
 
 
-class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StubLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Config of `test.log`."""
 
     message: Annotated[str, Meta(min_length=1)]
@@ -132,7 +132,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Config of what takes none."""
 
 
-class Fired(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class StubFired(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Config of the trigger `test.fired`."""
 
     interval_seconds: Annotated[int, Meta(ge=1)]
@@ -153,7 +153,7 @@ def _types(registry: Registry) -> None:
     registry.trigger("event", context_key="/id", category="Test")
     registry.trigger("event2", category="Test")
     registry.trigger("other", category="Test")
-    registry.trigger("fired", config=Fired, category="Test")
+    registry.trigger("fired", config=StubFired, category="Test")
     registry.artifact("recorded", schema=Recorded)
     registry.artifact("thing")
     registry.add_action("record", _record, config=Record, produces="recorded", category="Test")
@@ -162,7 +162,7 @@ def _types(registry: Registry) -> None:
         "consumer", _consumer, config=Nothing, consumes=["recorded"], category="Test"
     )
     registry.add_action("slow", _slow, config=Slow, timeout_seconds=86400, category="Test")
-    registry.add_action("log", _log, config=Log, category="Test")
+    registry.add_action("log", _log, config=StubLog, category="Test")
     registry.add_action("create", _create, config=Nothing, produces="thing", category="Test")
 
 
@@ -204,7 +204,7 @@ class _RealClock:
 
 async def _log(context: ActionContext) -> None:
     """Do nothing."""
-    config = msgspec.convert(context.config, Log)
+    config = msgspec.convert(context.config, StubLog)
     _note(context, "test.log", {"message": config.message, "level": config.level})
 
 

@@ -5,7 +5,7 @@ A lone checkpoint does not wait for company: whatever is ready when a committer 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
@@ -13,9 +13,11 @@ import structlog
 
 from lockstep.model.errors import DataRefused, Unavailable
 from lockstep.model.runs import Checkpoint, OwnerLost
+from lockstep.ports.listeners import Listener
 
+# Half of the walks by default: two commits have them all; locks are held shortly.
 BATCH: Final = 128
-COMMITTERS: Final = 2
+COMMITTERS: Final = 2  # one batch fills while another commits; more would only be smaller ones
 RETRY_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 log = structlog.get_logger()
@@ -27,32 +29,26 @@ class Writer(Protocol):
     """The statement behind it."""
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
-        """Store all in one commit; give the runs that were still held, see `RunStore`."""
+        """Store all in one commit; give the runs that were still owned, see `RunStore`."""
         ...
 
 
 class Committer:
     """Takes checkpoints from walks and commits them together."""
 
-    def __init__(self, writer: Writer, committed: Callable[[Checkpoint], None]) -> None:
-        """`committed` is told of each checkpoint, before its walk goes on."""
-        self._writer, self._told = writer, committed
+    def __init__(self, writer: Writer, listener: Listener) -> None:
+        """`listener` hears of checkpoints before their walks go on."""
+        self._writer, self._listener = writer, listener
         # Bounded by the number of walks: each has at most one checkpoint on its way.
         self._waiting: deque[tuple[Checkpoint, Committed]] = deque()
         self._arrived = asyncio.Event()
         self.committed = 0  # checkpoints, since the start
 
     async def store(self, checkpoint: Checkpoint) -> int | None:
-        """See `ports.Checkpoints.store`."""
+        """See `ports.walk.Checkpoints.store`."""
         done: Committed = asyncio.get_running_loop().create_future()
         self._waiting.append((checkpoint, done))
         self._arrived.set()
-        return await done
-
-    async def store_alone(self, checkpoint: Checkpoint) -> int | None:
-        """Commit one checkpoint at once, without company: for a worker with a single walk."""
-        done: Committed = asyncio.get_running_loop().create_future()
-        await self._commit([(checkpoint, done)])
         return await done
 
     async def run(self) -> None:
@@ -72,7 +68,7 @@ class Committer:
     async def _commit(self, batch: list[tuple[Checkpoint, Committed]]) -> None:
         batch.sort(key=lambda entry: entry[0].run.id)
         try:
-            held = await self._write([checkpoint for checkpoint, _ in batch])
+            owned = await self._write([checkpoint for checkpoint, _ in batch])
         except Exception as error:
             if len(batch) > 1:
                 for entry in batch:
@@ -86,12 +82,12 @@ class Committer:
             _fail(batch[0][1], error)
             return
         self.committed += len(batch)
+        self._listener.checkpointed([one for one, _ in batch if one.run.id in owned])
         for checkpoint, done in batch:
             run = checkpoint.run
-            if run.id in held:
-                self._told(checkpoint)
+            if run.id in owned:
                 if not done.done():
-                    done.set_result(held[run.id])
+                    done.set_result(owned[run.id])
             else:
                 _fail(done, OwnerLost(run_id=run.id, epoch=run.epoch))
 
@@ -104,7 +100,7 @@ class Committer:
             except Unavailable as error:
                 delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 if attempt == 0:
-                    log.warning("checkpoint.delayed", error=str(error), runs=len(checkpoints))
+                    log.warning("checkpoint.delayed", error=error, runs=len(checkpoints))
                 attempt += 1
                 await asyncio.sleep(delay)
 

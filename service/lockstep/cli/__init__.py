@@ -1,5 +1,4 @@
-"""The command line.
+"""`lockstep`, the command line.
 
-`main` and `groups` say what commands there are, and import the module that does the work only
-when it is needed, so that `--help` and completion are quick.
+`main` has the table of commands; each is a module of `commands`, named as it is typed.
 """

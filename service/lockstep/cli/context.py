@@ -1,19 +1,25 @@
-"""What all commands share: the global options, the settings, the way to the end of a command."""
+"""What commands share: what stands before them, the settings, the way to an engine and out."""
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 import typer
 
-from lockstep.cli import unreachable
+from lockstep.client import unreachable
 
 if TYPE_CHECKING:
-    from lockstep.config import Loaded
+    from lockstep.client.remote import Remote
+    from lockstep.settings.load import Loaded
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+Reach: TypeAlias = "AbstractAsyncContextManager[Remote]"
+"""A running engine, connected to while it is entered."""
+WANTS_JSON: Final = ContextVar("wants_json", default=False)
+"""Whether the command that runs was given `--json`: its errors are JSON too."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -23,26 +29,37 @@ class Options(msgspec.Struct, frozen=True):
     nats_url: str | None = None
 
 
-def load(context: typer.Context, *, use_dev: bool = True) -> "Loaded":
-    """Read the settings for a command.
+def load(context: typer.Context, *, of_dev: bool = False) -> "Loaded":
+    """Read the settings for a command; `of_dev` for `lockstep dev` itself.
 
     Raises:
         SettingError: Some are wrong.
     """
-    from lockstep import config  # noqa: PLC0415 - `--help` needs none of it
+    from lockstep.settings import load as reader
 
     options = context.ensure_object(Options)
     overrides: dict[str, object] = {}
     if options.nats_url is not None:
         overrides["nats.servers"] = [url.strip() for url in options.nats_url.split(",")]
-    loaded = config.load(options.config, None, overrides, use_dev=use_dev)
+    loaded = reader.load(options.config, None, overrides, of_dev=of_dev)
     unreachable.SOURCES.set(loaded.sources)
     return loaded
 
 
+def engine(context: typer.Context) -> Reach:
+    """Give the engine that the settings lead to.
+
+    Raises:
+        SettingError: Some are wrong.
+    """
+    from lockstep.client.remote import connected
+
+    return connected(load(context).settings)
+
+
 def finish(work: Coroutine[None, None, bool]) -> None:
     """Do the work of a command; leave with 1 where it says that it was refused or failed."""
-    from lockstep.cli import logs  # noqa: PLC0415 - `--help` needs none of it
+    from lockstep.telemetry import logs
 
     logs.silence()
     if not asyncio.run(work):

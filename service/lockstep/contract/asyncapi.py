@@ -74,11 +74,11 @@ def asyncapi() -> str:
         },
     }
     head = "# Written by `lockstep schemas`; do not change it by hand.\n"
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100)
     return head + str(text)
 
 
-class _Dumper(yaml.SafeDumper):
+class _PlainDumper(yaml.SafeDumper):
     """Writes every value where it stands: no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
@@ -151,8 +151,8 @@ def _parameter(channel: str, word: str) -> JsonObject:
 
 def _inbox(endpoints: _Api) -> JsonObject:
     """Where replies go: an address that the asker chooses and that a request carries."""
-    told = {**OPERATIONS, **endpoints.operations}.values()
-    names = dict.fromkeys(name for one in told for name in one.replies)
+    operations = {**OPERATIONS, **endpoints.operations}.values()
+    names = dict.fromkeys(name for one in operations for name in one.replies)
     return {
         "address": None,
         "description": "Replies to requests, on the reply subject of the request.",

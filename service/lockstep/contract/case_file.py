@@ -50,8 +50,8 @@ _CASE: Final = {
 }
 WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
     cases.Expect: _EXPECT,
-    cases.Checkpoint: {**_EXPECT, "after": "The index of the entry, from 0."},
-    cases.Publish: {
+    cases.EntryCheck: {**_EXPECT, "after": "The index of the entry, from 0."},
+    cases.PublishEntry: {
         "event": "Its id.",
         "payload": "Its payload.",
         "context_key": "Its context key; null: none.",
@@ -59,8 +59,8 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "crash_after": "Where the worker that handles it dies.",
         "actor": "Who caused it.",
     },
-    cases.Wait: {"wait_s": "Engine seconds that pass."},
-    cases.Operation: {
+    cases.WaitEntry: {"wait_s": "Engine seconds that pass."},
+    cases.OperationEntry: {
         "op": f"One of {', '.join(sorted(OPERATIONS))}.",
         "run": "The run, by its place in the order of creation, from 0.",
         "automation": "The id of the automation; `auto-1` if absent.",
@@ -124,7 +124,7 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "setup": "Calls before, which must succeed.",
         "calls": "Calls of the control API, in order.",
     },
-    cases.Call: {
+    cases.ApiCall: {
         "op": "The endpoint.",
         "input": "The request; `$1.id` is a field of the first reply.",
         "expect": "What the reply is like.",
@@ -215,7 +215,7 @@ def _case(builder: Builder) -> Schema:
     return {
         "type": "object",
         "description": "The keys say of which kind a case is.",
-        **_told(
+        **_first_of(
             [
                 (_has("calls"), builder.of(cases.ApiCase)),
                 (_has("register"), builder.of(cases.RegistryCase)),
@@ -246,11 +246,11 @@ def _entry(builder: Builder) -> Schema:
     concurrent = builder.of(cases.Concurrent)
     items = builder.defs["Concurrent"]["properties"]["concurrent"]
     items["items"] = builder.ref("Entry", dict)
-    kinds = {"event": cases.Publish, "wait_s": cases.Wait, "op": cases.Operation}
+    kinds = {"event": cases.PublishEntry, "wait_s": cases.WaitEntry, "op": cases.OperationEntry}
     return {
         "type": "object",
         "description": "An event, seconds that pass, an operation, or some of them at once.",
-        **_told([(_has(key), builder.of(kind)) for key, kind in kinds.items()], concurrent),
+        **_first_of([(_has(key), builder.of(kind)) for key, kind in kinds.items()], concurrent),
     }
 
 
@@ -258,7 +258,7 @@ def _has(key: str) -> Schema:
     return {"required": [key]}
 
 
-def _told(kinds: list[tuple[Schema, Schema]], otherwise: Schema) -> Schema:
+def _first_of(kinds: list[tuple[Schema, Schema]], otherwise: Schema) -> Schema:
     """The first that applies, else `otherwise`."""
     made = otherwise
     for test, then in reversed(kinds):

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from lockstep.contract.automations import DEFINITION, GUARD
-from lockstep.contract.things import (
+from lockstep.contract.example_objects import (
     ACTOR_HEADER,
     ANN,
     ARTIFACT,
@@ -54,7 +54,12 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
     api.VersionsGet(AUTOMATION_ID),
     api.Versions([api.Version(3, DEFINITION, AT, 1)]),
     api.Success(),
-    api.Fault(code="bad_request", message="the definition is refused", issues=[ISSUE]),
+    api.Fault(
+        code="bad_request",
+        error="definition.invalid",
+        message="the definition is refused",
+        issues=[ISSUE],
+    ),
     api.RunStart(automation_id=AUTOMATION_ID, payload={"amount": 1200}, context_key="A-1"),
     api.RunStarted(RUN_ID, "waiting"),
     api.RunsList(automation_id=AUTOMATION_ID, status="failed", since=AT),

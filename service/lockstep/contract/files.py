@@ -14,7 +14,7 @@ SUFFIX: Final = ".schema.json"
 ASYNCAPI: Final = "asyncapi.yaml"
 
 
-class Change(msgspec.Struct, frozen=True):
+class FileChange(msgspec.Struct, frozen=True):
     """A file that is not as it must be."""
 
     path: str
@@ -30,18 +30,21 @@ def documents() -> Mapping[str, str]:
     return {**dict(sorted(found.items())), ASYNCAPI: asyncapi()}
 
 
-def changes(folder: Path) -> list[Change]:
+def changes(folder: Path) -> list[FileChange]:
     """Say what `write` would do."""
     wanted = documents()
     found = []
     for name, text in wanted.items():
         path = folder / name
         if not path.is_file():
-            found.append(Change(name, "new", text))
+            found.append(FileChange(name, "new", text))
         elif path.read_text() != text:
-            found.append(Change(name, "changed", text))
+            found.append(FileChange(name, "changed", text))
     there = [f"{JSON_FOLDER}/{path.name}" for path in (folder / JSON_FOLDER).glob(f"*{SUFFIX}")]
-    return [*found, *(Change(name, "gone", None) for name in sorted(there) if name not in wanted)]
+    return [
+        *found,
+        *(FileChange(name, "gone", None) for name in sorted(there) if name not in wanted),
+    ]
 
 
 def write(folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import get_type_hints
 from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
-from lockstep.control.dispatch import Answer, Endpoint, handler
+from lockstep.control.dispatch import Endpoint, EndpointReply, handler
 from lockstep.control.migration import MigrationEndpoints
 from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
@@ -21,11 +21,11 @@ from lockstep_schemas.registration import ActionRegister, TriggerRegister
 from lockstep_schemas.status import StatusRequest
 
 __all__ = [
-    "Answer",
     "AutomationEndpoints",
     "CatalogEndpoints",
     "DeadEndpoints",
     "Endpoint",
+    "EndpointReply",
     "MigrationEndpoints",
     "RegisterEndpoints",
     "RetryEndpoint",
@@ -44,7 +44,7 @@ def endpoints(
     runs: RunEndpoints,
     start: StartEndpoint,
     retry: RetryEndpoint,
-    letters: DeadEndpoints,
+    dead_letters: DeadEndpoints,
     catalog: CatalogEndpoints,
     register: RegisterEndpoints,
     migration: MigrationEndpoints,
@@ -73,10 +73,10 @@ def endpoints(
         "catalog.triggers.register": handler(TriggerRegister, register.trigger),
         "catalog.actions.register": handler(ActionRegister, register.action),
         "templates.render": handler(RenderRequest, catalog.render),
-        "dead.list": handler(DeadList, letters.list),
-        "dead.show": handler(DeadById, letters.show),
-        "dead.retry": handler(DeadSelect, letters.retry),
-        "dead.discard": handler(DeadSelect, letters.discard),
+        "dead.list": handler(DeadList, dead_letters.list),
+        "dead.show": handler(DeadById, dead_letters.show),
+        "dead.retry": handler(DeadSelect, dead_letters.retry),
+        "dead.discard": handler(DeadSelect, dead_letters.discard),
         "migration.import": handler(ImportRequest, migration.import_subscriptions),
         "migration.failures": handler(FailuresList, migration.failures),
         "migration.acknowledge": handler(api.ById, migration.acknowledge),

@@ -10,12 +10,23 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep import schedule as schedules
-from lockstep.control.errors import Refusal, check_automation_id, not_found
+from lockstep.control.errors import (
+    AutomationExists,
+    AutomationNotFound,
+    InvalidDefinition,
+    InvalidRequest,
+    StaleVersion,
+    check_automation_id,
+)
 from lockstep.control.fitting import check_fits, fitting, position
 from lockstep.definition import derived_ids, parse
 from lockstep.model.ids import uuid7
-from lockstep.model.runs import Due, Ended, Ending, EventRow
-from lockstep.ports import Clock, Report
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Ended, Ending
+from lockstep.model.waits import Due
+from lockstep.ports.cancel import Terminator
+from lockstep.ports.clock import Clock
+from lockstep.ports.listeners import Listener
 from lockstep_schemas.api import (
     Automation,
     AutomationCreate,
@@ -37,15 +48,15 @@ from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import AutomationEvent, AutomationEventData
 
 
-class Change(Protocol):
+class AutomationChange(Protocol):
     """A transaction that changes one automation."""
 
-    async def hold(self, automation_id: str) -> Automation | None:
+    async def lock(self, automation_id: str) -> Automation | None:
         """Lock it until the end of the transaction."""
         ...
 
     async def begin_import(self, subscription_id: str) -> bool:
-        """Hold the import of a subscription; say whether it has no automation yet."""
+        """Lock the import of a subscription; say whether it has no automation yet."""
         ...
 
     async def insert(self, new: Automation, config_versions: Mapping[str, int]) -> bool:
@@ -81,10 +92,10 @@ class Change(Protocol):
         ...
 
 
-class Automations(Protocol):
+class AutomationStore(Protocol):
     """The stored automations."""
 
-    def change(self) -> AbstractAsyncContextManager[Change]:
+    def change(self) -> AbstractAsyncContextManager[AutomationChange]:
         """Begin a change."""
         ...
 
@@ -127,44 +138,20 @@ class Checker(Protocol):
         ...
 
 
-class Endings(Protocol):
-    """Ends runs from outside."""
-
-    def cancelling(self, reason: str | None) -> Ending:
-        """Say how runs end that are cancelled now."""
-        ...
-
-    def event(self, ended: Ended, ending: Ending) -> EventRow:
-        """Build the last event of a run."""
-        ...
-
-    async def announce(self, ended: Sequence[Ended]) -> None:
-        """Stop what executes them, and publish their last events."""
-        ...
-
-    def forget(self, timers: Sequence[UUID]) -> None:
-        """Timers were disarmed."""
-        ...
-
-    def tick(self, due: Sequence[Due]) -> None:
-        """Schedules were armed."""
-        ...
-
-
 class AutomationEndpoints:
     """Creates, changes and lists automations."""
 
     def __init__(
         self,
-        store: Automations,
+        store: AutomationStore,
         checker: Checker,
-        report: Report,
-        endings: Endings,
+        terminator: Terminator,
+        listener: Listener,
         clock: Clock,
         prefix: str,
     ) -> None:
-        self._store, self._checker, self._report = store, checker, report
-        self._endings = endings
+        self._store, self._checker = store, checker
+        self._terminator, self._listener = terminator, listener
         self._clock, self._prefix = clock, prefix
 
     async def list(self, request: AutomationsList, _: Actor | None) -> AutomationsPage:
@@ -183,27 +170,27 @@ class AutomationEndpoints:
         check_automation_id(request.id)
         found = await self._store.get(request.id)
         if found is None:
-            raise not_found("automation", request.id)
+            raise AutomationNotFound(request.id)
         return found
 
     async def create(self, request: AutomationCreate, actor: Actor | None) -> Automation:
         """Store an automation; it is in force for every event published after the reply."""
         new = await self._new(request, actor)
         async with self._store.change() as change:
-            told = await self._insert(change, new)
-        self._created(told)
+            created = await self._insert(change, new)
+        self._created(created)
         return new
 
     async def create_imported(
         self, request: AutomationCreate, subscription_id: str, actor: Actor | None
     ) -> bool:
-        """See `control.migration.Automations`."""
+        """See `control.migration.AutomationCreator`."""
         new = await self._new(request, actor)
         async with self._store.change() as change:
             if not await change.begin_import(subscription_id):
                 return False
-            told = await self._insert(change, new)
-        self._created(told)
+            created = await self._insert(change, new)
+        self._created(created)
         return True
 
     async def _new(self, request: AutomationCreate, actor: Actor | None) -> Automation:
@@ -225,19 +212,21 @@ class AutomationEndpoints:
         check_fits(new, "automation")
         return new
 
-    async def _insert(self, change: Change, new: Automation) -> tuple[EventRow, Sequence[Due]]:
+    async def _insert(
+        self, change: AutomationChange, new: Automation
+    ) -> tuple[EventRow, Sequence[Due]]:
         versions = self._checker.config_versions(new.definition)
         if not await change.insert(new, versions):
-            raise Refusal("conflict", f"automation '{new.id}' exists already; update it")
+            raise AutomationExists(f"automation '{new.id}' exists already; update it")
         now = new.created_at
         ticking = await change.set_schedules(new.id, _schedules(new, now), now)
         return await self._announce(change, new, "created"), ticking
 
-    def _created(self, told: tuple[EventRow, Sequence[Due]]) -> None:
+    def _created(self, created: tuple[EventRow, Sequence[Due]]) -> None:
         """Let all hear of an automation, now that it is committed."""
-        event, ticking = told
-        self._report.offer([event])
-        self._endings.tick(ticking)
+        event, ticking = created
+        self._listener.reported([event])
+        self._listener.armed((), (), ticking)
 
     async def update(self, request: AutomationUpdate, actor: Actor | None) -> Automation:
         """Change the fields that are given; running runs keep their version."""
@@ -245,13 +234,12 @@ class AutomationEndpoints:
         if request.definition is not UNSET:
             await self._check(request.definition)
         async with self._store.change() as change:
-            before = await change.hold(request.id)
+            before = await change.lock(request.id)
             if before is None:
-                raise not_found("automation", request.id)
+                raise AutomationNotFound(request.id)
             expected = request.expected_version
             if expected is not None and expected != before.version:
-                raise Refusal(
-                    "conflict",
+                raise StaleVersion(
                     f"automation '{before.id}' has version {before.version}, not {expected}; "
                     "read it again and repeat the change",
                 )
@@ -264,9 +252,8 @@ class AutomationEndpoints:
             now = after.updated_at
             ticking = await change.set_schedules(after.id, _schedules(after, now), now)
             event = await self._announce(change, after, "updated")
-        self._report.offer([event])
-        self._endings.forget(disarmed)
-        self._endings.tick(ticking)
+        self._listener.reported([event])
+        self._listener.armed((), disarmed, ticking)
         return after
 
     async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
@@ -277,17 +264,17 @@ class AutomationEndpoints:
     async def delete(self, request: ById, actor: Actor | None) -> Success:
         """Cancel its runs, then take it away with its history."""
         check_automation_id(request.id)
-        ending = self._endings.cancelling("the automation was deleted")
+        ending = self._terminator.cancelling("the automation was deleted")
         async with self._store.change() as change:
-            before = await change.hold(request.id)
+            before = await change.lock(request.id)
             if before is None:
-                raise not_found("automation", request.id)
+                raise AutomationNotFound(request.id)
             ended = await change.delete(request.id, ending)
-            await change.add_events([self._endings.event(one, ending) for one in ended])
+            await change.add_events([self._terminator.event(one, ending) for one in ended])
             gone = msgspec.structs.replace(before, updated_by=actor)
-            told = await self._announce(change, gone, "deleted")
-        self._report.offer([told])
-        await self._endings.announce(ended)
+            event = await self._announce(change, gone, "deleted")
+        self._listener.reported([event])
+        await self._terminator.announce(ended)
         await self._store.forget_history(request.id)
         return Success()
 
@@ -304,17 +291,17 @@ class AutomationEndpoints:
         await self._checker.refresh()
         if request.source is not UNSET:
             if request.definition is not UNSET:
-                raise Refusal("bad_request", "give `definition` or `source`, not both")
+                raise InvalidRequest("give `definition` or `source`, not both")
             return self._checker.source(request.source)
         if request.definition is UNSET:
-            raise Refusal("bad_request", "give `definition`, or its text as `source`")
+            raise InvalidRequest("give `definition`, or its text as `source`")
         return self._checker.definition(request.definition)
 
     async def _check(self, definition: Json) -> None:
         await self._checker.refresh()
         verdict = self._checker.definition(definition)
         if not verdict.valid:
-            raise Refusal("bad_request", _told(verdict.errors), verdict.errors)
+            raise InvalidDefinition(_first_fault(verdict.errors), verdict.errors)
 
     def _changed(
         self, before: Automation, request: AutomationUpdate, actor: Actor | None
@@ -330,7 +317,7 @@ class AutomationEndpoints:
 
     async def _announce(
         self,
-        change: Change,
+        change: AutomationChange,
         automation: Automation,
         what: Literal["created", "updated", "deleted"],
     ) -> EventRow:
@@ -381,7 +368,7 @@ def _schedules(automation: Automation, now: datetime) -> list[tuple[UUID, str, s
     return wanted
 
 
-def _told(issues: Sequence[Issue]) -> str:
+def _first_fault(issues: Sequence[Issue]) -> str:
     first = issues[0]
     place = ".".join(str(part) for part in first.path) or "definition"
     more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 from msgspec import UNSET
 
-from lockstep.control.errors import Refusal, bad_field, not_found
+from lockstep.control.errors import InvalidRequest, LetterNotFound, bad_field
 from lockstep_schemas.dead import (
     DeadById,
     DeadDetail,
@@ -24,18 +24,17 @@ from lockstep_schemas.events import Actor
 
 BODY_BYTES: Final = 128 * 1024
 """Of a larger body `dead.show` gives the beginning: escaped, it has to fit into a reply."""
-PORTION: Final = 100
-FAULTS: Final = 500
-SECONDS: Final = 5.0
-"""How long one request retries; the next one goes on."""
+PORTION: Final = 100  # letters until the clock is looked at again: each takes a few round trips
+FAULTS: Final = 500  # a reply has to hold them; at some 200 bytes each they are 100 KiB
+RETRY_SECONDS: Final = 5.0  # of one request: who asks waits some 15 s for an answer
 
-_LONGEST_CHARACTER: Final = 4
+_LONGEST_CHARACTER: Final = 4  # bytes, in UTF-8
 _CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 log = structlog.get_logger()
 
 
-class Letter(Protocol):
+class StoredDeadLetter(Protocol):
     """A dead letter as it is stored."""
 
     @property
@@ -61,7 +60,7 @@ class Box(Protocol):
         """Give the newest, or the newest of those older than `before`."""
         ...
 
-    async def get(self, letter_id: int) -> Letter | None:
+    async def get(self, letter_id: int) -> StoredDeadLetter | None:
         """Give one."""
         ...
 
@@ -87,10 +86,15 @@ class Box(Protocol):
 
 
 class DeadEndpoints:
-    """Lists and shows dead letters, sends their events back or throws them away."""
+    """Lists and shows dead letters, sends their events back or throws them away.
 
-    def __init__(self, box: Box) -> None:
-        self._box = box
+    One request retries for `retry_seconds`, by so many letters at once; the next one goes on.
+    """
+
+    def __init__(
+        self, box: Box, *, portion: int = PORTION, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
+        self._box, self._portion, self._retry_seconds = box, portion, retry_seconds
 
     async def list(self, request: DeadList, _: Actor | None) -> DeadPage:
         """Newest first."""
@@ -100,7 +104,7 @@ class DeadEndpoints:
         """One of them, with headers and body."""
         letter = await self._box.get(request.id)
         if letter is None:
-            raise not_found("dead letter", str(request.id))
+            raise LetterNotFound(str(request.id))
         text, is_base64 = _readable(letter.body)
         return DeadDetail(
             letter=letter.shown,
@@ -134,8 +138,8 @@ class DeadEndpoints:
         # Not those that arrive meanwhile: an event that dies again would be retried for ever.
         after, until = (0, await self._box.end()) if cursor is None else _place(cursor)
         done, failed = 0, list[DeadFault]()
-        deadline = time.monotonic() + SECONDS
-        while ids := await self._box.ids(event, after, until, PORTION):
+        deadline = time.monotonic() + self._retry_seconds
+        while ids := await self._box.ids(event, after, until, self._portion):
             part = await self._box.retry(ids)
             done += part.done
             failed += (one for one in part.failed if one.code != "not_found")  # retried by another
@@ -148,7 +152,7 @@ class DeadEndpoints:
 def _chosen(request: DeadSelect) -> str | Sequence[int]:
     """Give the event or the ids that were named; one of both must be."""
     if (request.ids is None) == (request.event is None):
-        raise Refusal("bad_request", "name either ids or an event")
+        raise InvalidRequest("name either ids or an event")
     if request.ids is not None:
         return request.ids
     return request.event or ""
@@ -157,7 +161,7 @@ def _chosen(request: DeadSelect) -> str | Sequence[int]:
 def _known(done: DeadDone) -> DeadDone:
     """Refuse ids of which there is none; where some are there, the others are told beside them."""
     if not done.done and done.failed and all(one.code == "not_found" for one in done.failed):
-        raise not_found("dead letter", ", ".join(str(one.id) for one in done.failed))
+        raise LetterNotFound(", ".join(str(one.id) for one in done.failed))
     return done
 
 

@@ -1,25 +1,21 @@
 """From the bytes of a request to the bytes of its reply."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 import structlog
 
-from lockstep.control.errors import Refusal
-from lockstep.model.errors import DataRefused, Unavailable
-from lockstep_schemas.api import Fault, Issue
+from lockstep.control.errors import InvalidRequest
+from lockstep.model.errors import EngineError, InternalError
+from lockstep.model.faults import MAX_MESSAGE, STATUS, fault_of
+from lockstep_schemas.api import Issue
 from lockstep_schemas.events import HEADER_ACTOR, Actor
-
-STATUS: Final = {"bad_request": "400", "not_found": "404", "conflict": "409", "internal": "500"}
-
-MAX_MESSAGE: Final = 2000
-"""Much of a message may be of the request: what comes back has to fit into a reply."""
 
 log = structlog.get_logger()
 
 
-class Answer(msgspec.Struct, frozen=True):
+class EndpointReply(msgspec.Struct, frozen=True):
     """A reply: a body, and an error code where it is one."""
 
     body: bytes
@@ -40,21 +36,19 @@ class Endpoint:
         self._method = method
         self._decoder = msgspec.json.Decoder(request)
 
-    async def __call__(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def __call__(self, body: bytes, headers: Mapping[str, str]) -> EndpointReply:
         """Answer a request: whatever comes in, a reply goes out."""
         try:
             actor = _actor(headers)
             reply = await self._method(_request(self._decoder, body), actor)
-            return Answer(msgspec.json.encode(reply))
-        except Refusal as refusal:
-            return _refused(refusal)
-        except DataRefused as error:
-            return _refused(Refusal("bad_request", str(error)))
-        except Unavailable as error:
-            return _fault(Fault(code="internal", message=str(error)))
+            return EndpointReply(msgspec.json.encode(reply))
+        except EngineError as error:
+            if error.category == "internal":
+                log.exception("request.failed", endpoint=self.request.__name__)
+            return _answer(error)
         except Exception:
             log.exception("request.failed", endpoint=self.request.__name__)
-            return _fault(Fault(code="internal", message="internal error; see the engine's log"))
+            return _answer(InternalError("internal error; see the engine's log"))
 
 
 def handler(request_type: type[msgspec.Struct], method: Method) -> Endpoint:
@@ -68,11 +62,11 @@ def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: A
     except msgspec.ValidationError as error:
         message, path = split(str(error))
         message = message[:MAX_MESSAGE]
-        raise Refusal("bad_request", str(error), [Issue(path=path, message=message)]) from None
+        raise InvalidRequest(str(error), [Issue(path=path, message=message)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal("bad_request", f"the request is no JSON: {error}") from None
+        raise InvalidRequest(f"the request is no JSON: {error}") from None
     except RecursionError:
-        raise Refusal("bad_request", "the request is nested too deep") from None
+        raise InvalidRequest("the request is nested too deep") from None
 
 
 def split(text: str) -> tuple[str, list[str | int]]:
@@ -99,14 +93,9 @@ def _actor(headers: Mapping[str, str]) -> Actor | None:
     try:
         return msgspec.json.decode(text, type=Actor)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Refusal("bad_request", f"the header {HEADER_ACTOR} is no actor: {error}") from None
+        raise InvalidRequest(f"the header {HEADER_ACTOR} is no actor: {error}") from None
 
 
-def _refused(refusal: Refusal) -> Answer:
-    issues = refusal.issues or None
-    return _fault(Fault(code=refusal.kind, message=str(refusal), issues=issues))
-
-
-def _fault(fault: Fault) -> Answer:
-    fault = msgspec.structs.replace(fault, message=fault.message[:MAX_MESSAGE])
-    return Answer(msgspec.json.encode(fault), STATUS[fault.code], fault.message)
+def _answer(error: EngineError) -> EndpointReply:
+    fault = fault_of(error)
+    return EndpointReply(msgspec.json.encode(fault), STATUS[fault.code], fault.message)

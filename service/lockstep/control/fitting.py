@@ -7,11 +7,11 @@ import msgspec
 
 from lockstep.control.errors import bad_field
 
-MAX_BYTES: Final = 960 * 1024
+MAX_BYTES: Final = 960 * 1024  # of 1 MiB; headers may have the other 64 KiB, see `bus.headers`
 ROOM: Final = 64 * 1024  # of a reply, for what stands around the items
 LARGEST_ITEM: Final = MAX_BYTES - ROOM
 
-MAX_DIGITS: Final = 18
+MAX_DIGITS: Final = 18  # any number of so many fits into 64 bits, as the store counts
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 

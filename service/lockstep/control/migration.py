@@ -6,7 +6,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 import structlog
 
-from lockstep.control.errors import Refusal, not_found
+from lockstep.control.errors import FailureNotFound, Refusal
 from lockstep.control.subscriptions import (
     MAX_BYTES,
     SubscriptionRefused,
@@ -15,7 +15,7 @@ from lockstep.control.subscriptions import (
     read,
 )
 from lockstep.model.errors import DataRefused
-from lockstep.ports import Clock
+from lockstep.ports.clock import Clock
 from lockstep_schemas.api import AutomationCreate, ById, Issue, Success
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
@@ -27,14 +27,14 @@ from lockstep_schemas.migration import (
     ImportRequest,
 )
 
-NAME_CHARACTERS: Final = 300
+NAME_CHARACTERS: Final = 300  # more than the 200 of a name: one that was too long is known again
 DETAIL_CHARACTERS: Final = 4000
 """Longer texts of a failure are cut: a list of many has to fit into a reply."""
 
 log = structlog.get_logger()
 
 
-class Automations(Protocol):
+class AutomationCreator(Protocol):
     """Where automations are created."""
 
     async def create_imported(
@@ -74,7 +74,7 @@ class Imports(Protocol):
 class MigrationEndpoints:
     """Turns webhook subscriptions into automations, and keeps those that could not be."""
 
-    def __init__(self, automations: Automations, imports: Imports, clock: Clock) -> None:
+    def __init__(self, automations: AutomationCreator, imports: Imports, clock: Clock) -> None:
         self._automations, self._imports, self._clock = automations, imports, clock
 
     async def import_subscriptions(self, request: ImportRequest, actor: Actor | None) -> Imported:
@@ -97,7 +97,7 @@ class MigrationEndpoints:
     async def acknowledge(self, request: ById, actor: Actor | None) -> Success:
         """Let one be listed no longer, until it fails again."""
         if not await self._imports.acknowledge(request.id, actor):
-            raise not_found("migration failure", request.id)
+            raise FailureNotFound(request.id)
         log.info("failure.acknowledged", subscription=request.id, actor=_who(actor))
         return Success()
 
@@ -110,7 +110,7 @@ class MigrationEndpoints:
         except SubscriptionRefused as error:
             failure = self._failure(name, raw, error.reason, error.detail)
         except Refusal as refusal:
-            failure = self._failure(name, raw, "invalid definition", _told(refusal))
+            failure = self._failure(name, raw, "invalid definition", _explained(refusal))
         except DataRefused as error:
             failure = self._failure(name, raw, "refused insert", str(error))
         else:
@@ -132,7 +132,7 @@ class MigrationEndpoints:
         )
 
 
-def _told(refusal: Refusal) -> str:
+def _explained(refusal: Refusal) -> str:
     """Give all that is wrong with a definition."""
     return "; ".join(map(_issue, refusal.issues)) or str(refusal)
 

@@ -6,7 +6,6 @@ from typing import Protocol
 import msgspec
 
 from lockstep.catalog import AlreadyRegistered, CatalogError, action_type, trigger_type
-from lockstep.control.errors import Refusal
 from lockstep.control.fitting import check_fits
 from lockstep.model.catalog import ActionType, Catalog, TriggerType, TypeKind
 from lockstep_schemas.api import Issue, Success
@@ -24,7 +23,7 @@ class Types(Protocol):
         ...
 
 
-class Known(Catalog, Protocol):
+class OwnedCatalog(Catalog, Protocol):
     """The catalog, and whose ids are whose."""
 
     def check_free(self, kind: TriggerType | ActionType) -> None:
@@ -38,7 +37,7 @@ class RegisterEndpoints:
     def __init__(
         self,
         types: Types,
-        catalog: Known,
+        catalog: OwnedCatalog,
         subject: Callable[[str], str],
         refresh: Callable[[], Awaitable[None]],
     ) -> None:
@@ -69,13 +68,14 @@ class RegisterEndpoints:
         await self._refresh()
         try:
             self._catalog.check_free(make())
-        except AlreadyRegistered as error:
-            raise Refusal("conflict", str(error)) from None
+        except AlreadyRegistered:
+            raise
         except CatalogError as error:
-            raise Refusal("bad_request", str(error), [_issue(str(error), request)]) from None
+            error.issues = [_issue(str(error), request)]
+            raise
         document = msgspec.json.encode(msgspec.structs.replace(request, owner=None))
         if not await self._types.register(kind, request.id, owner, document):
-            raise Refusal("conflict", f"{kind} '{request.id}' is already registered by another")
+            raise AlreadyRegistered(f"{kind} '{request.id}' is already registered by another")
         await self._refresh()
         return Success()
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from lockstep.control.errors import not_found
+from lockstep.control.errors import ArtifactNotFound, NotFound, RunNotFound
 from lockstep.control.fitting import LARGEST_ITEM, fitting, position, size_of
-from lockstep.model.runs import Ended
-from lockstep.ports import Clock
+from lockstep.ports.cancel import Terminator
+from lockstep.ports.clock import Clock
 from lockstep_schemas.api import (
     Artifact,
     ById,
@@ -31,7 +31,7 @@ from lockstep_schemas.api import (
 from lockstep_schemas.events import Actor
 
 
-class Runs(Protocol):
+class RunViews(Protocol):
     """Runs, to be read."""
 
     async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
@@ -63,19 +63,11 @@ class Runs(Protocol):
         ...
 
 
-class Endings(Protocol):
-    """Ends runs from outside."""
-
-    async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
-        """Cancel those that are active."""
-        ...
-
-
 class RunEndpoints:
     """Lists, shows and cancels runs; closes what they produced."""
 
-    def __init__(self, store: Runs, endings: Endings, clock: Clock) -> None:
-        self._store, self._endings, self._clock = store, endings, clock
+    def __init__(self, store: RunViews, terminator: Terminator, clock: Clock) -> None:
+        self._store, self._terminator, self._clock = store, terminator, clock
 
     async def list(self, request: RunsList, _: Actor | None) -> RunsPage:
         """Newest first. A cursor is the position of the last run of the page before."""
@@ -95,10 +87,10 @@ class RunEndpoints:
 
     async def get(self, request: RunGet, _: Actor | None) -> RunDetail:
         """One run, with its steps, artifacts and waits; in pages where it is large."""
-        run_id = _id("run", request.id)
+        run_id = _id(request.id, RunNotFound)
         run = await self._store.run(run_id)
         if run is None:
-            raise not_found("run", request.id)
+            raise RunNotFound(request.id)
         if request.after is not None:
             run = msgspec.structs.replace(run, trigger_payload=None)
         waits = await self._store.waits(run_id)
@@ -107,21 +99,21 @@ class RunEndpoints:
         every: list[Step | Artifact] = [*steps, *artifacts]
         detail = RunDetail(run=run, steps=[], artifacts=[], waits=waits)
         begin = request.after or 0
-        told = fitting(shown(every[begin:]), taken=size_of(detail))
-        after = begin + len(told)
+        page = fitting(shown(every[begin:]), taken=size_of(detail))
+        after = begin + len(page)
         return msgspec.structs.replace(
             detail,
-            steps=[one for one in told if isinstance(one, Step)],
-            artifacts=[one for one in told if isinstance(one, Artifact)],
+            steps=[one for one in page if isinstance(one, Step)],
+            artifacts=[one for one in page if isinstance(one, Artifact)],
             next_after=after if after < len(every) else UNSET,
         )
 
     async def cancel(self, request: RunCancel, _: Actor | None) -> Success:
         """Stop a run between two steps, and ask what executes to stop; a finished run stays."""
-        run_id = _id("run", request.id)
-        ended = await self._endings.cancel([run_id], request.reason)
+        run_id = _id(request.id, RunNotFound)
+        ended = await self._terminator.cancel([run_id], request.reason)
         if not ended and await self._store.run(run_id) is None:
-            raise not_found("run", request.id)
+            raise RunNotFound(request.id)
         return Success()
 
     async def why(self, request: WhyRequest, _: Actor | None) -> Why:
@@ -130,9 +122,9 @@ class RunEndpoints:
 
     async def close_artifact(self, request: ById, _: Actor | None) -> Success:
         """Close an artifact: it is not consumed any more."""
-        artifact_id = _id("artifact", request.id)
+        artifact_id = _id(request.id, ArtifactNotFound)
         if not await self._store.close_artifact(artifact_id, self._clock.now()):
-            raise not_found("artifact", request.id)
+            raise ArtifactNotFound(request.id)
         return Success()
 
 
@@ -152,13 +144,13 @@ def shown(items: Sequence[Step | Artifact]) -> list[Step | Artifact]:
 
 def _cut(handled: HandledEvent) -> HandledEvent:
     """Tell so many consequences of an event that they fit into a reply."""
-    told = fitting(handled.consequences, taken=1024)
-    more = len(handled.consequences) - len(told)
-    return msgspec.structs.replace(handled, consequences=told, more=more) if more else handled
+    kept = fitting(handled.consequences, taken=1024)
+    more = len(handled.consequences) - len(kept)
+    return msgspec.structs.replace(handled, consequences=kept, more=more) if more else handled
 
 
-def _id(what: str, text: str) -> UUID:
+def _id(text: str, unknown: type[NotFound]) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise not_found(what, text) from None
+        raise unknown(text) from None

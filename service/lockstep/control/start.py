@@ -1,31 +1,32 @@
 """The endpoint `runs.start`: a run that a person or a program asks for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET
 
-from lockstep.control.errors import bad_field, check_automation_id, not_found
+from lockstep.control.errors import AutomationNotEnabled, bad_field, check_automation_id
+from lockstep.model.automations import Automation
 from lockstep.model.catalog import Catalog
+from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
-from lockstep.model.matches import Birth, Hit
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import TriggerRule
-from lockstep.model.runs import Automation, Event
-from lockstep.ports import Clock
+from lockstep.ports.clock import Clock
+from lockstep.ports.pipeline import ByHand
 from lockstep_schemas.api import RunStart, RunStarted
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus
 
+# Well within the 15 s of the command line; then it is told as it stands.
 PATIENCE_SECONDS: Final = 5.0
 NO_MORE: Final = frozenset({"success", "failed", "cancelled", "skipped", "waiting"})
 
-Start = Callable[[str, Callable[[Automation | None], Hit]], Awaitable[list[Birth]]]
 
-
-class Told(Protocol):
+class RunEventFeed(Protocol):
     """The run events of an automation, as they are told."""
 
     async def status(self, run_id: str) -> RunStatus:
@@ -33,7 +34,7 @@ class Told(Protocol):
         ...
 
 
-class Runs(Protocol):
+class RunStatuses(Protocol):
     """The stored runs."""
 
     async def status(self, run_id: str) -> RunStatus:
@@ -46,36 +47,36 @@ class StartEndpoint:
 
     def __init__(
         self,
-        start: Start,
-        follow: Callable[[str], AbstractAsyncContextManager[Told]],
-        runs: Runs,
+        by_hand: ByHand,
+        follow: Callable[[str], AbstractAsyncContextManager[RunEventFeed]],
+        runs: RunStatuses,
         catalog: Catalog,
         clock: Clock,
     ) -> None:
-        self._start, self._follow, self._runs = start, follow, runs
+        self._by_hand, self._follow, self._runs = by_hand, follow, runs
         self._catalog, self._clock = catalog, clock
 
     async def start(self, request: RunStart, actor: Actor | None) -> RunStarted:
         """Start a run, and wait up to 5 s until nothing of it executes."""
         check_automation_id(request.automation_id)
 
-        def hit(automation: Automation | None) -> Hit:
+        def match(automation: Automation | None) -> TriggerMatch:
             if automation is None:
-                raise not_found("enabled automation", request.automation_id)
+                raise AutomationNotEnabled(request.automation_id)
             trigger = _trigger(automation, request.trigger_id)
-            return Hit(self._event(request, trigger, actor), automation, trigger)
+            return TriggerMatch(self._event(request, trigger, actor), automation, trigger)
 
-        async with self._follow(request.automation_id) as told:
-            births = await self._start(request.automation_id, hit)
-            if not births:
-                raise not_found("enabled automation", request.automation_id)
-            (birth,) = births
-            run_id = str(birth.id)
-            if birth.queued or birth.status in NO_MORE:
-                return RunStarted(run_id, birth.status)
+        async with self._follow(request.automation_id) as feed:
+            new_runs = await self._by_hand.start(request.automation_id, match)
+            if not new_runs:
+                raise AutomationNotEnabled(request.automation_id)
+            (new_run,) = new_runs
+            run_id = str(new_run.id)
+            if new_run.queued or new_run.status in NO_MORE:
+                return RunStarted(run_id, new_run.status)
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    return RunStarted(run_id, await told.status(run_id))
+                    return RunStarted(run_id, await feed.status(run_id))
             except TimeoutError:
                 return RunStarted(run_id, await self._runs.status(run_id))
 

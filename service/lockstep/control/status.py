@@ -5,26 +5,26 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 from lockstep.model.errors import EngineError
-from lockstep.model.status import Stored
-from lockstep.ports import Clock
+from lockstep.model.status import StoredFigures
+from lockstep.ports.clock import Clock
 from lockstep_schemas.events import Actor
 from lockstep_schemas.status import QueueStatus, ServerVersions, Status, StatusRequest
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a server may take to tell: who asks is a person, and something may be down."""
 
-Told = TypeVar("Told")
+Figure = TypeVar("Figure")
 
 
-class Store(Protocol):
+class StatusStore(Protocol):
     """Counts what is stored."""
 
-    async def stored(self) -> Stored:
+    async def stored(self) -> StoredFigures:
         """Count. Raise Unavailable."""
         ...
 
 
-class Bus(Protocol):
+class BusStatus(Protocol):
     """Tells what waits in the streams."""
 
     @property
@@ -44,14 +44,16 @@ class Bus(Protocol):
 class StatusEndpoint:
     """Puts together what the servers tell; one that is silent is a problem, not an error."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, worker: str, version: str) -> None:
+    def __init__(
+        self, store: StatusStore, bus: BusStatus, clock: Clock, worker: str, version: str
+    ) -> None:
         self._store, self._bus, self._clock = store, bus, clock
         self._worker, self._version = worker, version
 
     async def status(self, _request: StatusRequest, _: Actor | None) -> Status:
         """Say how it is now."""
         problems: list[str] = []
-        stored, queues, letters = await asyncio.gather(
+        stored, queues, dead_letters = await asyncio.gather(
             _asked("PostgreSQL", self._store.stored, problems),
             _asked("consumer groups", self._bus.queues, problems),
             _asked("dead letters", self._bus.dead_letters, problems),
@@ -70,12 +72,14 @@ class StatusEndpoint:
             runs=stored.runs if stored else None,
             waits=stored.waits if stored else None,
             outbox=stored.outbox if stored else None,
-            dead_letters=letters,
+            dead_letters=dead_letters,
             problems=problems,
         )
 
 
-async def _asked(what: str, ask: Callable[[], Awaitable[Told]], problems: list[str]) -> Told | None:
+async def _asked(
+    what: str, ask: Callable[[], Awaitable[Figure]], problems: list[str]
+) -> Figure | None:
     """Ask; note it where there is no answer."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -12,8 +12,9 @@ from lockstep_schemas.api import AutomationCreate
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.migration import MANAGED_BY, Subscription, SubscriptionId
 
+# Its config is kept with a failure, and escaped has to fit into a reply.
 MAX_BYTES: Final = 128 * 1024
-MAX_RUNS: Final = 10
+MAX_RUNS: Final = 10  # as the language has it; `single`, which they all are, does not ask for it
 TITLE: Final = "Automation event"
 BODY: Final = """\
 **{{ trigger.event }}**
@@ -31,6 +32,8 @@ class SubscriptionRefused(EngineError):
     """A subscription that cannot become an automation."""
 
     code = "migration.refused"
+    category = "bad_request"
+    advice = "Build the automation by hand; `lockstep migration failures` keeps what is left."
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -124,8 +127,8 @@ def _mappings(mappings: Json) -> list[JsonObject]:
     if not isinstance(mappings, list):
         raise _invalid("providerConfig.fieldMappings: a list is expected")
     made = []
-    for index, one in enumerate(mappings):
-        key, template = _member(one, "fieldKey"), _member(one, "template")
+    for index, mapping in enumerate(mappings):
+        key, template = _member(mapping, "fieldKey"), _member(mapping, "template")
         if not isinstance(key, str) or template is None:
             place = f"providerConfig.fieldMappings[{index}]"
             raise _invalid(f"{place}: {{fieldKey, template}} is expected")

@@ -3,21 +3,20 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeAlias, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 from lockstep.definition.conditions import compile_condition
 from lockstep.model import program
-from lockstep.model.program import Expression, Node, Program, Slot, TriggerRule
+from lockstep.model.program import Expression, Node, NodeBase, Program, Slot, TriggerRule
 from lockstep.render import Renderer
 from lockstep_schemas import actions as schema
 from lockstep_schemas.base import Json
 from lockstep_schemas.definition import Definition, Trigger
 
-Container: TypeAlias = schema.Choose | schema.Parallel | schema.Sequence | schema.Repeat
-NodeT = TypeVar("NodeT", bound=Node)
+NodeT = TypeVar("NodeT", bound=NodeBase)
 
-MAX_ITERATIONS: Final = 1000
-MAX_ID: Final = 64
+MAX_ITERATIONS: Final = 1000  # as the schema says of `max_iterations`
+MAX_ID: Final = 64  # as the schema says of the id of a trigger
 
 
 def compile_program(definition: Definition, renderer: Renderer) -> Program:
@@ -149,8 +148,16 @@ class _Compiler:
                 )
             case schema.Wait():
                 return self._wait(action)
+            case schema.Choose():
+                return self._choose(action)
+            case schema.Parallel():
+                return _made(program.Parallel, action)(branches=self.nodes(action.parallel))
+            case schema.Sequence():
+                return _made(program.Sequential, action)(sequence=self.nodes(action.sequence))
+            case schema.Repeat():
+                return self._repeat(action)
             case _:
-                return self._container(action)
+                assert_never(action)
 
     def _wait(self, action: schema.Wait) -> Node:
         wait = action.wait_for_trigger
@@ -163,26 +170,16 @@ class _Compiler:
             context_key=None if key is None else self._renderer.template(key),
         )
 
-    def _container(self, action: Container) -> Node:
-        match action:
-            case schema.Choose():
-                branches = tuple(
-                    program.Branch(
-                        when=compile_condition(branch.when, self._renderer),
-                        sequence=self.nodes(branch.sequence),
-                    )
-                    for branch in action.choose
-                )
-                otherwise = self.nodes(action.else_)
-                return _made(program.Choose, action)(branches=branches, otherwise=otherwise)
-            case schema.Parallel():
-                return _made(program.Parallel, action)(branches=self.nodes(action.parallel))
-            case schema.Sequence():
-                return _made(program.Sequential, action)(sequence=self.nodes(action.sequence))
-            case schema.Repeat():
-                return self._repeat(action)
-            case _:
-                assert_never(action)
+    def _choose(self, action: schema.Choose) -> Node:
+        branches = tuple(
+            program.Branch(
+                when=compile_condition(branch.when, self._renderer),
+                sequence=self.nodes(branch.sequence),
+            )
+            for branch in action.choose
+        )
+        otherwise = self.nodes(action.else_)
+        return _made(program.Choose, action)(branches=branches, otherwise=otherwise)
 
     def _repeat(self, action: schema.Repeat) -> Node:
         loop = action.repeat

@@ -1,12 +1,23 @@
 """Which actions are never reached, whatever happens in a run."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
-from lockstep.definition.tree import Path, bodies
-from lockstep_schemas.actions import Action, Choose, Guard, Parallel, Repeat, Stop
+from lockstep.definition.tree import Path
+from lockstep_schemas.actions import (
+    Action,
+    Choose,
+    Delay,
+    Guard,
+    Parallel,
+    ProviderAction,
+    Repeat,
+    Stop,
+    Variables,
+    Wait,
+)
 from lockstep_schemas.actions import Sequence as SequenceAction
-from lockstep_schemas.conditions import And, Condition, Not, Or
+from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or, Time
 
 # How a list always ends before its end: the run with it, or in a parallel only the branch.
 End = Literal["stop", "guard"] | None
@@ -34,11 +45,18 @@ def _inside(action: Action, path: Path) -> Iterator[tuple[Path, str]]:
             for index, branch in enumerate(action.parallel):
                 if branch.enabled:
                     yield from _inside(branch, (*path, "parallel", index))
-        case Repeat() if action.repeat.while_ and _holds(action.repeat.while_) is False:
-            yield (*path, "repeat", "sequence", 0), NEVER_TRUE
+        case Repeat():
+            place = (*path, "repeat", "sequence")
+            if action.repeat.while_ and _holds(action.repeat.while_) is False:
+                yield (*place, 0), NEVER_TRUE
+            else:
+                yield from unreachable(action.repeat.sequence, place)
+        case SequenceAction():
+            yield from unreachable(action.sequence, (*path, "sequence"))
+        case ProviderAction() | Delay() | Variables() | Guard() | Stop() | Wait():
+            return
         case _:
-            for inner, where in bodies(action):
-                yield from unreachable(inner, (*path, *where))
+            assert_never(action)
 
 
 def _branches(action: Choose, path: Path) -> Iterator[tuple[Path, str]]:
@@ -62,23 +80,26 @@ def _end(action: Action) -> End:
     """Say how an action always ends its list, if it does."""
     if not action.enabled:
         return None
-    if isinstance(action, Stop):
-        return "stop"
-    if action.continue_on_error:
+    if action.continue_on_error and not isinstance(action, Stop):
         return None  # what fails before the end that is in it is passed over
     match action:
-        case Guard() if _holds(action.condition) is False:
-            return "guard"
+        case Stop():
+            return "stop"
+        case Guard():
+            return "guard" if _holds(action.condition) is False else None
         case SequenceAction():
             return _end_of(action.sequence)
-        case Repeat() if action.repeat.count or action.repeat.until:
-            return _end_of(action.repeat.sequence)
+        case Repeat():
+            is_visited = action.repeat.count or action.repeat.until
+            return _end_of(action.repeat.sequence) if is_visited else None
         case Parallel():
             return "stop" if "stop" in map(_end, action.parallel) else None
         case Choose():
             return _end_of_branches(action)
-        case _:
+        case ProviderAction() | Delay() | Variables() | Wait():
             return None
+        case _:
+            assert_never(action)
 
 
 def _end_of(some: Sequence[Action]) -> End:
@@ -111,12 +132,14 @@ def _holds(condition: Condition) -> bool | None:
             return _joined([_holds(one) for one in condition.and_], deciding=False)
         case Or():
             return _joined([_holds(one) for one in condition.or_], deciding=True)
-        case _:
+        case NumericState() | Time():
             return None
+        case _:
+            assert_never(condition)
 
 
-def _joined(held: Sequence[bool | None], *, deciding: bool) -> bool | None:
+def _joined(operands: Sequence[bool | None], *, deciding: bool) -> bool | None:
     """Join operands; an error in one that comes before the deciding one decides otherwise."""
-    if held[0] is deciding:
+    if operands[0] is deciding:
         return deciding
-    return (not deciding) if all(one is (not deciding) for one in held) else None
+    return (not deciding) if all(one is (not deciding) for one in operands) else None

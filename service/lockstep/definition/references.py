@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from lockstep.definition.tree import Path, Text, actions, bodies, texts, texts_of
+from lockstep.definition.tree import Path, Text, actions, bodies, called, texts, texts_of
 from lockstep.model.catalog import Catalog
 from lockstep.model.errors import RenderError
 from lockstep.render import Renderer
-from lockstep_schemas.actions import Action, ProviderAction
+from lockstep_schemas.actions import Action
 from lockstep_schemas.api import Issue
 from lockstep_schemas.definition import Definition
 
@@ -67,9 +67,8 @@ def _produced(definition: Definition, catalog: Catalog) -> Mapping[str, str]:
 
 
 def _local_name(action: Action, catalog: Catalog) -> str | None:
-    if not isinstance(action, ProviderAction):
-        return None
-    kind = catalog.action(action.action)
+    call = called(action)
+    kind = catalog.action(call.action) if call else None
     return kind.produces.local_name if kind and kind.produces else None
 
 

@@ -13,13 +13,15 @@ from lockstep.definition.wording import MAX_MESSAGE, expected, got, short
 from lockstep_schemas.actions import KINDS, Action, ActionBase
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
-from lockstep_schemas.conditions import CONDITIONS, And, Condition, Not, NumericState, Or, Time
+from lockstep_schemas.conditions import CONDITIONS, Condition
 from lockstep_schemas.definition import Definition, Trigger
 
+# Python has 1000 frames. A level of actions takes 10 of them here and 5 in the walk, one of choices
+# 17, but that is four levels of JSON. Conditions in the deepest action have to find room, too.
 MAX_CONDITION_DEPTH: Final = 32
-MAX_ACTION_DEPTH: Final = 64
-MAX_DEPTH: Final = 200
-MAX_FAULTS: Final = 500
+MAX_ACTION_DEPTH: Final = 64  # 640 of those frames
+MAX_DEPTH: Final = 200  # of any JSON: choices are 50 deep at most, which are 850 frames
+MAX_FAULTS: Final = 500  # see `TooManyFaults`
 
 Path = tuple[str | int, ...]
 Part = Trigger | Condition | Action
@@ -215,16 +217,18 @@ class Shaper:
         return self._structured(*next(iter(raw.items())), path, depth + 1)
 
     def _structured(self, key: str, inner: Json, path: Path, depth: int) -> Any:
+        """Convert a condition by the type of its one field: a condition, some, or a struct."""
+        kind: type[Any] = CONDITIONS[key]
         place = (*path, key)
-        if key == "not":
-            return Not(self.condition(inner, place, depth))
-        if key in {"and", "or"}:
+        (field,) = msgspec.structs.fields(kind)
+        bare = _bare(field.type)[0]
+        if bare == Condition:
+            return kind(self.condition(inner, place, depth))
+        if get_origin(bare) is list and get_args(bare)[0] == Condition:
             if not isinstance(inner, list) or not inner:
                 self.fault(place, f"expected a list with at least 1 condition, got {got(inner)}")
                 return None
-            all_of = [self.condition(one, (*place, i), depth) for i, one in enumerate(inner)]
-            return And(all_of) if key == "and" else Or(all_of)
-        kind = NumericState if key == "numeric_state" else Time
+            return kind([self.condition(one, (*place, i), depth) for i, one in enumerate(inner)])
         return self.struct({key: inner}, kind, path)
 
 

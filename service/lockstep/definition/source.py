@@ -17,9 +17,9 @@ from lockstep.model.errors import EngineError
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 
-MAX_BYTES: Final = 1024 * 1024
-MAX_DEPTH: Final = 200
-MAX_NODES: Final = 100_000
+MAX_BYTES: Final = 1024 * 1024  # what NATS takes in one message unless told otherwise
+MAX_DEPTH: Final = 200  # as `shape.MAX_DEPTH`
+MAX_NODES: Final = 100_000  # aliases repeat values: a short text could be made of millions
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -64,13 +64,16 @@ class _Loader(_Base):  # type: ignore[misc] # a class of the C library, where th
 
 
 class SourceError(EngineError):
-    """A text that is no YAML of ours; `issue` says where and why."""
+    """A text is no YAML that the language takes; `issue` says where and why."""
 
     code = "definition.source"
+    category = "bad_request"
+    advice = "Correct the text at the line and column that are named."
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
         self.issue = Issue(path=[], message=message, line=line, column=column)
+        self.issues = [self.issue]
 
 
 class Source(msgspec.Struct, frozen=True):

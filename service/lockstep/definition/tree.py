@@ -1,7 +1,7 @@
 """Walks over the structs of a definition: actions in document order, and all that is compiled."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -10,6 +10,7 @@ from lockstep_schemas.actions import (
     Choose,
     Delay,
     Guard,
+    Loop,
     Parallel,
     ProviderAction,
     Repeat,
@@ -19,10 +20,11 @@ from lockstep_schemas.actions import (
 )
 from lockstep_schemas.actions import Sequence as SequenceAction
 from lockstep_schemas.base import Json
-from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or
+from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or, Time
 from lockstep_schemas.definition import Definition
 
 Path = tuple[str | int, ...]
+Form = Literal["expression", "template"]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -30,7 +32,7 @@ class Text(msgspec.Struct, frozen=True):
 
     path: Path
     text: str
-    form: Literal["expression", "template"]
+    form: Form
     event: str | None = None  # of a wait filter: the event that `trigger` is there
 
 
@@ -59,8 +61,23 @@ def bodies(action: Action) -> Iterator[tuple[Sequence[Action], Path]]:
             yield action.repeat.sequence, ("repeat", "sequence")
         case SequenceAction():
             yield action.sequence, ("sequence",)
-        case _:
+        case ProviderAction() | Delay() | Variables() | Guard() | Stop() | Wait():
             return
+        case _:
+            assert_never(action)
+
+
+def called(action: Action) -> ProviderAction | None:
+    """Give an action as the call of a provider, if it is one."""
+    match action:
+        case ProviderAction():
+            return action
+        case Choose() | Parallel() | SequenceAction() | Repeat():
+            return None  # what they call is in their bodies
+        case Delay() | Variables() | Guard() | Stop() | Wait():
+            return None
+        case _:
+            assert_never(action)
 
 
 def texts(definition: Definition) -> Iterator[Text]:
@@ -96,30 +113,39 @@ def texts_of(action: Action, path: Path) -> Iterator[Text]:
             for index, branch in enumerate(action.choose):
                 yield from _condition(branch.when, (*path, "choose", index, "when"))
         case Repeat():
-            for name in ("for_each", "while", "until"):
-                text = getattr(action.repeat, name.replace("while", "while_"))
-                if text is not None:
-                    yield Text((*path, "repeat", name), text, "expression")
-        case Delay() if action.delay.template is not None:
-            yield Text((*path, "delay", "template"), action.delay.template, "expression")
+            yield from _loop(action.repeat, (*path, "repeat"))
+        case Delay():
+            yield from _text((*path, "delay", "template"), action.delay.template, "expression")
         case Variables():
             yield from _values(action.variables, (*path, "variables"))
         case Guard():
             yield from _condition(action.condition, (*path, "condition"))
-        case Stop() if action.stop.reason is not None:
-            yield Text((*path, "stop", "reason"), action.stop.reason, "template")
+        case Stop():
+            yield from _text((*path, "stop", "reason"), action.stop.reason, "template")
         case Wait():
             yield from _wait(action, (*path, "wait_for_trigger"))
-        case _:
+        case Parallel() | SequenceAction():
             return
+        case _:
+            assert_never(action)
+
+
+def _text(path: Path, text: str | None, form: Form) -> Iterator[Text]:
+    if text is not None:
+        yield Text(path, text, form)
+
+
+def _loop(loop: Loop, path: Path) -> Iterator[Text]:
+    yield from _text((*path, "for_each"), loop.for_each, "expression")
+    yield from _text((*path, "while"), loop.while_, "expression")
+    yield from _text((*path, "until"), loop.until, "expression")
 
 
 def _wait(action: Wait, path: Path) -> Iterator[Text]:
     wait = action.wait_for_trigger
     if wait.filter and wait.filter.strip():
         yield Text((*path, "filter"), wait.filter, "expression", wait.event)
-    if wait.context_key is not None:
-        yield Text((*path, "context_key"), wait.context_key, "template")
+    yield from _text((*path, "context_key"), wait.context_key, "template")
 
 
 def _condition(condition: Condition, path: Path) -> Iterator[Text]:
@@ -134,11 +160,14 @@ def _condition(condition: Condition, path: Path) -> Iterator[Text]:
                 yield from _condition(inner, (*path, "or", index))
         case Not():
             yield from _condition(condition.not_, (*path, "not"))
-        case NumericState() if isinstance(condition.numeric_state.value, str):
+        case NumericState():
             value = condition.numeric_state.value
-            yield Text((*path, "numeric_state", "value"), value, "expression")
-        case _:
+            if isinstance(value, str):
+                yield Text((*path, "numeric_state", "value"), value, "expression")
+        case Time():
             return
+        case _:
+            assert_never(condition)
 
 
 def _values(value: Json, path: Path) -> Iterator[Text]:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
@@ -11,18 +11,31 @@ from lockstep import schedule as schedules
 from lockstep.definition import references, warnings
 from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
-from lockstep.definition.tree import Path, actions, texts
+from lockstep.definition.tree import Path, actions, called, texts
 from lockstep.definition.wording import MAX_MESSAGE, short
 from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
 from lockstep.model.errors import EngineError, RenderError
 from lockstep.render import Renderer
-from lockstep_schemas.actions import ActionBase, ProviderAction, Wait
+from lockstep_schemas.actions import (
+    Action,
+    ActionBase,
+    Choose,
+    Delay,
+    Guard,
+    Parallel,
+    ProviderAction,
+    Repeat,
+    Stop,
+    Variables,
+    Wait,
+)
+from lockstep_schemas.actions import Sequence as SequenceAction
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 from lockstep_schemas.definition import Definition, Trigger
 
+# Of all faults together: they have to fit into a reply, and NATS takes 1 MiB unless told otherwise.
 MAX_BYTES: Final = 256 * 1024
-"""Of all faults together: they have to fit into a reply."""
 
 # What these say of a list or an object hangs on what is in it, also where that is rendered later.
 _OF_THE_WHOLE: Final = frozenset({"anyOf", "oneOf", "not", "contains", "uniqueItems", "const"})
@@ -40,6 +53,8 @@ class DefinitionRefused(EngineError):
     """A definition that is not of the shape of the language."""
 
     code = "definition.refused"
+    category = "bad_request"
+    advice = "Correct the definition, or update the engine: a later version may know it."
 
 
 def parse(raw: Json) -> Definition:
@@ -61,7 +76,8 @@ def config_versions(definition: Definition, catalog: Catalog) -> dict[str, int]:
     """Say of which version the configs are that a definition gives to actions, by action."""
     found = {}
     for _, action in actions(definition.actions, ("actions",)):
-        kind = catalog.action(action.action) if isinstance(action, ProviderAction) else None
+        call = called(action)
+        kind = catalog.action(call.action) if call else None
         if kind is not None:
             found[kind.qualified_id] = kind.config_version
     return found
@@ -95,10 +111,10 @@ def validate(
     if definition is None:
         # Faults of expressions and catalog are told too, as far as the rest can be read.
         more = _loose(raw, shaper.parts, catalog, renderer)
-        errors = _told(itertools.chain(shaper.issues, more), "faults")
+        errors = _capped(itertools.chain(shaper.issues, more), "faults")
     else:
-        errors = _told(_faults(definition, catalog, renderer), "faults")
-        found = _told(warnings.of(definition, catalog, renderer), "warnings")
+        errors = _capped(_faults(definition, catalog, renderer), "faults")
+        found = _capped(warnings.of(definition, catalog, renderer), "warnings")
     return Checked(
         errors=_located(errors, positions, under),
         warnings=_located(found, positions, under),
@@ -123,16 +139,16 @@ def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Ite
     yield from references.faults(definition, catalog, renderer)
 
 
-def _told(issues: Iterable[Issue], what: str) -> list[Issue]:
+def _capped(issues: Iterable[Issue], what: str) -> list[Issue]:
     """Give as many as somebody reads, and as fit into a reply; say where there are more."""
-    told, size = list[Issue](), 0
+    kept, size = list[Issue](), 0
     for issue in issues:
         size += len(msgspec.json.encode(issue))
-        if len(told) >= MAX_FAULTS or (size > MAX_BYTES and told):
-            message = f"there are more {what} than these {len(told)}"
-            return [*told, _issue((), message, "correct these, then look again")]
-        told.append(issue)
-    return told
+        if len(kept) >= MAX_FAULTS or (size > MAX_BYTES and kept):
+            message = f"there are more {what} than these {len(kept)}"
+            return [*kept, _issue((), message, "correct these, then look again")]
+        kept.append(issue)
+    return kept
 
 
 def _loose(
@@ -220,11 +236,22 @@ def _actions(definition: Definition, catalog: Catalog, seen: set[str]) -> Iterat
                 message = f"action ids must be unique in an automation, '{action.id}' is not"
                 yield _issue((*path, "id"), message)
             seen.add(action.id)
-        if isinstance(action, Wait):
+        yield from _of_catalog(action, path, catalog)
+
+
+def _of_catalog(action: Action, path: Path, catalog: Catalog) -> Iterator[Issue]:
+    match action:
+        case ProviderAction():
+            yield from _provider(action, path, catalog)
+        case Wait():
             event = action.wait_for_trigger.event
             yield from _event(event, (*path, "wait_for_trigger", "event"), catalog)
-        elif isinstance(action, ProviderAction):
-            yield from _provider(action, path, catalog)
+        case Choose() | Parallel() | SequenceAction() | Repeat():
+            return
+        case Delay() | Variables() | Guard() | Stop():
+            return
+        case _:
+            assert_never(action)
 
 
 def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[Issue]:

@@ -6,12 +6,11 @@ from typing import Final
 
 from lockstep.definition.reach import unreachable
 from lockstep.definition.references import names_in
-from lockstep.definition.tree import Path, actions, texts
+from lockstep.definition.tree import Path, actions, called, texts
 from lockstep.model.catalog import Catalog, Schema
 from lockstep.model.secrets import names_in as names_of_secrets
 from lockstep.model.secrets import texts_in
 from lockstep.render import Renderer
-from lockstep_schemas.actions import ProviderAction
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.definition import Definition
@@ -34,14 +33,15 @@ def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator
 def _secrets(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
     """Warn of secrets in fields that take none: the action is handed the text as it stands."""
     for path, action in actions(definition.actions, ("actions",)):
-        kind = catalog.action(action.action) if isinstance(action, ProviderAction) else None
-        if kind is None or not isinstance(action, ProviderAction):
+        call = called(action)
+        kind = catalog.action(call.action) if call else None
+        if call is None or kind is None:
             continue
-        for place, text in texts_in(action.config):
+        for place, text in texts_in(call.config):
             if names_of_secrets(text) and not kind.takes_secrets(place):
                 yield Issue(
                     path=[*path, "config", *place[:1]],
-                    message=f"'{action.action}' takes no secret in `{'.'.join(place)}`",
+                    message=f"'{call.action}' takes no secret in `{'.'.join(place)}`",
                     hint='fields that do are marked `"x-secret": true` in the config schema',
                 )
 
@@ -120,9 +120,10 @@ def _self_starts(definition: Definition) -> Iterator[Issue]:
         if not action.enabled:
             disabled = path
             continue
-        if not isinstance(action, ProviderAction) or action.action not in _PUBLISHING:
+        call = called(action)
+        if call is None or call.action not in _PUBLISHING:
             continue
-        subject = action.config.get("subject")
+        subject = call.config.get("subject")
         if not isinstance(subject, str) or "{{" in subject:
             continue
         event = subject.partition(".trigger.")[2]

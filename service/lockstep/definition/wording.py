@@ -7,8 +7,8 @@ import msgspec
 
 from lockstep_schemas.base import Json
 
-MAX_NAME: Final = 80
-MAX_MESSAGE: Final = 1000
+MAX_NAME: Final = 80  # characters: a line of a terminal
+MAX_MESSAGE: Final = 1000  # characters: what the author wrote may be in it, however long
 
 _NAMES: dict[Any, str] = {
     str: "a text",

@@ -27,14 +27,13 @@ _CANNOT_RUN: Final = 127  # as a shell says it
 _ASK_TO_STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _WATCHED: Final = _ASK_TO_STOP | {signal.SIGCHLD}
 
-# From linux/prctl.h, linux/sched.h and linux/capability.h.
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_KEEPCAPS: Final = 8
-_PR_CAP_AMBIENT: Final = 47
-_PR_CAP_AMBIENT_RAISE: Final = 2
-_CLONE_NEWUSER: Final = 0x10000000
-_CAPABILITY_VERSION_3: Final = 0x20080522
-_CAP_DAC_OVERRIDE: Final = 1
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_PR_SET_KEEPCAPS: Final = 8  # linux/prctl.h
+_PR_CAP_AMBIENT: Final = 47  # linux/prctl.h
+_PR_CAP_AMBIENT_RAISE: Final = 2  # linux/prctl.h
+_CLONE_NEWUSER: Final = 0x10000000  # linux/sched.h
+_CAPABILITY_VERSION_3: Final = 0x20080522  # linux/capability.h
+_CAP_DAC_OVERRIDE: Final = 1  # linux/capability.h
 
 
 def main() -> int:

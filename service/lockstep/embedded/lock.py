@@ -14,7 +14,7 @@ from lockstep.model.errors import Unavailable
 # Longer than a guard may take to end its server: the last user may just have been killed.
 LOCK_LIMIT_SECONDS: Final = 15.0
 
-_POLL_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05  # flock has no waiting with a limit; nobody notices so little
 
 
 def home_of(server: str, folder: Path) -> Path:
@@ -23,7 +23,7 @@ def home_of(server: str, folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def hold(folder: Path, limit_seconds: float) -> AsyncIterator[int]:
+async def lock_folder(folder: Path, limit_seconds: float) -> AsyncIterator[int]:
     """Make `folder` if needed and be its one user, until exit.
 
     The lock hangs on the open file. Guards and servers inherit the descriptor that is handed out,
@@ -37,9 +37,9 @@ async def hold(folder: Path, limit_seconds: float) -> AsyncIterator[int]:
         deadline = time.monotonic() + limit_seconds
         while not _taken(descriptor):
             if time.monotonic() > deadline:
-                holder = os.pread(descriptor, 20, 0).decode() or "another one"
+                owner = os.pread(descriptor, 20, 0).decode() or "another one"
                 raise Unavailable(
-                    f"{folder} is in use: its server was started by process {holder} and runs "
+                    f"{folder} is in use: its server was started by process {owner} and runs "
                     f"still after {limit_seconds:g} s; end that process or use another folder"
                 )
             await asyncio.sleep(_POLL_SECONDS)

@@ -11,12 +11,12 @@ from typing import Final
 import msgspec
 
 from lockstep.embedded import packages
-from lockstep.embedded.lock import LOCK_LIMIT_SECONDS, hold, home_of
+from lockstep.embedded.lock import LOCK_LIMIT_SECONDS, home_of, lock_folder
 from lockstep.embedded.server import Command, Server, guarded, ready, set_aside
 
 _NAME: Final = "embedded NATS server"
 _ADDRESS: Final = "127.0.0.1"
-_ANY_PORT: Final = -1
+_ANY_PORT: Final = -1  # as NATS says it
 
 # Paths are written as JSON: NATS reads the same quotes and escapes.
 _CONFIG: Final = """\
@@ -59,7 +59,7 @@ async def nats(
     """
     program = packages.nats_server()
     home = home_of("nats", folder)
-    async with hold(home, lock_limit_seconds) as lock:
+    async with lock_folder(home, lock_limit_seconds) as lock:
         command = _prepare(program, home, port, ephemeral=ephemeral)
         log = home / "log"
         async with guarded(command, lock, log) as guard:

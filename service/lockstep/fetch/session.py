@@ -17,7 +17,8 @@ from lockstep.fetch.hosts import Hosts, is_odd_address
 from lockstep.fetch.settings import HttpSettings
 from lockstep.model.http import HttpRequest, HttpResponse
 
-MAX_REDIRECTS: Final = 5
+MAX_REDIRECTS: Final = 5  # as many as RFC 2068 wanted clients to follow; more is a circle
+# Of an error response: enough to say what is wrong, and it is kept with the step.
 ERROR_BYTES: Final = 4096
 # Below the 5 s after which many servers close: a request must not meet a closing connection.
 KEEP_ALIVE_SECONDS: Final = 4.0
@@ -59,7 +60,7 @@ class Session:
         await self._resolver.close()
 
     async def call(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and read the whole response; see `Client.call`."""
+        """Send a request and read the whole response; see `HttpClient.call`."""
         url = self._judged(request.url)
         where = f"{request.method} {url.origin()}"
         seconds = request.seconds

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-MAX_SECONDS = 3600
+MAX_SECONDS = 3600  # what takes longer is begun by a call, and told by an event
 
 HostPattern = Annotated[
     str, Meta(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])$")

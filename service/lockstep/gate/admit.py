@@ -5,42 +5,48 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.matches import REPLACED, Active, Admission, Hit
-from lockstep.ports import Clock, Transaction
+from lockstep.model.admissions import REPLACED, Active, Admission
+from lockstep.model.matches import TriggerMatch
+from lockstep.ports.clock import Clock
+from lockstep.ports.gate import GateTransaction
 
 SUPERSEDED: Final = "superseded"
 
 
 async def admit(
-    hits: Sequence[Hit], tx: Transaction, clock: Clock
+    matches: Sequence[TriggerMatch], tx: GateTransaction, clock: Clock
 ) -> tuple[list[Admission], list[UUID]]:
-    """Decide for each hit, in order; its gate is locked.
+    """Decide for each match, in order; its queue is locked.
 
     An automation that was deleted or disabled meanwhile gives neither a run nor a refusal.
 
     Returns:
-        What becomes of each hit, and the active runs that newer ones replace.
+        What becomes of each match, and the active runs that newer ones replace.
     """
-    if not hits:
+    if not matches:
         return [], []
-    ids = sorted({hit.automation.id for hit in hits})
-    enabled = await tx.hold_automations(ids)
-    # Looked at after the locks are held, in statements of their own: they see all that was
-    # committed by those who held them before.
-    gates = _Gates(hits, await tx.count_active(ids))
-    restarting = sorted({h.automation.id for h in hits if h.automation.program.mode == "restart"})
+    ids = sorted({match.automation.id for match in matches})
+    enabled = await tx.lock_automations(ids)
+    # Looked at after the locks are taken, in statements of their own: they see all that was
+    # committed by those who had them before.
+    gates = _Gates(matches, await tx.count_active(ids))
+    restarting = sorted(
+        {h.automation.id for h in matches if h.automation.program.mode == "restart"}
+    )
     if restarting:
         gates.take(await tx.active_runs(restarting))
     now = clock.now()
-    for hit in hits:
-        if enabled.get(hit.automation.id, False):
-            gates.decide(hit, now)
+    for match in matches:
+        if enabled.get(match.automation.id, False):
+            gates.decide(match, now)
     return gates.admissions, gates.replaced
 
 
-def gate_of(hit: Hit) -> str:
+def queue_key_of(match: TriggerMatch) -> str:
     """Name what the mode counts: all runs of the automation, or those of one context key."""
-    return _name(hit.automation.id, hit.event.context_key, hit.automation.program.by_context_key)
+    return _name(
+        match.automation.id, match.event.context_key, match.automation.program.by_context_key
+    )
 
 
 def _name(automation_id: str, key: str | None, by_context_key: bool) -> str:
@@ -52,10 +58,12 @@ def _name(automation_id: str, key: str | None, by_context_key: bool) -> str:
 class _Gates:
     """What is active behind each gate, those that were admitted a moment ago included."""
 
-    def __init__(self, hits: Sequence[Hit], counts: Mapping[tuple[str, str | None], int]) -> None:
+    def __init__(
+        self, matches: Sequence[TriggerMatch], counts: Mapping[tuple[str, str | None], int]
+    ) -> None:
         self.admissions: list[Admission] = []
         self.replaced: list[UUID] = []
-        self._scoped = {h.automation.id for h in hits if h.automation.program.by_context_key}
+        self._scoped = {h.automation.id for h in matches if h.automation.program.by_context_key}
         self._active: dict[str, int] = {}
         self._ranked: dict[str, list[tuple[tuple[datetime, int], UUID | Admission]]] = {}
         for (automation_id, key), count in counts.items():
@@ -68,17 +76,17 @@ class _Gates:
             gate = _name(run.automation_id, run.context_key, run.automation_id in self._scoped)
             self._ranked.setdefault(gate, []).append((run.rank, run.id))
 
-    def decide(self, hit: Hit, now: datetime) -> None:
-        """Decide what becomes of a hit."""
-        gate, program = gate_of(hit), hit.automation.program
+    def decide(self, match: TriggerMatch, now: datetime) -> None:
+        """Decide what becomes of a match."""
+        gate, program = queue_key_of(match), match.automation.program
         active = self._active.get(gate, 0)
-        admission = Admission(hit)
+        admission = Admission(match)
         self.admissions.append(admission)
         if program.mode == "restart":
             self._restart(gate, admission, now)
             return
         if program.mode == "queued":
-            admission.gate = gate
+            admission.queue_key = gate
             if active >= program.max_runs:
                 admission.outcome = "refuse"
                 limit = f"max_runs is {program.max_runs}"
@@ -92,7 +100,7 @@ class _Gates:
 
     def _restart(self, gate: str, admission: Admission, now: datetime) -> None:
         """Replace what is older; an older event never replaces the run of a newer one."""
-        event = admission.hit.event
+        event = admission.match.event
         rank = (event.time, event.sequence) if event.sequence else (now, 0)
         ranked = self._ranked.setdefault(gate, [])
         if any(other > rank for other, _ in ranked):

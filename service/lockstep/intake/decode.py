@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from lockstep.intake.envelope import Refused, content, folded, traceparent
+from lockstep.intake.envelope import EnvelopeRefused, content, folded, traceparent
 from lockstep.model.catalog import Catalog, TriggerType
+from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
-from lockstep.model.runs import Event, Poison
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import (
     HEADER_ACTOR,
@@ -21,7 +21,7 @@ from lockstep_schemas.events import (
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RESERVED: Final = ("automation.", "lockstep.")
-MAX_EVENT_ID_BYTES: Final = 256
+MAX_EVENT_ID_BYTES: Final = 256  # as much as a type of triggers may be called in the catalog
 MAX_MESSAGE_ID_BYTES: Final = 1024
 """Both together are a key of the receipts, and an index takes only so much."""
 
@@ -45,7 +45,7 @@ class Decoder:
         """Turn a message into an event, or say why that can never be."""
         try:
             return self._event(message)
-        except Refused as refused:
+        except EnvelopeRefused as refused:
             return Poison(message, str(refused))
 
     def _event(self, message: Message) -> Event:
@@ -57,7 +57,7 @@ class Decoder:
         _check(kind, payload)
         hop = _hop(headers)
         if hop > self._hop_limit:
-            raise Refused(
+            raise EnvelopeRefused(
                 f"hop {hop} is past the limit of {self._hop_limit}: a loop of automations?"
             )
         return Event(
@@ -80,11 +80,15 @@ class Decoder:
         if event_id.startswith(RESERVED):
             if event_id in self._admitted:
                 return self._catalog.trigger(event_id)
-            raise Refused(f"event ids under '{event_id.partition('.')[0]}.' are the engine's own")
+            raise EnvelopeRefused(
+                f"event ids under '{event_id.partition('.')[0]}.' are the engine's own"
+            )
         _fits(event_id, MAX_EVENT_ID_BYTES, "event id")
         kind = self._catalog.trigger(event_id)
         if kind is None and not self._catalog.is_open:
-            raise Refused(f"unknown event '{event_id}': register its type, or open the catalog")
+            raise EnvelopeRefused(
+                f"unknown event '{event_id}': register its type, or open the catalog"
+            )
         return kind
 
     def event_id(self, subject: str) -> str:
@@ -104,7 +108,7 @@ def _message_id(text: str | None) -> str | None:
 def _fits(text: str, limit: int, name: str) -> None:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if size > limit:
-        raise Refused(f"the {name} is {size} bytes long, at most {limit} are taken")
+        raise EnvelopeRefused(f"the {name} is {size} bytes long, at most {limit} are taken")
 
 
 def _check(kind: TriggerType | None, payload: JsonObject) -> None:
@@ -116,13 +120,15 @@ def _check(kind: TriggerType | None, payload: JsonObject) -> None:
             f"{'.'.join(str(part) for part in fault.path) or 'payload'}: {fault.message}"
             for fault in faults[:5]
         )
-        raise Refused(f"the payload breaks the schema of '{kind.qualified_id}': {places}")
+        raise EnvelopeRefused(f"the payload breaks the schema of '{kind.qualified_id}': {places}")
 
 
 def _hop(headers: Mapping[str, str]) -> int:
     text = headers.get(HEADER_HOP, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 6):
-        raise Refused(f"the header {HEADER_HOP} is '{text[:40]}', a number from 0 was expected")
+        raise EnvelopeRefused(
+            f"the header {HEADER_HOP} is '{text[:40]}', a number from 0 was expected"
+        )
     return int(text)
 
 
@@ -133,7 +139,7 @@ def _sender(headers: Mapping[str, str]) -> Actor:
     try:
         return _actor(text)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Refused(f"the header {HEADER_ACTOR} is no actor: {error}") from None
+        raise EnvelopeRefused(f"the header {HEADER_ACTOR} is no actor: {error}") from None
 
 
 def _context_key(

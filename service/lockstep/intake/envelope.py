@@ -20,14 +20,14 @@ STRUCTURED: Final = "application/cloudevents+json"
 _FAMILY: Final = "application/cloudevents"
 _VERSION: Final = "1.0"
 _PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-_PARENT_LENGTH: Final = 55
+_PARENT_LENGTH: Final = 55  # that of version 00: 2 + 32 + 16 + 2 digits, three dashes
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 _json = msgspec.json.Decoder().decode
 _Word = Annotated[str, Meta(min_length=1)]
 
 
-class Refused(Exception):
+class EnvelopeRefused(Exception):
     """Why a message can never become an event."""
 
 
@@ -74,7 +74,7 @@ def content(message: Message, headers: Mapping[str, str]) -> Content:
         if media == STRUCTURED:
             return _unwrapped(message.data)
         if media.startswith(_FAMILY):
-            raise Refused(
+            raise EnvelopeRefused(
                 f"content type '{media[:80]}': of the forms of a CloudEvent only {STRUCTURED} is "
                 "taken, or its attributes as headers; publish each event alone in one of these"
             )
@@ -99,19 +99,21 @@ def _unwrapped(body: bytes) -> Content:
     try:
         event = _envelope(body)
     except msgspec.ValidationError as error:
-        raise Refused(f"the CloudEvent is not as it must be: {error}") from None
+        raise EnvelopeRefused(f"the CloudEvent is not as it must be: {error}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Refused(f"the CloudEvent is no JSON: {error}") from None
+        raise EnvelopeRefused(f"the CloudEvent is no JSON: {error}") from None
     if event.specversion != _VERSION:
-        raise Refused(f"specversion '{event.specversion[:40]}' of the CloudEvent is not {_VERSION}")
+        raise EnvelopeRefused(
+            f"specversion '{event.specversion[:40]}' of the CloudEvent is not {_VERSION}"
+        )
     if event.data is not UNSET and event.data_base64 is not UNSET:
-        raise Refused("the CloudEvent has both data and data_base64")
+        raise EnvelopeRefused("the CloudEvent has both data and data_base64")
     if event.data is not UNSET:
         data, name = bytes(event.data), "data of the CloudEvent"
     elif event.data_base64 is not UNSET:
         data, name = _unbased(event.data_base64), "data_base64 of the CloudEvent"
     else:
-        raise Refused("the CloudEvent has no data")
+        raise EnvelopeRefused("the CloudEvent has no data")
     return Content(_object(data, name), data, event.id)
 
 
@@ -119,16 +121,16 @@ def _unbased(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError as error:
-        raise Refused(f"data_base64 of the CloudEvent is no base64: {error}") from None
+        raise EnvelopeRefused(f"data_base64 of the CloudEvent is no base64: {error}") from None
 
 
 def _object(body: bytes, name: str) -> JsonObject:
     try:
         payload = _json(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Refused(f"{name} is no JSON: {error}") from None
+        raise EnvelopeRefused(f"{name} is no JSON: {error}") from None
     if not isinstance(payload, dict):
-        raise Refused(f"{name} is no JSON object but {_kind(payload)}")
+        raise EnvelopeRefused(f"{name} is no JSON object but {_kind(payload)}")
     return payload
 
 

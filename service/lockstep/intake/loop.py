@@ -2,28 +2,35 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.events import Poison
 from lockstep.model.messages import Message
-from lockstep.model.runs import Poison
 from lockstep.model.verdicts import Accept, Retry, Terminate, Verdict
-from lockstep.ports import Meter, Source
+from lockstep.ports.bus import MessageSource
+from lockstep.ports.pipeline import EventPipeline
+from lockstep.ports.telemetry import Meter
 
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)
-FAILED_RETRY_SECONDS: Final = 60.0
-DELIVERIES: Final = 10
-ALONE: Final = 3  # times that an event may be handled alone without its worker surviving it
-REMEMBERED: Final = 10_000
+REMEMBERED: Final = 10_000  # some MiB; an event that is forgotten is counted from the start
 
 _OUTCOMES: Final = {Accept: "accepted", Retry: "postponed", Terminate: "dead_lettered"}
 
 log = structlog.get_logger()
 
-Receive = Callable[[Sequence[Message]], Awaitable[list[tuple[Message, Verdict | Poison]]]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How long an event is tried again whose handling fails."""
+
+    most_seconds: float = 60.0  # between two: a cause that has gone is noticed within a minute
+    deliveries: int = 10  # with pauses that double: some six minutes, in which most causes pass
+    alone: int = 3  # times that it may be handled alone without its worker surviving it
 
 
 class DeadLetters(Protocol):
@@ -34,8 +41,12 @@ class DeadLetters(Protocol):
         ...
 
 
-class Suspects(Protocol):
-    """Events that may have killed their worker: a mark that outlives the process."""
+class Marks(Protocol):
+    """What the store keeps of events that may have killed their worker; it outlives the process."""
+
+    async def ping(self) -> None:
+        """Return if the store answers. Raise Unavailable."""
+        ...
 
     async def suspect(self, delivery: str) -> int:
         """Note that an event is about to be handled alone; give how often. Raise Unavailable."""
@@ -56,20 +67,21 @@ class Intake:
 
     def __init__(
         self,
-        source: Source,
-        receive: Receive,
+        source: MessageSource,
+        pipeline: EventPipeline,
         dead_letters: DeadLetters,
-        store_answers: Callable[[], Awaitable[None]],
-        suspects: Suspects,
+        marks: Marks,
         batch_size: int,
         meter: Meter,
+        retries: Retries,
     ) -> None:
-        self._source, self.receive, self._dead_letters = source, receive, dead_letters
-        self._store_answers, self._suspects = store_answers, suspects
-        self._batch_size, self._meter = batch_size, meter
+        self._source, self._pipeline, self._dead_letters = source, pipeline, dead_letters
+        self._marks, self._batch_size, self._meter = marks, batch_size, meter
+        self._retries = retries
         self._failures: OrderedDict[str, int] = OrderedDict()  # while the parts were well
         self._open = asyncio.Event()
         self._open.set()
+        self._finished = asyncio.Event()
 
     def press(self, is_too_much: bool) -> None:
         """Stop taking batches, or take them again: the backlog stays in the stream meanwhile."""
@@ -88,15 +100,21 @@ class Intake:
             await self._open.wait()
             batch = await self._source.batch(self._batch_size)
             if not batch:
+                self._finished.set()
                 return  # the source has stopped
-            often = [message for message in batch if message.deliveries > DELIVERIES]
-            rest = [message for message in batch if message.deliveries <= DELIVERIES]
+            most = self._retries.deliveries
+            often = [message for message in batch if message.deliveries > most]
+            rest = [message for message in batch if message.deliveries <= most]
             if rest:
-                await self._take(rest)
+                await self.take(rest)
             for message in often:
                 await self._take_suspect(message)
 
-    async def _take(self, batch: Sequence[Message]) -> None:
+    async def finished(self) -> None:
+        """Return when the source has stopped and its last batch is settled."""
+        await self._finished.wait()
+
+    async def take(self, batch: Sequence[Message]) -> None:
         """Handle a batch; where that fails while the store answers, each message alone."""
         failure = await self._try(batch)
         if failure is None:
@@ -104,7 +122,7 @@ class Intake:
         if not await self._is_well():
             await self._postpone(batch, failure)
             return
-        log.warning("batch.refused", events=len(batch), error=str(failure))
+        log.warning("batch.refused", events=len(batch), error=failure)
         failed = [(message, failure) for message in batch]
         if len(batch) > 1:
             tried = [(message, await self._try([message])) for message in batch]
@@ -118,13 +136,13 @@ class Intake:
         """Handle a message alone that came often: perhaps it kills whoever handles it."""
         key = _key(message)
         try:
-            attempts = await self._suspects.suspect(key)
-            if attempts > ALONE:
+            attempts = await self._marks.suspect(key)
+            if attempts > self._retries.alone:
                 reason = f"its worker died {attempts - 1} times while it was handled alone"
                 await self._settle(message, Poison(message, reason))
             else:
-                await self._take([message])
-            await self._suspects.clear(key)
+                await self.take([message])
+            await self._marks.clear(key)
         except Unavailable as error:
             await self._postpone([message], error)
 
@@ -132,11 +150,11 @@ class Intake:
         """Take messages through the pipeline and settle them; give the error if it failed."""
         self._meter.batch(len(batch))
         try:
-            verdicts = await self.receive(batch)
+            verdicts = await self._pipeline.receive(batch)
         except Unavailable as error:
             return error
         except Exception as error:
-            log.exception("batch.refused", events=len(batch), error=str(error))
+            log.exception("batch.refused", events=len(batch), error=error)
             return error
         for message, verdict in verdicts:
             self._failures.pop(_key(message), None)
@@ -150,20 +168,20 @@ class Intake:
         self._failures[key] = failures
         while len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
-        if failures > DELIVERIES:
+        if failures > self._retries.deliveries:
             return Poison(message, f"handling failed {failures} times: {error}")
-        return Retry(min(2.0**failures, FAILED_RETRY_SECONDS))
+        return Retry(min(2.0**failures, self._retries.most_seconds))
 
     async def _is_well(self) -> bool:
         try:
-            await self._store_answers()
+            await self._marks.ping()
         except Unavailable:
             return False
         return True
 
     async def _postpone(self, batch: Sequence[Message], error: Exception) -> None:
         """Give messages back while the store is away, and wait until it answers."""
-        log.warning("batch.delayed", events=len(batch), error=str(error))
+        log.warning("batch.delayed", events=len(batch), error=error)
         self._meter.event("postponed", len(batch))
         for message in batch:
             await self._source.settle(message, Retry(RETRY_SECONDS[1]))
@@ -182,12 +200,12 @@ class Intake:
         try:
             await self._dead_letters.send(message, reason)
         except Unavailable as error:
-            log.warning("batch.delayed", events=1, error=str(error))
+            log.warning("batch.delayed", events=1, error=error)
             return Retry(RETRY_SECONDS[1])
         except EngineError as error:
             # The stream of dead letters is gone, or refuses: an operator must look.
-            log.warning("event.unburied", subject=message.subject, reason=reason, error=str(error))
-            return Retry(FAILED_RETRY_SECONDS)
+            log.warning("event.unburied", subject=message.subject, reason=reason, error=error)
+            return Retry(self._retries.most_seconds)
         log.warning("event.dead_lettered", subject=message.subject, reason=reason)
         return Terminate(reason)
 

@@ -1,15 +1,15 @@
 """Matching: which automations ask for an event."""
 
 from lockstep.matching import holds, windows
-from lockstep.matching.hits import judge, matches, meets_conditions, warning
 from lockstep.matching.index import DefinitionLost, Index
+from lockstep.matching.judge import candidates, judge, meets_conditions, warning
 
 __all__ = [
     "DefinitionLost",
     "Index",
+    "candidates",
     "holds",
     "judge",
-    "matches",
     "meets_conditions",
     "warning",
     "windows",

@@ -7,16 +7,16 @@ from typing import Final
 
 import structlog
 
+from lockstep.model.automations import Automation, Head, StoredDefinition
 from lockstep.model.errors import EngineError
 from lockstep.model.program import Program, TriggerRule
-from lockstep.model.runs import Automation, Head, Stored
-from lockstep.ports import AutomationSource
+from lockstep.ports.matching import AutomationSource
 
-OLD_PROGRAMS: Final = 256
+OLD_PROGRAMS: Final = 256  # as many as a replica walks runs by default: each may be of another
 
 log = structlog.get_logger()
 
-Compile = Callable[[Stored], Program]
+Compile = Callable[[StoredDefinition], Program]
 Entry = tuple[Automation, TriggerRule]
 
 
@@ -24,6 +24,8 @@ class DefinitionLost(EngineError):
     """A stored definition is gone, or this engine cannot read it."""
 
     code = "automation.unreadable"
+    category = "conflict"
+    advice = "Update the engine to the version that has stored the definition, or store it anew."
 
 
 class Index:
@@ -148,7 +150,7 @@ class Index:
             return None
         return known
 
-    def _compiled(self, automation_id: str, version: int, definition: Stored) -> Program:
+    def _compiled(self, automation_id: str, version: int, definition: StoredDefinition) -> Program:
         try:
             return self._compile(definition)
         except EngineError as error:

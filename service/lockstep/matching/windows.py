@@ -7,67 +7,75 @@ only the last moments are kept, as many as its window counts: all that a decisio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from lockstep.matching.hits import judgement
-from lockstep.model.matches import Counter, Judgement, Match, Moments
+from lockstep.matching.judge import refusal
+from lockstep.model.decisions import Decision
+from lockstep.model.matches import Candidate
+from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.program import WindowRule
-from lockstep.ports import Transaction
+from lockstep.ports.matching import MatchingTransaction
 
 
-def lock_name(match: Match) -> str:
-    """Name the counter, to be locked with the gates."""
-    hit = match.hit
-    return f"w/{hit.automation.id}/{hit.trigger.id}/{match.partition.hex()}"
+def lock_name(candidate: Candidate) -> str:
+    """Name the counter, to be locked with the queues."""
+    match = candidate.match
+    return f"w/{match.automation.id}/{match.trigger.id}/{candidate.partition.hex()}"
 
 
-async def counted(matches: Sequence[Match], tx: Transaction) -> tuple[list[Match], list[Judgement]]:
+async def counted(
+    candidates: Sequence[Candidate], tx: MatchingTransaction
+) -> tuple[list[Candidate], list[Decision]]:
     """Note each occurrence, once; let through those whose window is full enough.
 
     The counters are locked: replicas that hold events of one counter decide one after the other.
     """
-    counters = {_counter(match): match.hit.trigger.window for match in matches if _counts(match)}
+    counters = {
+        _counter(candidate): candidate.match.trigger.window
+        for candidate in candidates
+        if _counts(candidate)
+    }
     if not counters:
-        return list(matches), []
-    known = dict(await tx.moments(list(counters)))
-    through: list[Match] = []
-    refused: list[Judgement] = []
-    changed: dict[Counter, Moments] = {}
-    for match in matches:
-        window = match.hit.trigger.window
-        if window is None or match.cancels:
-            through.append(match)
+        return list(candidates), []
+    known = dict(await tx.occurrences(list(counters)))
+    through: list[Candidate] = []
+    refused: list[Decision] = []
+    changed: dict[Counter, Occurrences] = {}
+    for candidate in candidates:
+        window = candidate.match.trigger.window
+        if window is None or candidate.cancels:
+            through.append(candidate)
             continue
-        counter, at = _counter(match), match.hit.event.time
+        counter, at = _counter(candidate), candidate.match.event.time
         before = _within(known.get(counter, ()), at, window)
-        moments = sorted([*before, at])[-window.count :]
-        known[counter] = moments
-        expires_at = moments[-1] + timedelta(minutes=window.minutes)
-        changed[counter] = Moments(counter, moments, expires_at)
+        occurrences = sorted([*before, at])[-window.count :]
+        known[counter] = occurrences
+        expires_at = occurrences[-1] + timedelta(minutes=window.minutes)
+        changed[counter] = Occurrences(counter, occurrences, expires_at)
         seen = len(before) + 1
         if seen == window.count if not window.every else seen >= window.count:
-            through.append(match)
+            through.append(candidate)
         else:
-            refused.append(judgement(match.hit, "window", _told(seen, window)))
-    await tx.keep_moments(list(changed.values()))
+            refused.append(refusal(candidate.match, "window", _detail(seen, window)))
+    await tx.keep_occurrences(list(changed.values()))
     return through, refused
 
 
-def _counts(match: Match) -> bool:
-    return match.hit.trigger.window is not None and not match.cancels
+def _counts(candidate: Candidate) -> bool:
+    return candidate.match.trigger.window is not None and not candidate.cancels
 
 
-def _counter(match: Match) -> Counter:
-    hit = match.hit
-    return Counter(hit.automation.id, hit.trigger.id, match.partition)
+def _counter(candidate: Candidate) -> Counter:
+    match = candidate.match
+    return Counter(match.automation.id, match.trigger.id, candidate.partition)
 
 
-def _within(moments: Sequence[datetime], at: datetime, window: WindowRule) -> list[datetime]:
+def _within(occurrences: Sequence[datetime], at: datetime, window: WindowRule) -> list[datetime]:
     """Give what lies in the window that ends at the newest moment known."""
-    newest = max([*moments, at])
+    newest = max([*occurrences, at])
     begin = newest - timedelta(minutes=window.minutes)
-    return [moment for moment in moments if moment > begin]
+    return [moment for moment in occurrences if moment > begin]
 
 
-def _told(seen: int, window: WindowRule) -> str:
+def _detail(seen: int, window: WindowRule) -> str:
     if seen > window.count:
         return f"{window.count} within {window.minutes} min were reached before"
     return f"{seen} of {window.count} within {window.minutes} min"

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.events import Actor
 
 ANY_SCHEMA: JsonObject = {"type": "object"}
 Service = TypeVar("Service")
@@ -175,6 +177,45 @@ class TriggerType:
     source: str = "bus"  # or `setup`
     setup: Callable[..., object] | None = field(default=None, repr=False)
     owner: str | None = None  # the service or file that it comes from; None for a plug-in
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom a set-up is made."""
+
+    automation_id: str
+    automation_name: str
+    trigger_id: str
+    event: str
+
+
+class Fire(Protocol):
+    """What a set-up calls when it happens."""
+
+    async def __call__(
+        self,
+        payload: JsonObject,
+        *,
+        context_key: str | None | UnsetType = UNSET,
+        actor: Actor | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Start what follows; when it returns, that is stored.
+
+        Args:
+            payload: A JSON object.
+            context_key: Else what the type of the trigger extracts.
+            actor: Who caused it; else the system.
+            message_id: What is fired again under it changes nothing, for a day.
+
+        Raises:
+            FireRefused: The payload is wrong, or another replica runs this set-up now.
+            Unavailable: The store is away; fire again.
+        """
+        ...
+
+    def from_thread(self, payload: JsonObject, **how: str | None) -> None:
+        """Call it from another thread; take `context_key` and `message_id`. Raise as the call."""
+        ...
 
 
 class StoredType(msgspec.Struct, frozen=True):

@@ -40,9 +40,9 @@ def unknown(check: str, found: str, mend: str | None = None) -> Finding:
     return Finding(check, "unknown", found, mend)
 
 
-def clock(check: str, name: str, told: datetime, before: float, after: float) -> Finding:
+def clock(check: str, name: str, theirs: datetime, before: float, after: float) -> Finding:
     """Compare the clock of a server with ours, as it was before and after the question."""
-    other = told.timestamp()
+    other = theirs.timestamp()
     seconds = max(before - other, other - after, 0.0)
     if seconds <= MOST_SECONDS:
         return fine(check, f"the clock of {name} is ours, to {max(after - before, 0.001):.3f} s")

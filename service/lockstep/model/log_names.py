@@ -33,7 +33,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "event.dead_lettered": "a message can never be handled",
     "event.unburied": "a message can never be handled, and the dead letters do not take it",
     "failure.acknowledged": "an operator has seen that a subscription was not imported",
-    "heartbeat.missed": "the worker could not renew its row, or look for work",
+    "heartbeat.missed": "the worker could not renew its row",
     "intake.paused": "too many runs are ready; the backlog stays in the stream",
     "intake.resumed": "events are taken again",
     "lane.left": "a consumer group of a lane that is in no setting any more",
@@ -42,9 +42,12 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "message.broken": "a message that nobody can read; it is passed over",
     "message.settled_before": "a verdict on a message that has one",
     "metrics.incomplete": "what the servers know could not be asked; the figures lack it",
+    "listener.failed": "one who hears of commits raised; the others have heard",
     "mirror.delayed": "the buckets of what sleeps cannot be written now",
     "mirror.reconciled": "keys of what sleeps were missing, or left over",
     "mirror.refused": "a key of what sleeps cannot be written; only people miss it",
+    "notice.broken": "a notice between workers that nobody can read",
+    "notice.lost": "a notice to another worker could not be sent; it looks by itself",
     "outbox.delayed": "the bus did not acknowledge a run event; it is sent again",
     "plugin.failed": "a plug-in could not be loaded; the engine goes on without it",
     "plugin.loaded": "a plug-in is there",
@@ -66,6 +69,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "runs.forgotten": "runs that ended long ago are deleted",
     "runs.left": "walks that did not end within the grace period are left to others",
     "secret.refused": "a secret that was used before cannot be resolved any more",
+    "service.delayed": "a background service met a server that is away; it tries again",
     "source.failed": "the set-up of a trigger raised, or its end did; it is tried again",
     "source.left": "set-ups could not be given back; others take them when this worker is stale",
     "source.started": "the set-up of a trigger runs on this replica",
@@ -83,8 +87,6 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "verdict.lost": "an acknowledgement could not be sent; the message comes again",
     "wait.failed": "the filter of a wait could not be judged; it keeps waiting",
     "waits.overdue": "waits that nobody has woken in time",
-    "word.broken": "a word between workers that nobody can read",
-    "word.lost": "a word to another worker could not be sent; it looks by itself",
 }
 
 EVENT_NAMES: Final[Mapping[str, str]] = {

@@ -57,8 +57,8 @@ Slot: TypeAlias = Union[  # noqa: UP007
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """An action, compiled."""
+class NodeBase:
+    """What every action has, compiled; `kind` is its key in `KINDS` of the language."""
 
     kind: ClassVar[str]
     id: str | None = None
@@ -67,7 +67,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provide(Node):
+class Provide(NodeBase):
     """A provider action."""
 
     kind: ClassVar[str] = "action"
@@ -82,36 +82,36 @@ class Branch:
     """One branch of a choose."""
 
     when: Test
-    sequence: tuple[Node, ...]
+    sequence: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choose(Node):
+class Choose(NodeBase):
     """First branch that holds."""
 
     kind: ClassVar[str] = "choose"
     branches: tuple[Branch, ...]
-    otherwise: tuple[Node, ...]
+    otherwise: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parallel(Node):
+class Parallel(NodeBase):
     """All branches at once; each is one action."""
 
     kind: ClassVar[str] = "parallel"
-    branches: tuple[Node, ...]
+    branches: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sequential(Node):
+class Sequential(NodeBase):
     """A list as one action."""
 
     kind: ClassVar[str] = "sequence"
-    sequence: tuple[Node, ...]
+    sequence: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delay(Node):
+class Delay(NodeBase):
     """A time; exactly one of the two."""
 
     kind: ClassVar[str] = "delay"
@@ -120,18 +120,18 @@ class Delay(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat(Node):
+class Repeat(NodeBase):
     """A loop."""
 
     kind: ClassVar[str] = "repeat"
     how: Literal["count", "for_each", "while", "until"]
     count: int  # of `count`; of `while` and `until` the most that are allowed; 0 for `for_each`
     expression: Expression | None  # of all but `count`
-    sequence: tuple[Node, ...]
+    sequence: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assign(Node):
+class Assign(NodeBase):
     """A block of variables."""
 
     kind: ClassVar[str] = "variables"
@@ -139,7 +139,7 @@ class Assign(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard(Node):
+class Guard(NodeBase):
     """Go on only if it holds."""
 
     kind: ClassVar[str] = "condition"
@@ -147,7 +147,7 @@ class Guard(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop(Node):
+class Stop(NodeBase):
     """The end."""
 
     kind: ClassVar[str] = "stop"
@@ -156,7 +156,7 @@ class Stop(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Node):
+class Wait(NodeBase):
     """An event that is waited for."""
 
     kind: ClassVar[str] = "wait_for_trigger"
@@ -165,6 +165,13 @@ class Wait(Node):
     timeout_seconds: int | None
     continue_on_timeout: bool
     context_key: Template | None
+
+
+# The frequent ones first, as `match` tries them.
+Node: TypeAlias = (
+    Provide | Choose | Parallel | Sequential | Repeat | Assign | Guard | Stop | Delay | Wait
+)
+"""An action, compiled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

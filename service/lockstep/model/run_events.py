@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from lockstep.model.runs import EventRow, RunState, StepRow
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import RunState, StepRow
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunEvent, RunEventData, RunStatus, What
 
@@ -25,11 +26,14 @@ def run_event(
     reason: str | None = None,
     waiting_for: str | None = None,
     duration_ms: int | None = None,
+    traceparent: str | None = None,
 ) -> EventRow:
-    """Build the event `what` of a run, on its way to the outbox."""
-    run_id = str(run.id)
+    """Build the event `what` of a run, on its way to the outbox.
+
+    `traceparent` is the trace context that it goes out with; else that of the run's event.
+    """
     data = RunEventData(
-        run_id=run_id,
+        run_id=str(run.id),
         automation_id=run.automation_id,
         automation_name=run.automation_name,
         version=run.version,
@@ -49,18 +53,22 @@ def run_event(
         waiting_for=waiting_for,
         duration_ms=duration_ms,
     )
-    message_id = f"{run_id}:{seq}"
+    return _row(prefix, what, data, traceparent or run.traceparent)
+
+
+def _row(prefix: str, what: What, data: RunEventData, traceparent: str | None) -> EventRow:
+    message_id = f"{data.run_id}:{data.seq}"
     event = RunEvent(
         id=message_id,
-        source=f"/{prefix}/{run.automation_id}",
+        source=f"/{prefix}/{data.automation_id}",
         type=f"lockstep.run.{what}",
-        subject=run_id,
-        time=at,
+        subject=data.run_id,
+        time=data.at,
         data=data,
     )
-    subject = f"{prefix}.run.{run.automation_id}.{what}"
+    subject = f"{prefix}.run.{data.automation_id}.{what}"
     body = _encode(event)
-    return EventRow(run_id, seq, subject, message_id, body, traceparent=run.traceparent)
+    return EventRow(data.run_id, data.seq, subject, message_id, body, traceparent=traceparent)
 
 
 def iso(time: datetime) -> str:

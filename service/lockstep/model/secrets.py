@@ -20,6 +20,7 @@ PLACEHOLDER: Final = re.compile(r"\$\{\{\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*\
 MASK: Final = "***"
 SHORTEST: Final = 4
 """A shorter value cannot be kept out of logs: it is a part of too many words."""
+# Each is in the pattern in up to seven forms: tokens that rotate must not fill it.
 MOST: Final = 10_000
 
 
@@ -27,6 +28,7 @@ class SecretRefused(EngineError):
     """A secret is not known, cannot be asked for now, or is too short to be masked."""
 
     code = "secret.refused"
+    advice = "See that the secret is there and long enough: section `secrets` of the settings."
 
 
 class Masker:

@@ -11,8 +11,8 @@ from lockstep.render.filters_text import whole
 from lockstep.render.limits import Work
 from lockstep.render.values import MISSING, to_json
 
-_MOST_INDENT: Final = 8
-_CHUNK: Final = 4096
+_MOST_INDENT: Final = 8  # as JSON is indented at most; more would only be longer
+_CHUNK: Final = 4096  # characters that are quoted until the limits are looked at again
 
 
 def json(work: Work, value: object, indent: object = 0) -> object:

@@ -10,7 +10,7 @@ _ELLIPSIS: Final = "…"
 
 _TRUE_WORDS: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE_WORDS: Final = frozenset({"false", "no", "off", "0", ""})
-_PART_BYTES: Final = 64
+_PART_BYTES: Final = 64  # the head of a text, and its place in a list
 _MOST_TRIMMED: Final = 64
 """Characters to strip; each is looked for at each step."""
 

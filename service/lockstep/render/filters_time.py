@@ -11,8 +11,8 @@ from lockstep.render.values import MISSING, as_number
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_MOMENT_CHARACTERS: Final = 64
-_MOST_FORMAT: Final = 1000
+_MOMENT_CHARACTERS: Final = 64  # ISO 8601 with nanoseconds and an offset has 35; spaces besides
+_MOST_FORMAT: Final = 1000  # a directive of two characters may become ten
 _DIRECTIVE: Final = re.compile(r"%([aAbBcdDeFGHIjmMpRSTuUVwWxXyYZzf%])")
 """What every platform knows and none makes long; other signs stay as they are."""
 

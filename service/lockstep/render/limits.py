@@ -10,13 +10,13 @@ from lockstep.model.errors import LimitExceeded
 from lockstep.render.values import VALUE_BYTES, measure, to_text
 
 INTEGER_BITS: Final = 4096
-"""Larger integers are refused: about 1,200 digits."""
+"""Larger integers are refused: about 1,200 digits. No single operation on them is long."""
 
 _STRIDE: Final = 256
 """Steps between two looks at the clock; a step is some tenths of a microsecond."""
 
 _COPIES: Final = 32
-"""How many values of the largest size one evaluation may make in all."""
+"""How many values of the largest size one evaluation may make in all: 32 MiB by default."""
 
 
 class Limits(msgspec.Struct, frozen=True):

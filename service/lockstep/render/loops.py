@@ -11,7 +11,7 @@ from lockstep.render.values import MISSING, truth
 
 Path: TypeAlias = Sequence[str | int]
 
-_MOST_PARTS: Final = 64
+_MOST_PARTS: Final = 64  # half as deep as a value may be nested
 
 
 def path_of(attribute: object) -> Path:

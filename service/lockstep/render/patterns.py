@@ -10,11 +10,11 @@ from lockstep.model.errors import LimitExceeded, RenderError
 from lockstep.render.limits import Work
 from lockstep.render.values import truth
 
-MOST_CHARACTERS: Final = 1000
+MOST_CHARACTERS: Final = 1000  # compiling cannot be interrupted
 MOST_REPEATS: Final = 50_000
 """The product of the repeats (`{n}`) of a pattern: a piece is compiled as often as that."""
 
-_MOST_SECONDS: Final = 0.05
+_MOST_SECONDS: Final = 0.05  # for which the loop stands still: no other run is to notice
 _REPEAT: Final = regex.compile(r"\{\s*(\d+)")
 
 

@@ -13,8 +13,8 @@ from lockstep.render.templates import (
     compile_template,
 )
 
-_MOST_KEPT: Final = 4096
-_MOST_CHARACTERS: Final = 4 * 1024 * 1024
+_MOST_KEPT: Final = 4096  # the templates of some hundred automations
+_MOST_CHARACTERS: Final = 4 * 1024 * 1024  # what is compiled takes some 30 to 120 bytes for each
 
 _Made = TypeVar("_Made")
 
@@ -78,12 +78,7 @@ class Renderer:
         )
 
     def expression(self, text: str) -> Expression:
-        """Compile a bare expression.
-
-        Raises:
-            SyntaxFault: It is none; the error has message, line, column and, at times, a hint.
-            LimitExceeded: It is too long, or nested too deep.
-        """
+        """See `templates.compile_expression`: a text is compiled once."""
         return self._expressions.get(text) or self._expressions.put(
             text, compile_expression(text, self._filters, self._limits)
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from lockstep.model.errors import LimitExceeded, RenderError
 
-VALUE_BYTES: Final = 1024 * 1024
+VALUE_BYTES: Final = 1024 * 1024  # as much as the scope of a run holds
 SCALARS: Final = frozenset({str, int, float, bool, NoneType})
 
 _AS_IT_IS: Final = SCALARS - {float}
@@ -26,7 +26,7 @@ _PLAIN_FLOAT: Final = 1e16
 
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<bare>\.[0-9]+))"
                             r"(?P<exponent>[eE][+-]?[0-9]+)?\s*")  # fmt: skip
-_NUMBER_CHARACTERS: Final = 400
+_NUMBER_CHARACTERS: Final = 400  # the largest float has 309 digits when it is written out
 
 
 @final

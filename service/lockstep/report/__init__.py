@@ -1,6 +1,6 @@
 """Report: committed events on their way to the bus."""
 
+from lockstep.report.decisions import DecisionLog
 from lockstep.report.outbox import Reporter
-from lockstep.report.trail import Trail
 
-__all__ = ["Reporter", "Trail"]
+__all__ = ["DecisionLog", "Reporter"]

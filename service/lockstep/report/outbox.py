@@ -12,15 +12,18 @@ from typing import Final, Protocol
 import structlog
 
 from lockstep.model.errors import Unavailable
-from lockstep.model.runs import EventRow
-from lockstep.ports import Clock, Publisher
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Checkpoint
+from lockstep.ports.bus import Publisher
+from lockstep.ports.clock import Clock
+from lockstep.ports.listeners import Listener
 from lockstep_schemas.events import HEADER_FORMAT, HEADER_MESSAGE_ID, HEADER_TRACE
 from lockstep_schemas.run_events import RUN_EVENT_FORMAT
 
-IN_FLIGHT: Final = 256
-FORGET_AT_ONCE: Final = 512
-OVERDUE_SECONDS: Final = 5.0
-SWEEP_ROWS: Final = 2000
+IN_FLIGHT: Final = 256  # as many as are walked by default: each run has at most one on its way
+FORGET_AT_ONCE: Final = 512  # twice what is in flight: keeps up, and the statement stays short
+OVERDUE_SECONDS: Final = 5.0  # as long as an acknowledgement may take by default
+SWEEP_ROWS: Final = 2000  # some MiB; those after them come with the next sweep
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()
@@ -45,12 +48,12 @@ class Outbox(Protocol):
 class Stream(Protocol):
     """The stream that the events go to."""
 
-    async def holds(self, row: EventRow, since: datetime) -> bool:
+    async def has(self, row: EventRow, since: datetime) -> bool:
         """Look for the message id of `row` among what was stored since a time."""
         ...
 
 
-class Reporter:
+class Reporter(Listener):
     """Publishes the outbox of this worker, and what dead workers have left in it."""
 
     def __init__(
@@ -83,6 +86,15 @@ class Reporter:
                 waiting.append(row)
         if rows:
             self._idle.clear()
+
+    def checkpointed(self, done: Sequence[Checkpoint]) -> None:
+        """Publish what walks have told."""
+        for one in done:
+            self.offer(one.events)
+
+    def reported(self, rows: Sequence[EventRow]) -> None:
+        """Publish what others have told."""
+        self.offer(rows)
 
     async def take_over(self, topics: Sequence[str]) -> None:
         """Publish first what another worker has committed of these topics and may not have sent.
@@ -145,7 +157,7 @@ class Reporter:
                 await self._publisher.publish(row.subject, row.body, _headers(row))
             except Unavailable as error:
                 if attempt == 0:
-                    log.warning("outbox.delayed", message_id=row.message_id, error=str(error))
+                    log.warning("outbox.delayed", message_id=row.message_id, error=error)
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
             else:
@@ -155,7 +167,7 @@ class Reporter:
         """Past half the duplicate window the server may have forgotten the id: look it up."""
         if self._clock.now() - first_at < self._doubtful:
             return False
-        return await self._stream.holds(row, first_at)
+        return await self._stream.has(row, first_at)
 
     async def _forget_for_ever(self) -> None:
         while True:

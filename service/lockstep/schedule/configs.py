@@ -10,7 +10,7 @@ from msgspec import Meta
 from lockstep_schemas.base import JsonObject
 
 PREFIX: Final = "automation."
-MAX_PATTERN: Final = 200  # characters
+MAX_PATTERN: Final = 200  # characters: room for a list of all minutes of an hour, which has 169
 
 
 class Cron(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -1,6 +1,6 @@
 """Secrets: from the environment, from files, or from a service on the bus."""
 
 from lockstep.secrets.resolver import Resolver
-from lockstep.secrets.sources import Bus, Environment, Folder, Source
+from lockstep.secrets.sources import Environment, Folder, SecretService, SecretSource
 
-__all__ = ["Bus", "Environment", "Folder", "Resolver", "Source"]
+__all__ = ["Environment", "Folder", "Resolver", "SecretService", "SecretSource"]

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from lockstep.model.secrets import MASKER, SHORTEST, SecretRefused
-from lockstep.secrets.sources import Source
+from lockstep.secrets.sources import SecretSource
 from lockstep_schemas.secrets import SecretRequest
 
 
 class Resolver:
-    """A `ports.Secrets`; keeps nothing but what must be masked."""
+    """A `ports.actions.Secrets`; keeps nothing but what must be masked."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[SecretSource]) -> None:
         self._sources = sources
 
     async def resolve(

@@ -10,15 +10,16 @@ import msgspec
 
 from lockstep.model.errors import EngineError, NobodyAnswers
 from lockstep.model.secrets import SecretRefused
-from lockstep.ports import Asker
+from lockstep.ports.actions import Asker
 from lockstep_schemas.secrets import SecretReply, SecretRequest
 
+# Keys and chains of certificates have some KiB: more is the wrong file.
 MAX_BYTES: Final = 64 * 1024
 
 _reply = msgspec.json.Decoder(SecretReply).decode
 
 
-class Source(Protocol):
+class SecretSource(Protocol):
     """One place where secrets are kept."""
 
     async def find(self, request: SecretRequest) -> str | None:
@@ -39,11 +40,11 @@ class Environment:
 
     @property
     def label(self) -> str:
-        """See `Source`."""
+        """See `SecretSource`."""
         return f"the environment ({self._prefix}<NAME>)"
 
     async def find(self, request: SecretRequest) -> str | None:
-        """See `Source`."""
+        """See `SecretSource`."""
         return self._environ.get(self._prefix + request.name)
 
 
@@ -55,11 +56,11 @@ class Folder:
 
     @property
     def label(self) -> str:
-        """See `Source`."""
+        """See `SecretSource`."""
         return f"the folder {self._folder}"
 
     async def find(self, request: SecretRequest) -> str | None:
-        """See `Source`; a name is letters, digits and `_`, so it leads nowhere else."""
+        """See `SecretSource`; a name is letters, digits and `_`, so it leads nowhere else."""
         return await asyncio.to_thread(self._read, request.name)
 
     def _read(self, name: str) -> str | None:
@@ -76,7 +77,7 @@ class Folder:
             raise SecretRefused(f"secret '{name}': its file cannot be read: {reason}") from None
 
 
-class Bus:
+class SecretService:
     """A service that answers requests on `lockstep.secret`."""
 
     def __init__(self, asker: Asker, subject: str, seconds: float) -> None:
@@ -84,11 +85,11 @@ class Bus:
 
     @property
     def label(self) -> str:
-        """See `Source`."""
+        """See `SecretSource`."""
         return f"the service on {self._subject}"
 
     async def find(self, request: SecretRequest) -> str | None:
-        """See `Source`."""
+        """See `SecretSource`."""
         name = request.name
         body = msgspec.json.encode(request)
         try:

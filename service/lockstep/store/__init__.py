@@ -1,4 +1,22 @@
-"""Store: PostgreSQL, the truth. The only package that imports its driver."""
+"""Store: PostgreSQL, the truth. The only package that imports its driver.
+
+All that locks does so in one order, so that two transactions never wait for one another in a ring:
+
+1. the import of a subscription (advisory),
+2. receipts, by delivery,
+3. the set-up of a trigger,
+4. keys of queues, windows and holds (advisory),
+5. automations, by id: for itself by who changes one, shared by who launches,
+6. timers and counts of windows, which belong to locks of 4 or 5,
+7. runs, by id,
+8. frames of runs, by run id,
+9. waits, after their runs,
+10. the revision of the catalog.
+
+Not all of them in each transaction; what many replicas take up by themselves (ready runs, runs of
+the dead, what is forgotten) is passed over where another one holds it. Each query says what it
+locks. Source: architecture, the way of an event.
+"""
 
 from lockstep.store.automations import AutomationStore
 from lockstep.store.batch import Batches
@@ -12,9 +30,9 @@ from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
 from lockstep.store.retention import Retention
 from lockstep.store.runs import RunStore
-from lockstep.store.sources import SourceStore
+from lockstep.store.setups import SetupStore
 from lockstep.store.status import StatusStore
-from lockstep.store.triggers import JudgementStore
+from lockstep.store.triggers import DecisionStore
 from lockstep.store.types import TypeStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
@@ -25,14 +43,14 @@ __all__ = [
     "Batches",
     "ChildStore",
     "DatabaseClock",
+    "DecisionStore",
     "DueRows",
     "ImportStore",
-    "JudgementStore",
     "OutboxStore",
     "Retention",
     "RunStore",
     "RunViews",
-    "SourceStore",
+    "SetupStore",
     "StatusStore",
     "Store",
     "TypeStore",

@@ -3,18 +3,20 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Due, Ended, Ending, EventRow, Head, Stored
+from lockstep.model.automations import Head, StoredDefinition
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Ended, Ending
+from lockstep.model.waits import Due
 from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns
+from lockstep.store.queries import query
 from lockstep.store.waits import end_runs
 from lockstep_schemas.api import Automation, AutomationsList, Version
 from lockstep_schemas.base import Json
@@ -23,7 +25,7 @@ from lockstep_schemas.events import Actor
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
-FORGET_AT_ONCE = 1000
+FORGET_AT_ONCE: Final = 1000  # runs with their steps: mostly far from the 10 s of a statement
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -31,34 +33,36 @@ _versions = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class AutomationChange:
-    """A transaction that changes one automation."""
+    """See `control.automations.AutomationChange`."""
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
 
-    async def hold(self, automation_id: str) -> Automation | None:
+    async def lock(self, automation_id: str) -> Automation | None:
         """Lock an automation until the end of the transaction."""
-        row = await self._connection.fetchrow(QUERIES["hold_automation"], automation_id)
+        row = await self._connection.fetchrow(*query("automations/lock", id=automation_id))
         return _automation(row) if row else None
 
     async def begin_import(self, subscription_id: str) -> bool:
-        """Hold the import of a subscription; say whether it has no automation yet."""
+        """See `control.automations.AutomationChange`."""
         return await begin_import(self._connection, subscription_id)
 
     async def insert(self, new: Automation, config_versions: Mapping[str, int]) -> bool:
         """Insert an automation with its first version; say whether its id was free."""
         version = await self._connection.fetchval(
-            QUERIES["insert_automation"],
-            new.id,
-            new.name,
-            new.description,
-            new.status,
-            new.group,
-            new.managed_by,
-            _actor_text(new.updated_by),
-            new.created_at,
-            _encode(new.definition).decode(),
-            _versions_text(config_versions),
+            *query(
+                "automations/insert",
+                id=new.id,
+                name=new.name,
+                description=new.description,
+                status=new.status,
+                group=new.group,
+                managed_by=new.managed_by,
+                actor=_actor_text(new.updated_by),
+                now=new.created_at,
+                definition=_encode(new.definition).decode(),
+                config_versions=_versions_text(config_versions),
+            )
         )
         return version is not None
 
@@ -68,36 +72,42 @@ class AutomationChange:
         """Write the head, and the definition where it is a new version."""
         if new_version:
             await self._connection.execute(
-                QUERIES["insert_version"],
-                new.id,
-                new.version,
-                _encode(new.definition).decode(),
-                new.updated_at,
-                _versions_text(config_versions),
+                *query(
+                    "automations/insert_version",
+                    automation_id=new.id,
+                    version=new.version,
+                    definition=_encode(new.definition).decode(),
+                    now=new.updated_at,
+                    config_versions=_versions_text(config_versions),
+                )
             )
         await self._connection.execute(
-            QUERIES["update_automation"],
-            new.id,
-            new.name,
-            new.description,
-            new.status,
-            new.group,
-            new.managed_by,
-            new.version,
-            _actor_text(new.updated_by),
-            new.updated_at,
+            *query(
+                "automations/update",
+                id=new.id,
+                name=new.name,
+                description=new.description,
+                status=new.status,
+                group=new.group,
+                managed_by=new.managed_by,
+                version=new.version,
+                actor=_actor_text(new.updated_by),
+                now=new.updated_at,
+            )
         )
 
     async def delete(self, automation_id: str, ending: Ending) -> list[Ended]:
         """Take an automation away and end its active runs; give those as they were."""
-        await self._connection.execute(QUERIES["delete_automation"], automation_id)
-        await self._connection.execute(QUERIES["drop_timers_of"], automation_id)
-        rows = await self._connection.fetch(QUERIES["active_runs_of"], automation_id)
+        await self._connection.execute(*query("automations/delete", id=automation_id))
+        await self._connection.execute(*query("timers/drop_of", automation_id=automation_id))
+        rows = await self._connection.fetch(*query("runs/active_of", automation_id=automation_id))
         return await end_runs(self._connection, [row["id"] for row in rows], ending)
 
     async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
-        """Disarm the holds of all other triggers; give them."""
-        rows = await self._connection.fetch(QUERIES["drop_holds_of"], automation_id, trigger_ids)
+        """See `control.automations.AutomationChange`."""
+        rows = await self._connection.fetch(
+            *query("timers/drop_holds_of", automation_id=automation_id, kept=trigger_ids)
+        )
         return [row["id"] for row in rows]
 
     async def set_schedules(
@@ -105,13 +115,13 @@ class AutomationChange:
     ) -> list[Due]:
         """Let these be the schedules of an automation; what is as before keeps its time."""
         rows = await self._connection.fetch(
-            QUERIES["sync_schedules"], automation_id, *columns(wanted, 4), now
+            *query("timers/sync_schedules", automation_id=automation_id, schedules=wanted, now=now)
         )
         return [Due(row["id"], "schedule", row["due_at"]) for row in rows]
 
     async def raise_revision(self) -> int:
         """Let every batch of events from now on reload. The last lock of the transaction."""
-        return int(await self._connection.fetchval(QUERIES["raise_revision"]))
+        return int(await self._connection.fetchval(*query("catalog/raise_revision")))
 
     async def add_events(self, events: Sequence[EventRow]) -> None:
         """Put events into the outbox."""
@@ -134,18 +144,18 @@ class AutomationStore:
         """Insert enabled automations, each with id, name and definition, in one change."""
         rows = [(one, name, _encode(raw).decode()) for one, name, raw in some]
         async with self._store.transaction() as connection:
-            await connection.execute(QUERIES["insert_automations"], *columns(rows, 3))
-            await connection.fetchval(QUERIES["raise_revision"])
+            await connection.execute(*query("automations/insert_many", automations=rows))
+            await connection.fetchval(*query("catalog/raise_revision"))
 
     async def revision(self) -> int:
-        """See `ports.AutomationSource`."""
+        """See `ports.matching.AutomationSource`."""
         async with self._store.connection() as connection:
-            return int(await connection.fetchval(QUERIES["read_revision"]))
+            return int(await connection.fetchval(*query("catalog/read_revision")))
 
     async def heads(self) -> tuple[int, Sequence[Head]]:
-        """See `ports.AutomationSource`."""
+        """See `ports.matching.AutomationSource`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["catalog_heads"])
+            rows = await connection.fetch(*query("catalog/heads"))
         heads = [
             Head(
                 id=row["id"],
@@ -161,14 +171,14 @@ class AutomationStore:
 
     async def definitions(
         self, keys: Sequence[tuple[str, int]]
-    ) -> Mapping[tuple[str, int], Stored]:
-        """See `ports.AutomationSource`."""
+    ) -> Mapping[tuple[str, int], StoredDefinition]:
+        """See `ports.matching.AutomationSource`."""
         if not keys:
             return {}
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["definitions"], *columns(keys, 2))
+            rows = await connection.fetch(*query("catalog/definitions", versions=keys))
         return {
-            (row["automation_id"], row["version"]): Stored(
+            (row["automation_id"], row["version"]): StoredDefinition(
                 _decode(row["definition"]),
                 _versions(row["config_versions"]) if row["config_versions"] else {},
             )
@@ -178,25 +188,33 @@ class AutomationStore:
     async def get(self, automation_id: str) -> Automation | None:
         """One automation."""
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(QUERIES["get_automation"], automation_id)
+            row = await connection.fetchrow(*query("automations/get", id=automation_id))
         return _automation(row) if row else None
 
     async def page(
         self, wanted: AutomationsList, after: int | None
     ) -> tuple[list[Automation], int, list[int]]:
         """A page by creation, how many there are in all, and the position of each."""
-        where = (wanted.status, wanted.group)
+        where = {"status": wanted.status, "group": wanted.group}
         async with self._store.connection() as connection:
             rows = await connection.fetch(
-                QUERIES["list_automations"], *where, wanted.limit, wanted.offset, after
+                *query(
+                    "automations/list",
+                    **where,
+                    limit=wanted.limit,
+                    offset=wanted.offset,
+                    after=after,
+                )
             )
-            total = await connection.fetchval(QUERIES["count_automations"], *where)
+            total = await connection.fetchval(*query("automations/count", **where))
         return [_automation(row) for row in rows], total, [row["position"] for row in rows]
 
     async def versions(self, automation_id: str) -> list[Version]:
         """All versions, oldest first."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_versions"], automation_id)
+            rows = await connection.fetch(
+                *query("automations/versions", automation_id=automation_id)
+            )
         return [
             Version(
                 version=row["version"],
@@ -213,7 +231,11 @@ class AutomationStore:
         while gone == FORGET_AT_ONCE:
             async with self._store.connection() as connection:
                 gone = await connection.fetchval(
-                    QUERIES["forget_history_of"], automation_id, FORGET_AT_ONCE
+                    *query(
+                        "automations/forget_history",
+                        automation_id=automation_id,
+                        limit=FORGET_AT_ONCE,
+                    )
                 )
 
 

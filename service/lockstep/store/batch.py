@@ -1,4 +1,4 @@
-"""The transaction of a batch of events: `ports.Transaction` on a connection."""
+"""The transaction of a batch of events: `ports.pipeline.Transaction` on a connection."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,23 +8,20 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.matches import (
-    Active,
-    Birth,
-    Counter,
-    Hold,
-    Holder,
-    Moments,
-    Past,
-    Revival,
-    StoredTimer,
-)
-from lockstep.model.runs import Awaited, Child, Ended, Ending, Event, EventRow, Firing, StepKey
+from lockstep.model.admissions import Active
+from lockstep.model.child_runs import Child
+from lockstep.model.events import Event
+from lockstep.model.matches import Revival
+from lockstep.model.new_runs import NewRun, RunToRetry
+from lockstep.model.occurrences import Counter, Occurrences
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Ended, Ending
+from lockstep.model.timers import Hold, Holder, StoredTimer
+from lockstep.model.waits import Awaited, Firing, StepKey
 from lockstep.store import children, retries, triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns
+from lockstep.store.queries import columns, query
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -33,49 +30,72 @@ _encode = msgspec.json.Encoder().encode
 
 
 class BatchTransaction:
-    """See `ports.Transaction`."""
+    """See `ports.pipeline.Transaction`."""
 
     def __init__(self, connection: "Connection", worker_id: UUID) -> None:
         self._connection, self._worker_id = connection, worker_id
 
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
-        """Note deliveries; give those that are new."""
-        rows = await self._connection.fetch(
-            QUERIES["take_receipts"],
-            *columns([(event.delivery, event.id, event.message_id) for event in events], 3),
-        )
+        """See `ports.pipeline.Transaction`."""
+        rows = await self._connection.fetch(*query("receipts/take", events=columns(Event, events)))
         return {row["delivery"] for row in rows}
 
     async def revision(self) -> int:
-        """Read the revision of the automations."""
-        return int(await self._connection.fetchval(QUERIES["read_revision"]))
+        """See `ports.pipeline.Transaction`."""
+        return int(await self._connection.fetchval(*query("catalog/read_revision")))
 
-    async def lock_gates(self, keys: Sequence[str]) -> None:
-        """Hold gates to the end of the transaction; `keys` are sorted."""
-        await self._connection.execute(QUERIES["lock_gates"], keys)
+    async def lock_keys(self, keys: Sequence[str]) -> None:
+        """See `ports.gate.GateTransaction`."""
+        await self._connection.execute(*query("queues/lock", keys=keys))
 
-    async def hold_automations(self, ids: Sequence[str]) -> Mapping[str, bool]:
-        """Keep automations from being deleted: id to enabled."""
-        rows = await self._connection.fetch(QUERIES["hold_automations"], ids)
+    async def lock_automations(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """See `ports.gate.GateTransaction`."""
+        rows = await self._connection.fetch(*query("automations/lock_many", ids=ids))
         return {row["id"]: row["status"] == "enabled" for row in rows}
 
     async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
-        """Count active runs by (automation, context key)."""
-        rows = await self._connection.fetch(QUERIES["count_active"], ids)
+        """See `ports.gate.GateTransaction`."""
+        rows = await self._connection.fetch(*query("runs/count_active", automation_ids=ids))
         return {(row["automation_id"], row["context_key"]): row["active"] for row in rows}
 
-    async def create_runs(self, births: Sequence[Birth]) -> None:
-        """Insert run rows."""
-        rows = [_row(birth) for birth in births]
-        revivals = [birth.hit.revival for birth in births]
-        documents = [None if one is None else one.document for one in revivals]
+    async def create_runs(self, new_runs: Sequence[NewRun]) -> None:
+        """See `ports.launch.LaunchTransaction`."""
+        matches = [new_run.match for new_run in new_runs]
+        events = [match.event for match in matches]
+        parents = [event.parent for event in events]
+        rows = columns(
+            NewRun,
+            new_runs,
+            automation_id=[match.automation.id for match in matches],
+            automation_name=[match.automation.name for match in matches],
+            version=[match.automation.version for match in matches],
+            trigger_id=[match.trigger.id for match in matches],
+            trigger_event_id=[event.id for event in events],
+            trigger_payload=[event.body for event in events],
+            trigger_time=[event.time for event in events],
+            message_id=[event.message_id for event in events],
+            hop=[event.hop for event in events],
+            actor=[_encode(event.actor) for event in events],
+            context_key=[event.context_key for event in events],
+            rank_time=[b.match.event.time if b.match.event.sequence else b.at for b in new_runs],
+            rank_sequence=[event.sequence for event in events],
+            traceparent=[event.traceparent for event in events],
+            parent_run_id=[one.run_id if one else None for one in parents],
+            parent_path=[one.path if one else None for one in parents],
+            cancel_with_parent=[one is not None and one.cancels for one in parents],
+        )
         await self._connection.execute(
-            QUERIES["create_runs"], *columns(rows, 23), self._worker_id, documents
+            *query(
+                "runs/create",
+                new_runs=rows,
+                frames=[(b.id, b.match.revival.document) for b in new_runs if b.match.revival],
+                worker_id=self._worker_id,
+            )
         )
 
     async def active_runs(self, ids: Sequence[str]) -> list[Active]:
-        """Give the active runs of automations, with their rank."""
-        rows = await self._connection.fetch(QUERIES["active_runs"], ids)
+        """See `ports.gate.GateTransaction`."""
+        rows = await self._connection.fetch(*query("runs/active", automation_ids=ids))
         return [
             Active(
                 row["id"],
@@ -87,118 +107,102 @@ class BatchTransaction:
         ]
 
     async def child(self, run_id: UUID, path: str) -> Child | None:
-        """Find the run that a step has started."""
+        """See `ports.pipeline.Transaction`."""
         return await children.child(self._connection, run_id, path)
 
-    async def hold_source(self, automation_id: str, trigger_id: str) -> bool:
-        """Say whether this worker runs the set-up of a trigger."""
-        keys = (automation_id, trigger_id, self._worker_id)
-        return await self._connection.fetchval(QUERIES["hold_source"], *keys) is not None
+    async def owns_setup(self, automation_id: str, trigger_id: str) -> bool:
+        """See `ports.pipeline.Transaction`."""
+        owned = await self._connection.fetchval(
+            *query(
+                "triggers/owns_setup",
+                automation_id=automation_id,
+                trigger_id=trigger_id,
+                worker_id=self._worker_id,
+            )
+        )
+        return owned is not None
 
     async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
-        """Hold runs, and the runs of waits, in their one order."""
-        await self._connection.execute(QUERIES["lock_runs"], run_ids, wait_ids)
+        """See `ports.cancel.CancelTransaction`."""
+        await self._connection.execute(*query("runs/lock", run_ids=run_ids, wait_ids=wait_ids))
 
     async def end_runs(self, run_ids: Sequence[UUID], ending: Ending) -> list[Ended]:
-        """End active runs; those that have ended are not given."""
+        """See `ports.cancel.CancelTransaction`."""
         return await waits.end_runs(self._connection, run_ids, ending)
 
-    async def moments(self, counters: Sequence[Counter]) -> Mapping[Counter, Sequence[datetime]]:
-        """Read the last occurrences of counters."""
-        return await triggers.moments(self._connection, counters)
+    async def occurrences(
+        self, counters: Sequence[Counter]
+    ) -> Mapping[Counter, Sequence[datetime]]:
+        """See `ports.matching.MatchingTransaction`."""
+        return await triggers.occurrences(self._connection, counters)
 
-    async def keep_moments(self, changed: Sequence[Moments]) -> None:
-        """Keep the last occurrences of counters, which are locked."""
-        await triggers.keep_moments(self._connection, changed)
+    async def keep_occurrences(self, changed: Sequence[Occurrences]) -> None:
+        """See `ports.matching.MatchingTransaction`."""
+        await triggers.keep_occurrences(self._connection, changed)
 
     async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
-        """Find the holds that are armed."""
+        """See `ports.matching.MatchingTransaction`."""
         return await triggers.armed_holds(self._connection, holders)
 
     async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
-        """Disarm holds, and arm others; all of them are locked."""
+        """See `ports.matching.MatchingTransaction`."""
         await triggers.change_holds(self._connection, armed, gone)
 
     async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
-        """Read timers, to be judged."""
+        """See `ports.pipeline.Transaction`."""
         return await triggers.timers(self._connection, ids)
 
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
-        """Take holds that are due, each once; their locks are held."""
-        rows = await self._connection.fetch(QUERIES["take_holds"], ids, now)
+        """See `ports.pipeline.Transaction`."""
+        rows = await self._connection.fetch(*query("timers/take_holds", ids=ids, now=now))
         return {row["id"] for row in rows}
 
     async def move_schedule(
         self, timer_id: UUID, due_at: datetime, following: datetime | None, value: bool | None
     ) -> bool:
-        """Set the next tick, or end the schedule; say whether nobody has done so before."""
+        """See `ports.pipeline.Transaction`."""
         if following is None:
-            done = await self._connection.fetchval(QUERIES["end_schedule"], timer_id, due_at)
+            call = query("timers/end_schedule", id=timer_id, due_at=due_at)
         else:
-            done = await self._connection.fetchval(
-                QUERIES["move_schedule"], timer_id, due_at, following, value
+            call = query(
+                "timers/move_schedule",
+                id=timer_id,
+                due_at=due_at,
+                following=following,
+                last_value=value,
             )
+        done = await self._connection.fetchval(*call)
         return done is not None
 
     async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
-        """Find the armed waits that events may satisfy."""
+        """See `ports.wake.WakeTransaction`."""
         return await waits.awaited(self._connection, events)
 
     async def open_results(self, keys: Sequence[StepKey]) -> list[Awaited]:
-        """Find the armed waits for results of remote actions."""
+        """See `ports.wake.WakeTransaction`."""
         return await waits.open_results(self._connection, keys)
 
     async def fire(
         self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime
     ) -> list[Firing]:
-        """Fire waits, each with the payload of its event."""
+        """See `ports.wake.WakeTransaction`."""
         return await waits.fire(self._connection, satisfied, "event", now)
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
-        """Keep why the filters of waits could not be judged."""
-        await self._connection.execute(QUERIES["warn_waits"], *columns(reasons, 2))
+        """See `ports.wake.WakeTransaction`."""
+        await self._connection.execute(*query("waits/warn", warnings=reasons))
 
-    async def past_run(self, run_id: UUID) -> Past | None:
-        """Read a run that is to be retried."""
-        return await retries.past_run(self._connection, run_id)
+    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
+        """See `ports.pipeline.Transaction`."""
+        return await retries.run_to_retry(self._connection, run_id)
 
     async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
-        """Give a run the steps of the one that it goes on from."""
+        """See `ports.launch.LaunchTransaction`."""
         await retries.copy_steps(self._connection, run_id, revival)
 
     async def add_events(self, events: Sequence[EventRow]) -> None:
-        """Put events into the outbox."""
+        """See `ports.cancel.CancelTransaction`."""
         await add_events(self._connection, events)
-
-
-def _row(birth: Birth) -> tuple[object, ...]:
-    hit = birth.hit
-    event, automation = hit.event, hit.automation
-    return (
-        birth.id,
-        automation.id,
-        automation.name,
-        automation.version,
-        hit.trigger.id,
-        event.id,
-        event.body,
-        event.time,
-        event.message_id,
-        event.hop,
-        _encode(event.actor),
-        event.context_key,
-        birth.status,
-        birth.reason,
-        event.time if event.sequence else birth.at,
-        event.sequence,
-        birth.at,
-        birth.gate,
-        birth.queued,
-        event.traceparent,
-        event.parent.run_id if event.parent else None,
-        event.parent.path if event.parent else None,
-        event.parent is not None and event.parent.cancels,
-    )
 
 
 class Batches:
@@ -209,11 +213,6 @@ class Batches:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[BatchTransaction]:
-        """Begin; commit at the end, or roll back where the block raises.
-
-        Raises:
-            Unavailable: Nothing is committed, or it is in doubt: the events must come again.
-            DataRefused: A value of one of the events cannot be stored.
-        """
+        """See `ports.pipeline.Transactions`."""
         async with self._store.transaction() as connection:
             yield BatchTransaction(connection, self._worker_id)

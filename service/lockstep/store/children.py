@@ -8,22 +8,23 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Child, Firing
+from lockstep.model.child_runs import Child
+from lockstep.model.waits import Firing
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 from lockstep.store.waits import fire
 from lockstep_schemas.remote import ActionReply
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
-AT_ONCE: Final = 200
+AT_ONCE: Final = 200  # each is ended or woken in the same sweep; the next one takes the others
 GONE: Final = "the run that was started is gone: its automation was deleted"
 
 
 async def child(connection: "Connection", run_id: UUID, path: str) -> Child | None:
     """Find the run that a step has started."""
-    row = await connection.fetchrow(QUERIES["child_run"], run_id, path)
+    row = await connection.fetchrow(*query("children/get", run_id=run_id, path=path))
     return Child(row["id"], row["status"]) if row else None
 
 
@@ -39,27 +40,27 @@ class ChildStore:
             return await child(connection, run_id, path)
 
     async def wake_parents(self, run_ids: Sequence[UUID], now: datetime) -> list[Firing]:
-        """Fire the waits of the steps that have started these runs, which have ended."""
+        """See `pipeline.child_runs.ParentsAndChildren`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["ended_children"], run_ids)
+            rows = await connection.fetch(*query("children/ended", run_ids=run_ids))
             return await fire(connection, _results(rows), "event", now)
 
     async def wake_missed(self, now: datetime) -> list[Firing]:
-        """Fire the waits of steps whose runs have ended without a word."""
+        """See `pipeline.child_runs.ParentsAndChildren`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["missed_children"], AT_ONCE)
+            rows = await connection.fetch(*query("children/missed", limit=AT_ONCE))
             return await fire(connection, _results(rows), "event", now)
 
     async def of_parents(self, run_ids: Sequence[UUID]) -> list[UUID]:
         """Find the active runs that are to be cancelled with these."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["children_of"], run_ids)
+            rows = await connection.fetch(*query("children/active_of", run_ids=run_ids))
         return [row["id"] for row in rows]
 
     async def orphans(self) -> list[UUID]:
         """Find active runs that are to be cancelled with their parents, which were."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["orphans"], AT_ONCE)
+            rows = await connection.fetch(*query("children/orphans", limit=AT_ONCE))
         return [row["id"] for row in rows]
 
 

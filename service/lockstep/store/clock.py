@@ -12,11 +12,11 @@ class DatabaseClock:
         self._base, self._at = datetime.now(UTC), time.monotonic()
 
     def now(self) -> datetime:
-        """See `ports.Clock`."""
+        """See `ports.clock.Clock`."""
         return self._base + timedelta(seconds=time.monotonic() - self._at)
 
     def limit(self, seconds: float) -> asyncio.Timeout:
-        """See `ports.Clock`."""
+        """See `ports.clock.Clock`."""
         return asyncio.timeout(seconds)
 
     def synchronise(self, now: datetime, at: float) -> None:

@@ -10,14 +10,15 @@ from lockstep.model.errors import EngineError
 from lockstep.model.findings import Finding, Verdict, clock, fault, fine
 from lockstep.store.migrate import pending
 from lockstep.store.pool import Store, explained
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
-SHOWN: Final = 5
-MOST: Final = 1000
-OLD_SECONDS: Final = 60.0
+SHOWN: Final = 5  # names in a line for people
+MOST: Final = 1000  # rows that are read of what breaks a rule: "1000 or more" says enough
+OLD_SECONDS: Final = 60.0  # longer than all that mends itself: adoption, sweeps, retries
+SILENT_SECONDS: Final = 5.0  # at the least: a shorter silence is nothing that people need look at
 TABLES: Final = (
     "action_types", "artifacts", "automation_versions", "automations", "catalog_revision",
     "failed_frames", "judgements", "occurrences", "outbox", "receipts", "run_frames", "run_steps",
@@ -40,7 +41,7 @@ class Rule(msgspec.Struct, frozen=True):
 RULES: Final = (
     Rule(
         "runs.owner",
-        "doctor_runs_owner",
+        "doctor/runs_owner",
         "run",
         "each run that is executed has a worker that lives",
         "executed by a worker that is gone",
@@ -48,7 +49,7 @@ RULES: Final = (
     ),
     Rule(
         "runs.asleep",
-        "doctor_runs_asleep",
+        "doctor/runs_asleep",
         "run",
         "each run that sleeps has something to wait for",
         "asleep with nothing to wait for, so that nothing will wake them",
@@ -56,7 +57,7 @@ RULES: Final = (
     ),
     Rule(
         "runs.queued",
-        "doctor_runs_queued",
+        "doctor/runs_queued",
         "run",
         "each queue has a run that holds it up",
         "in a queue that no run holds up",
@@ -64,7 +65,7 @@ RULES: Final = (
     ),
     Rule(
         "runs.frames",
-        "doctor_runs_frames",
+        "doctor/runs_frames",
         "run",
         "each active run has its saved state",
         "active without a saved state",
@@ -72,7 +73,7 @@ RULES: Final = (
     ),
     Rule(
         "waits.run",
-        "doctor_waits_run",
+        "doctor/waits_run",
         "wait",
         "each wait belongs to an active run",
         "that nobody waits for",
@@ -81,7 +82,7 @@ RULES: Final = (
     ),
     Rule(
         "waits.overdue",
-        "doctor_waits_overdue",
+        "doctor/waits_overdue",
         "wait",
         "what was due has been woken",
         "overdue by more than a minute",
@@ -89,7 +90,7 @@ RULES: Final = (
     ),
     Rule(
         "frames.run",
-        "doctor_frames_run",
+        "doctor/frames_run",
         "saved state",
         "each saved state belongs to an active run",
         "that no run needs",
@@ -98,7 +99,7 @@ RULES: Final = (
     ),
     Rule(
         "outbox.age",
-        "doctor_outbox",
+        "doctor/outbox_age",
         "run event",
         "run events reach the bus",
         "older than a minute that the bus has not acknowledged",
@@ -107,7 +108,7 @@ RULES: Final = (
     ),
     Rule(
         "workers.dead",
-        "doctor_workers",
+        "doctor/workers_dead",
         "worker",
         "each worker that was started lives, or ended in good order",
         "not heard of for a minute",
@@ -156,13 +157,13 @@ async def _examine(store: Store, dsn: str, stale_seconds: float) -> list[Finding
 
 async def _clock(connection: "Connection") -> Finding:
     before = time.time()
-    told: datetime = await connection.fetchval(QUERIES["doctor_clock"])
-    return clock("postgres.clock", "PostgreSQL", told, before, time.time())
+    theirs: datetime = await connection.fetchval(*query("doctor/clock"))
+    return clock("postgres.clock", "PostgreSQL", theirs, before, time.time())
 
 
 async def _disk(connection: "Connection") -> Finding:
     """Say whether what is committed is on the disk."""
-    rows = await connection.fetch(QUERIES["doctor_disk"])
+    rows = await connection.fetch(*query("doctor/disk"))
     off = [row["name"] for row in rows]
     if not off:
         return fine("postgres.disk", "what is committed is on the disk")
@@ -175,7 +176,7 @@ async def _disk(connection: "Connection") -> Finding:
 
 
 async def _rights(connection: "Connection") -> Finding:
-    rows = await connection.fetch(QUERIES["doctor_rights"], list(TABLES))
+    rows = await connection.fetch(*query("doctor/rights", tables=TABLES))
     lacking = [row["name"] for row in rows]
     if not lacking:
         return fine("postgres.rights", "the role may read and write all tables")
@@ -187,8 +188,8 @@ async def _rights(connection: "Connection") -> Finding:
 
 
 async def _judged(connection: "Connection", rule: Rule, stale_seconds: float) -> Finding:
-    seconds = max(stale_seconds, 5.0) if rule.check == "runs.owner" else OLD_SECONDS
-    rows = await connection.fetch(QUERIES[rule.query], seconds, MOST)
+    seconds = max(stale_seconds, SILENT_SECONDS) if rule.check == "runs.owner" else OLD_SECONDS
+    rows = await connection.fetch(*query(rule.query, seconds=seconds, limit=MOST))
     if not rows:
         return fine(rule.check, rule.fine)
     more = len(rows) - SHOWN

@@ -1,4 +1,4 @@
-"""What is due, waits or timers of triggers, as `wake.Alarms` asks for it."""
+"""What is due, waits or timers of triggers, as `wake.Timers` asks for it."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,39 +6,47 @@ from uuid import UUID
 
 import asyncpg
 
-from lockstep.model.runs import Due
+from lockstep.model.waits import Due
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 
 
 class DueRows:
-    """See `wake.alarms.Rows`; the queries are `near_`, `next_` and `overdue_` of what is named."""
+    """See `wake.timers.DueRows`; the queries are those of the folder that is named."""
 
     def __init__(
         self, store: Store, worker_id: UUID, stale_seconds: float, what: Literal["waits", "timers"]
     ) -> None:
         self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
-        self._near, self._next = QUERIES[f"near_{what}"], QUERIES[f"next_{what}"]
-        self._overdue = QUERIES[f"overdue_{what}"]
+        self._what = what
 
     async def near(self, since: datetime, until: datetime, limit: int) -> list[Due]:
-        """Find this worker's share of what is due in a time, earliest first."""
+        """See `wake.timers.DueRows`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
-                self._near, self._worker_id, since, until, limit, self._stale_seconds
+                *query(
+                    f"{self._what}/near",
+                    worker_id=self._worker_id,
+                    since=since,
+                    until=until,
+                    limit=limit,
+                    stale_seconds=self._stale_seconds,
+                )
             )
         return [_due(row) for row in rows]
 
     async def next_due(self, after: datetime) -> datetime | None:
-        """Give when the next one is due after a time."""
+        """See `wake.timers.DueRows`."""
         async with self._store.connection() as connection:
-            due: datetime | None = await connection.fetchval(self._next, after)
+            due: datetime | None = await connection.fetchval(
+                *query(f"{self._what}/next", after=after)
+            )
         return due
 
     async def overdue(self, until: datetime, limit: int) -> list[Due]:
         """Find what was due before a time, earliest first."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(self._overdue, until, limit)
+            rows = await connection.fetch(*query(f"{self._what}/overdue", until=until, limit=limit))
         return [_due(row) for row in rows]
 
 

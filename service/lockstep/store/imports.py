@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 from lockstep_schemas.events import Actor
 from lockstep_schemas.migration import MANAGED_BY, ImportFailure
 
@@ -25,8 +25,10 @@ async def begin_import(connection: "Connection", subscription_id: str) -> bool:
         Whether it has no automation yet.
     """
     mark = MANAGED_BY + subscription_id
-    await connection.execute(QUERIES["lock_import"], mark)
-    return not await connection.fetchval(QUERIES["begin_import"], mark, subscription_id)
+    await connection.execute(*query("imports/lock", mark=mark))
+    return not await connection.fetchval(
+        *query("imports/begin", mark=mark, subscription_id=subscription_id)
+    )
 
 
 class ImportStore:
@@ -36,44 +38,50 @@ class ImportStore:
         self._store = store
 
     async def imported(self, ids: Sequence[str]) -> Set[str]:
-        """Say which subscriptions have their automation; they have no failure any more."""
-        marks = [MANAGED_BY + one for one in ids]
+        """See `control.migration.Imports`."""
+        subscriptions = [(MANAGED_BY + one, one) for one in ids]
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["imported"], marks, ids)
+            rows = await connection.fetch(*query("imports/imported", subscriptions=subscriptions))
         return {row["id"] for row in rows}
 
     async def keep(self, failure: ImportFailure) -> bool:
-        """Keep a failure in the place of the one before; false where there is an automation."""
+        """See `control.migration.Imports`."""
         mark = MANAGED_BY + failure.id
         async with self._store.transaction() as connection:
-            await connection.execute(QUERIES["lock_import"], mark)
+            await connection.execute(*query("imports/lock", mark=mark))
             kept = await connection.fetchval(
-                QUERIES["keep_failure"],
-                mark,
-                failure.id,
-                failure.name,
-                failure.provider,
-                failure.event,
-                failure.reason,
-                failure.detail,
-                msgspec.json.encode(failure.config),
-                failure.failed_at,
+                *query(
+                    "imports/keep_failure",
+                    mark=mark,
+                    subscription_id=failure.id,
+                    name=failure.name,
+                    provider=failure.provider,
+                    event=failure.event,
+                    reason=failure.reason,
+                    detail=failure.detail,
+                    config=msgspec.json.encode(failure.config),
+                    now=failure.failed_at,
+                )
             )
         return kept is not None
 
     async def failures(self, limit: int, offset: int) -> tuple[list[ImportFailure], int]:
-        """Give those that nobody has acknowledged, and how many there are in all."""
+        """See `control.migration.Imports`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_failures"], limit, offset, PAGE_BYTES)
-            total = await connection.fetchval(QUERIES["count_failures"])
+            rows = await connection.fetch(
+                *query("imports/list_failures", limit=limit, offset=offset, page_bytes=PAGE_BYTES)
+            )
+            total = await connection.fetchval(*query("imports/count_failures"))
         return [_failure(row) for row in rows], total
 
     async def acknowledge(self, subscription_id: str, actor: Actor | None) -> bool:
-        """List a failure no longer; false where there is none."""
+        """See `control.migration.Imports`."""
         who = None if actor is None else msgspec.json.encode(actor).decode()
         async with self._store.connection() as connection:
-            query = QUERIES["acknowledge_failure"]
-            return await connection.fetchval(query, subscription_id, who) is not None
+            acknowledged = await connection.fetchval(
+                *query("imports/acknowledge", subscription_id=subscription_id, actor=who)
+            )
+        return acknowledged is not None
 
 
 def _failure(row: asyncpg.Record) -> ImportFailure:

@@ -9,7 +9,7 @@ from lockstep.model.errors import ServerUnfit, SettingError
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 0x10C4_57E9  # any number that no one else takes
-MIN_VERSION: Final = 15
+MIN_VERSION: Final = 15  # what deploy/postgres/README.md promises
 
 _LEDGER: Final = """
 create table if not exists schema_migrations (
@@ -24,8 +24,12 @@ def known() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.sql"))
 
 
-async def migrate(dsn: str) -> list[str]:
+async def migrate(dsn: str, *, until: str | None = None) -> list[str]:
     """Apply what is missing, each in its own transaction; safe when several do it at once.
+
+    Args:
+        dsn: The database.
+        until: The last one to be applied; None for all.
 
     Returns:
         The names of those applied now.
@@ -39,7 +43,9 @@ async def migrate(dsn: str) -> list[str]:
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(_LEDGER)
         applied = {row["name"] for row in await connection.fetch(_APPLIED)}
-        missing = [name for name in known() if name not in applied]
+        missing = [
+            name for name in known() if name not in applied and (until is None or name <= until)
+        ]
         for name in missing:
             async with connection.transaction():
                 await connection.execute((FOLDER / f"{name}.sql").read_text())

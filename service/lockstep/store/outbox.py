@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lockstep.model.runs import EventRow
+from lockstep.model.outbox import EventRow
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns
+from lockstep.store.queries import columns, query
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 
 async def add_events(connection: "Connection", events: Sequence[EventRow]) -> None:
     """Put events into the outbox, in the transaction of `connection`."""
-    rows = [(e.topic, e.seq, e.subject, e.message_id, e.body) for e in events]
-    await connection.execute(QUERIES["add_events"], *columns(rows, 5))
+    await connection.execute(*query("outbox/add", events=columns(EventRow, events)))
 
 
 class OutboxStore:
@@ -25,19 +23,18 @@ class OutboxStore:
         self._store = store
 
     async def of_topics(self, topics: Sequence[str]) -> Sequence[EventRow]:
-        """What is stored of these topics, in order."""
+        """See `report.outbox.Outbox`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["events_of_topics"], topics)
+            rows = await connection.fetch(*query("outbox/of_topics", topics=topics))
         return [EventRow(*row) for row in rows]
 
     async def overdue(self, seconds: float, limit: int) -> Sequence[EventRow]:
-        """What has been there for longer than `seconds`, oldest first."""
+        """See `report.outbox.Outbox`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["old_events"], seconds, limit)
+            rows = await connection.fetch(*query("outbox/old", seconds=seconds, limit=limit))
         return [EventRow(*row) for row in rows]
 
     async def forget(self, rows: Sequence[EventRow]) -> None:
         """Delete what the bus has acknowledged."""
-        done = [(row.topic, row.seq) for row in rows]
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["forget_events"], *columns(done, 2))
+            await connection.execute(*query("outbox/forget", events=columns(EventRow, rows)))

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from lockstep.model.errors import DataRefused, ServerUnfit, Unavailable
+from lockstep.model.errors import DataRefused, ServerUnfit, StoreUnavailable
 from lockstep.store.migrate import check_version, dial
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 
 if TYPE_CHECKING:
     # The generic forms are those of the stubs; at run time the classes take no parameters.
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     )
 
-COMMAND_TIMEOUT_SECONDS: Final = 30.0
-ACQUIRE_TIMEOUT_SECONDS: Final = 15.0
+COMMAND_TIMEOUT_SECONDS: Final = 30.0  # the server ends a statement after 10 s; else it is silent
+ACQUIRE_TIMEOUT_SECONDS: Final = 15.0  # longer than a statement takes that holds a connection
+CLOSE_SECONDS: Final = 5.0  # what was begun is mostly over by then; a supervisor waits for us
 
 # Statements are written for one plan, and `tests/store` holds the plans; planning anew for each
 # set of values costs more than running them once tables are large.
@@ -71,11 +72,15 @@ def explained() -> Iterator[None]:
     except asyncpg.UntranslatableCharacterError as error:
         raise DataRefused(f"PostgreSQL refused a text: {error}") from error
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise Unavailable(f"PostgreSQL refused the login: {error}; see postgres.dsn") from error
+        raise StoreUnavailable(
+            f"PostgreSQL refused the login: {error}; see postgres.dsn"
+        ) from error
     except asyncpg.InvalidCatalogNameError as error:
-        raise Unavailable(f"PostgreSQL: {error}; create it, or see postgres.dsn") from error
+        raise StoreUnavailable(f"PostgreSQL: {error}; create it, or see postgres.dsn") from error
     except _PASSING as error:
-        raise Unavailable(f"PostgreSQL did not answer: {type(error).__name__}: {error}") from error
+        raise StoreUnavailable(
+            f"PostgreSQL did not answer: {type(error).__name__}: {error}"
+        ) from error
 
 
 class Store:
@@ -129,47 +134,47 @@ class Store:
     async def ping(self) -> None:
         """Return if the server answers. Raise Unavailable."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["ping"])
+            await connection.execute(*query("status/ping"))
 
     async def suspect(self, delivery: str) -> int:
-        """See `intake.loop.Suspects`."""
+        """See `intake.loop.Marks`."""
         async with self.connection() as connection:
-            return int(await connection.fetchval(QUERIES["suspect"], delivery))
+            return int(await connection.fetchval(*query("receipts/suspect", delivery=delivery)))
 
     async def clear(self, delivery: str) -> None:
-        """See `intake.loop.Suspects`."""
+        """See `intake.loop.Marks`."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["clear_suspect"], delivery)
+            await connection.execute(*query("receipts/clear_suspect", delivery=delivery))
 
     async def forget_receipts(self, hours: int, limit: int) -> None:
         """Delete receipts older than `hours`, at most `limit` at once."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["forget_receipts"], hours, limit)
+            await connection.execute(*query("receipts/forget", hours=hours, limit=limit))
 
     async def forget_all(self) -> None:
         """Delete all rows: for the test cases of authors, on a database of their own."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["forget_all"])
+            await connection.execute(*query("cases/forget_all"))
 
     async def age_workers(self, seconds: float, but: Sequence[UUID]) -> None:
         """Let workers look as if they had not been heard of: damage, for test cases."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["age_workers"], seconds, but)
+            await connection.execute(*query("cases/age_workers", seconds=seconds, living=but))
 
     async def mark_running(self) -> None:
         """Let sleeping runs look executed by a worker nobody knows: damage, for test cases."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["mark_running"])
+            await connection.execute(*query("cases/mark_running"))
 
     async def lose_frames(self) -> None:
         """Damage the store as a lost table would: for the test cases of authors."""
         async with self.connection() as connection:
-            await connection.execute(QUERIES["lose_frames"])
+            await connection.execute(*query("cases/lose_frames"))
 
     async def close(self) -> None:
-        """Close the pool; what is still running after 5 s is cut off."""
+        """Close the pool; what is still running after a while is cut off."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self.pool.close()
         except TimeoutError:
             self.pool.terminate()

@@ -8,19 +8,19 @@ from uuid import UUID
 
 from lockstep.model.errors import Unavailable
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 
-BATCH: Final = 500
-ARTIFACTS: Final = 5000
+BATCH: Final = 500  # runs with their steps; fewer where these are so many that it takes too long
+ARTIFACTS: Final = 5000  # rows without any of their own, so ten times as many
 _FIRST: Final = UUID(int=0)
 
 
 class Retention:
-    """Forgets finished runs; any number of replicas may do so at the same time."""
+    """Forgets finished runs, `batch` at once; any number of replicas may do so at the same time."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._size = BATCH
+    def __init__(self, store: Store, *, batch: int = BATCH) -> None:
+        self._store, self._batch_size = store, batch
+        self._size = batch
 
     async def forget(self, before: datetime) -> int:
         """Forget the runs that ended before a time; give how many. Raise Unavailable.
@@ -36,19 +36,25 @@ class Retention:
             except Unavailable:
                 self._size = max(1, size // 2)
                 raise
-            self._size = min(BATCH, 2 * size)
+            self._size = min(self._batch_size, 2 * size)
             forgotten += gone
             if gone < size:
                 break
             await asyncio.sleep(time.monotonic() - began)
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["forget_artifacts"], before, ARTIFACTS)
+            await connection.execute(*query("artifacts/forget", before=before, limit=ARTIFACTS))
         return forgotten
 
     async def _batch(self, before: datetime, last: UUID, size: int) -> tuple[int, UUID]:
         async with self._store.connection() as connection:
             (row,) = await connection.fetch(
-                QUERIES["forget_runs"], before, first_id(before), last, size
+                *query(
+                    "runs/forget",
+                    before=before,
+                    before_id=first_id(before),
+                    after_id=last,
+                    limit=size,
+                )
             )
         return row["runs"], UUID(row["last"]) if row["last"] else last
 

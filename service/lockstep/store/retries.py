@@ -4,22 +4,23 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lockstep.model.errors import Unavailable
-from lockstep.model.matches import Past, Revival
-from lockstep.model.runs import Event
-from lockstep.store.queries import QUERIES
+from lockstep.model.events import Event
+from lockstep.model.matches import Revival
+from lockstep.model.new_runs import RunToRetry
+from lockstep.store.queries import query
 from lockstep.store.runs import run_state
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
 
-async def past_run(connection: "Connection", run_id: UUID) -> Past | None:
+async def run_to_retry(connection: "Connection", run_id: UUID) -> RunToRetry | None:
     """Read a run with its event, and what it stood at if it failed."""
-    row = await connection.fetchrow(QUERIES["past_run"], run_id)
+    row = await connection.fetchrow(*query("runs/past", id=run_id))
     if row is None:
         return None
     run = run_state(row)
-    return Past(
+    return RunToRetry(
         id=run.id,
         event=Event(
             id=run.trigger_event_id,
@@ -49,8 +50,14 @@ async def copy_steps(connection: "Connection", run_id: UUID, revival: Revival) -
     Raises:
         Unavailable: The other run is gone; ask again, and hear that there is none.
     """
-    if await connection.fetchval(QUERIES["hold_past_run"], revival.of) is None:
+    if await connection.fetchval(*query("runs/lock_past", id=revival.of)) is None:
         raise Unavailable(f"run {revival.of} was forgotten meanwhile: it ended too long ago")
     await connection.execute(
-        QUERIES["copy_steps"], run_id, revival.of, revival.reopened, revival.dropped
+        *query(
+            "runs/copy_steps",
+            run_id=run_id,
+            past_id=revival.of,
+            reopened=revival.reopened,
+            dropped=revival.dropped,
+        )
     )

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from lockstep.model.runs import Checkpoint, Consumable, Consumed, Fired, RunState, Woken, topic
+from lockstep.model.artifacts import ArtifactRow, Consumable, Consumed
+from lockstep.model.runs import Checkpoint, RunState, StepRow
+from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import columns, query
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import ACTIVE
@@ -44,40 +47,44 @@ class RunStore:
             Unavailable: Try again.
             DataRefused: A value cannot be stored.
         """
-        gates = sorted({c.run.gate for c in checkpoints if c.run.gate and c.status not in ACTIVE})
-        if gates or any(c.closed for c in checkpoints):
-            return await self._checkpoint_more(checkpoints, gates)
+        queue_keys = sorted(
+            {c.run.queue_key for c in checkpoints if c.run.queue_key and c.status not in ACTIVE}
+        )
+        if queue_keys or any(c.closed for c in checkpoints):
+            return await self._checkpoint_more(checkpoints, queue_keys)
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
+            rows = await connection.fetch(*checkpoint_call(checkpoints))
         return {row["run_id"]: row["wakes"] for row in rows}
 
     async def _checkpoint_more(
-        self, checkpoints: Sequence[Checkpoint], gates: Sequence[str]
+        self, checkpoints: Sequence[Checkpoint], queue_keys: Sequence[str]
     ) -> Mapping[UUID, int | None]:
         """Store a batch that closes artifacts, or in which runs end that hold up queues.
 
-        The next ones of the queues go with the commit. Locks: gates, then runs, as everywhere.
+        The next ones of the queues go with the commit. Locks: keys, then runs, as everywhere.
         """
         async with self._store.transaction() as connection:
-            if gates:
-                await connection.execute(QUERIES["lock_gates"], gates)
-            rows = await connection.fetch(QUERIES["checkpoint"], *_columns(checkpoints))
-            held = {row["run_id"]: row["wakes"] for row in rows}
-            closed = [(one, c.at) for c in checkpoints if c.run.id in held for one in c.closed]
+            if queue_keys:
+                await connection.execute(*query("queues/lock", keys=queue_keys))
+            rows = await connection.fetch(*checkpoint_call(checkpoints))
+            owned = {row["run_id"]: row["wakes"] for row in rows}
+            closed = [(one, c.at) for c in checkpoints if c.run.id in owned for one in c.closed]
             if closed:
-                await connection.execute(QUERIES["close_artifacts"], *columns(closed, 2))
-            if gates:
-                await connection.execute(QUERIES["promote"], gates)
-        return held
+                await connection.execute(*query("artifacts/close_many", consumed=closed))
+            if queue_keys:
+                await connection.execute(*query("queues/promote", queue_keys=queue_keys))
+        return owned
 
     async def claim_ready(self, limit: int, now: datetime) -> tuple[list[RunState], bool]:
         """Take up to `limit` runs that wait for a place, fairly and in the order of the stream.
 
         Returns:
-            The runs, and whether others were ready which another transaction held.
+            The runs, and whether others were ready which another transaction has locked.
         """
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["claim_ready"], limit, self._worker_id, now)
+            rows = await connection.fetch(
+                *query("runs/claim_ready", limit=limit, worker_id=self._worker_id, now=now)
+            )
             runs = [run_state(row) for row in rows if row["id"] is not None]
             return await _with_fired(connection, runs), rows[0]["seen"] > len(runs)
 
@@ -85,40 +92,52 @@ class RunStore:
         """Take up to `limit` runs of workers whose heartbeat is older than `stale_seconds`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
-                QUERIES["adopt_runs"], limit, self._worker_id, stale_seconds
+                *query(
+                    "runs/adopt",
+                    limit=limit,
+                    worker_id=self._worker_id,
+                    stale_seconds=stale_seconds,
+                )
             )
             return await _with_fired(connection, [run_state(row) for row in rows])
 
     async def revive(self, run: RunState) -> int:
-        """Give a run whose saved state is gone a row again; give about the seq of its events."""
+        """See `replicas.claims.OwnerlessRuns`."""
         async with self._store.connection() as connection:
-            seq = await connection.fetchval(QUERIES["revive_frames"], run.id, run.epoch)
+            seq = await connection.fetchval(
+                *query("runs/revive_frames", run_id=run.id, epoch=run.epoch)
+            )
         return int(seq)
 
     async def count_ready(self, limit: int) -> int:
         """Count the runs that wait for a place, up to `limit`."""
         async with self._store.connection() as connection:
-            ready = await connection.fetchval(QUERIES["count_ready"], limit)
+            ready = await connection.fetchval(*query("runs/count_ready", limit=limit))
         return int(ready)
 
     async def consumable(
         self, automation_id: str, context_key: str | None, types: Sequence[str]
     ) -> Consumed:
-        """See `ports.History.consumable`."""
+        """See `ports.walk.History.consumable`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
-                QUERIES["consumable_artifacts"], automation_id, context_key, list(types)
+                *query(
+                    "artifacts/consumable",
+                    automation_id=automation_id,
+                    context_key=context_key,
+                    types=types,
+                )
             )
         return {row["artifact_type"]: Consumable(row["id"], _decode(row["data"])) for row in rows}
 
     async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
-        """See `ports.History.items`."""
+        """See `ports.walk.History.items`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["step_items"], run_id, seqs)
+            rows = await connection.fetch(*query("runs/step_items", run_id=run_id, seqs=seqs))
         return {row["seq"]: _decode(row["items"]) for row in rows if row["items"] is not None}
 
     async def fired(self, run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
-        """See `ports.History.fired`."""
+        """See `ports.walk.History.fired`."""
         async with self._store.connection() as connection:
             return await _fired(connection, run_ids)
 
@@ -126,28 +145,28 @@ class RunStore:
         """Renew the worker's row; give the time of the database."""
         async with self._store.connection() as connection:
             now: datetime = await connection.fetchval(
-                QUERIES["heartbeat"], self._worker_id, name, version
+                *query("workers/heartbeat", id=self._worker_id, name=name, version=version)
             )
         return now
 
     async def retire(self) -> None:
         """Take the worker's row away: nothing more will come of it."""
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["retire_worker"], self._worker_id)
+            await connection.execute(*query("workers/retire", id=self._worker_id))
 
     async def forget_workers(self) -> None:
         """Take away the rows of workers that are long gone."""
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["forget_workers"])
+            await connection.execute(*query("workers/forget"))
 
 
 async def _fired(connection: "Connection", run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
-    found: dict[UUID, tuple[int, dict[UUID, Fired]]] = {}
-    for row in await connection.fetch(QUERIES["fired_of_runs"], run_ids):
+    found: dict[UUID, tuple[int, dict[UUID, FiredWait]]] = {}
+    for row in await connection.fetch(*query("waits/fired_of", run_ids=run_ids)):
         _, fired = found.setdefault(row["run_id"], (row["wakes"], {}))
         if row["id"] is not None:
             payload = None if row["payload"] is None else _decode(row["payload"])
-            fired[row["id"]] = Fired(row["cause"], payload, row["warning"])
+            fired[row["id"]] = FiredWait(row["cause"], payload, row["warning"])
     return {run_id: Woken(wakes, fired) for run_id, (wakes, fired) in found.items()}
 
 
@@ -161,55 +180,54 @@ async def _with_fired(connection: "Connection", runs: list[RunState]) -> list[Ru
     return runs
 
 
-def _columns(checkpoints: Sequence[Checkpoint]) -> list[object]:
-    walks = [
-        (
-            c.run.id, c.run.epoch, c.wakes, c.run.event_seq, c.document, c.status, c.reason,
-            c.error, c.at,
-        )
-        for c in checkpoints
-    ]  # fmt: skip
-    steps = [
-        (
-            c.run.id, s.seq, s.path, s.action_id, s.kind, s.provider_action_id, s.status,
-            s.attempts, s.error, None if s.result is None else _encode(s.result),
-            None if s.items is None else _encode(s.items), s.started_at, s.finished_at,
-        )
-        for c in checkpoints
-        for s in c.steps
-    ]  # fmt: skip
-    events = [(c.run.id, e.seq, e.subject, e.body) for c in checkpoints for e in c.events]
-    artifacts = [
-        (
-            a.id, c.run.id, c.run.automation_id, a.action_id, a.artifact_type, _encode(a.data),
-            c.run.context_key,
-        )
-        for c in checkpoints
-        for a in c.artifacts
-    ]  # fmt: skip
-    waits = [
-        (
-            w.id, c.run.id, w.kind, w.path, w.waiting_for,
-            None if w.event_id is None else topic(w.event_id, w.context_key),
-            w.event_id, w.context_key, w.filter, w.run_scope, w.due_at, w.armed_at,
-        )
-        for c in checkpoints
-        for w in c.waits
-    ]  # fmt: skip
-    over = [(c.run.id, wait_id) for c in checkpoints for wait_id in c.over]
-    return [
-        *columns(walks, 9),
-        *columns(steps, 13),
-        *columns(events, 4),
-        *columns(artifacts, 7),
-        *columns(waits, 12),
-        *columns(over, 2),
-    ]
-
-
-def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[Sequence[object]]:
-    """Turn rows into the arrays that `unnest` takes."""
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[object, ...]]:
+    """Give the statement that stores these, which are sorted by run id, with its values."""
+    runs = [c.run for c in checkpoints]
+    steps = list(chain.from_iterable([c.steps for c in checkpoints]))
+    events = list(chain.from_iterable([c.events for c in checkpoints]))
+    artifacts = [(c.run, a) for c in checkpoints for a in c.artifacts]
+    waits = [(c.run.id, w) for c in checkpoints for w in c.waits]
+    return query(
+        "runs/checkpoint",
+        walks=columns(
+            Checkpoint,
+            checkpoints,
+            run_id=[run.id for run in runs],
+            epoch=[run.epoch for run in runs],
+            event_seq=[run.event_seq for run in runs],
+        ),
+        steps=columns(
+            StepRow,
+            steps,
+            run_id=[c.run.id for c in checkpoints for _ in c.steps],
+            result=[None if s.result is None else _encode(s.result) for s in steps],
+            items=[None if s.items is None else _encode(s.items) for s in steps],
+        ),
+        # Of an event only half is stored here, so that this is faster than all its attributes.
+        events={
+            "run_id": [c.run.id for c in checkpoints for _ in c.events],
+            "seq": [e.seq for e in events],
+            "subject": [e.subject for e in events],
+            "body": [e.body for e in events],
+        },
+        artifacts=columns(
+            ArtifactRow,
+            [artifact for _, artifact in artifacts],
+            run_id=[run.id for run, _ in artifacts],
+            automation_id=[run.automation_id for run, _ in artifacts],
+            data=[_encode(artifact.data) for _, artifact in artifacts],
+            context_key=[run.context_key for run, _ in artifacts],
+        ),
+        waits=columns(
+            WaitRow,
+            [wait for _, wait in waits],
+            run_id=[run_id for run_id, _ in waits],
+            topic=[
+                None if w.event_id is None else topic(w.event_id, w.context_key) for _, w in waits
+            ],
+        ),
+        over=[(c.run.id, wait_id) for c in checkpoints for wait_id in c.over],
+    )
 
 
 def run_state(row: asyncpg.Record) -> RunState:
@@ -233,7 +251,7 @@ def run_state(row: asyncpg.Record) -> RunState:
         document=row["document"],
         has_frames=row["has_frames"],
         wakes=row["wakes"],
-        gate=row["gate"],
+        queue_key=row["gate"],
         traceparent=row["traceparent"],
         parent_run_id=row["parent_run_id"],
     )

@@ -1,8 +1,8 @@
 """What the store knows of how the whole is."""
 
-from lockstep.model.status import Stored
+from lockstep.model.status import StoredFigures
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 from lockstep_schemas.status import OutboxStatus, RunsStatus, WaitsStatus, WorkerStatus
 
 
@@ -12,18 +12,18 @@ class StatusStore:
     def __init__(self, store: Store, stale_seconds: float) -> None:
         self._store, self._stale_seconds = store, stale_seconds
 
-    async def stored(self) -> Stored:
+    async def stored(self) -> StoredFigures:
         """Count. Raise Unavailable."""
         async with (
             self._store.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             servers, runs, waits, outbox = [
-                (await connection.fetch(QUERIES[f"status_{name}"]))[0]
-                for name in ("servers", "runs", "waits", "outbox")
+                (await connection.fetch(*query(name)))[0]
+                for name in ("status/servers", "status/runs", "status/waits", "status/outbox")
             ]
-            workers = await connection.fetch(QUERIES["status_workers"])
-        return Stored(
+            workers = await connection.fetch(*query("status/workers"))
+        return StoredFigures(
             version=servers["version"],
             migration=servers["migration"],
             workers=[

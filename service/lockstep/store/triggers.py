@@ -7,19 +7,12 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.matches import (
-    Counter,
-    Hold,
-    Holder,
-    Judgement,
-    Moments,
-    StoredTimer,
-    digest,
-)
-from lockstep.model.runs import Event
+from lockstep.model.decisions import Decision
+from lockstep.model.events import Event
+from lockstep.model.occurrences import Counter, Occurrences, digest
+from lockstep.model.timers import Hold, Holder, StoredTimer
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns
+from lockstep.store.queries import columns, query
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import Actor
 
@@ -46,34 +39,43 @@ _encode = msgspec.json.Encoder().encode
 _stored = msgspec.json.Decoder(StoredEvent).decode
 
 
-async def moments(
+async def occurrences(
     connection: "Connection", counters: Sequence[Counter]
 ) -> Mapping[Counter, Sequence[datetime]]:
     """Read the last occurrences of counters."""
-    keys = [(one.automation_id, one.trigger_id, one.partition) for one in counters]
-    rows = await connection.fetch(QUERIES["moments"], *columns(keys, 3))
+    rows = await connection.fetch(
+        *query("triggers/occurrences", counters=columns(Counter, counters))
+    )
     return {
         Counter(row["automation_id"], row["trigger_id"], row["partition"]): row["moments"]
         for row in rows
     }
 
 
-async def keep_moments(connection: "Connection", changed: Sequence[Moments]) -> None:
-    """Keep the last occurrences of counters, which are locked."""
-    rows = [
-        (
-            one.counter.automation_id, one.counter.trigger_id, one.counter.partition, one.moments,
-            one.expires_at,
+async def keep_occurrences(connection: "Connection", changed: Sequence[Occurrences]) -> None:
+    """See `ports.matching.MatchingTransaction`."""
+    kept = [
+        query(
+            "triggers/keep_occurrences",
+            automation_id=one.counter.automation_id,
+            trigger_id=one.counter.trigger_id,
+            partition=one.counter.partition,
+            moments=one.times,
+            expires_at=one.expires_at,
         )
         for one in changed
-    ]  # fmt: skip
-    await connection.executemany(QUERIES["keep_moments"], rows)
+    ]
+    if kept:
+        await connection.executemany(kept[0][0], [values for _, *values in kept])
 
 
 async def armed_holds(connection: "Connection", holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
     """Find the holds that are armed."""
-    keys = [(one.automation_id, one.trigger_id, digest(one.context_key)) for one in set(holders)]
-    rows = await connection.fetch(QUERIES["armed_holds"], *columns(keys, 3))
+    wanted = list(set(holders))
+    topics = [digest(one.context_key) for one in wanted]
+    rows = await connection.fetch(
+        *query("timers/armed_holds", holders=columns(Holder, wanted, topic=topics))
+    )
     return {
         Holder(row["automation_id"], row["trigger_id"], row["context_key"]): row["id"]
         for row in rows
@@ -83,24 +85,26 @@ async def armed_holds(connection: "Connection", holders: Sequence[Holder]) -> Ma
 async def change_holds(
     connection: "Connection", armed: Sequence[Hold], gone: Sequence[UUID]
 ) -> None:
-    """Disarm holds, and arm others; all of them are locked."""
+    """See `ports.matching.MatchingTransaction`."""
     if gone:
-        await connection.execute(QUERIES["drop_timers"], gone)
+        await connection.execute(*query("timers/drop", ids=gone))
     if armed:
-        rows = [
-            (
-                hold.id, hold.holder.automation_id, hold.holder.trigger_id,
-                digest(hold.holder.context_key), hold.holder.context_key, _event(hold.event),
-                hold.armed_at, hold.due_at,
-            )
-            for hold in armed
-        ]  # fmt: skip
-        await connection.execute(QUERIES["arm_holds"], *columns(rows, 8))
+        holders = [hold.holder for hold in armed]
+        holds = columns(
+            Hold,
+            armed,
+            automation_id=[holder.automation_id for holder in holders],
+            trigger_id=[holder.trigger_id for holder in holders],
+            topic=[digest(holder.context_key) for holder in holders],
+            context_key=[holder.context_key for holder in holders],
+            event=[_event(hold.event) for hold in armed],
+        )
+        await connection.execute(*query("timers/arm_holds", holds=holds))
 
 
 async def timers(connection: "Connection", ids: Sequence[UUID]) -> list[StoredTimer]:
     """Read timers, to be judged."""
-    rows = await connection.fetch(QUERIES["timers_by_id"], ids)
+    rows = await connection.fetch(*query("timers/read", ids=ids))
     return [
         StoredTimer(
             id=row["id"],
@@ -116,29 +120,31 @@ async def timers(connection: "Connection", ids: Sequence[UUID]) -> list[StoredTi
     ]
 
 
-class JudgementStore:
+class DecisionStore:
     """Keeps why events started nothing, and forgets what nobody asks for any more."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add_judgements(self, judged: Sequence[Judgement], at: datetime) -> None:
+    async def add_decisions(self, judged: Sequence[Decision], at: datetime) -> None:
         """Keep why events started nothing."""
-        rows = [
-            (
-                j.event.delivery, j.event.id, j.event.message_id, j.automation_id, j.trigger_id,
-                j.gate, j.detail, at,
-            )
-            for j in judged
-        ]  # fmt: skip
+        refused = columns(
+            Decision,
+            judged,
+            delivery=[one.event.delivery for one in judged],
+            event_id=[one.event.id for one in judged],
+            message_id=[one.event.message_id for one in judged],
+        )
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["add_judgements"], *columns(rows, 8))
+            await connection.execute(*query("decisions/add", refused=refused, judged_at=at))
 
-    async def forget(self, judgements: int, before: datetime, rows: int) -> None:
-        """Keep so many judgements; drop counters of before a time, so many at once."""
+    async def forget(self, decisions: int, before: datetime, rows: int) -> None:
+        """Keep so many decisions; drop counters of before a time, so many at once."""
         async with self._store.connection() as connection:
-            await connection.execute(QUERIES["forget_judgements"], judgements)
-            await connection.execute(QUERIES["forget_occurrences"], before, rows)
+            await connection.execute(*query("decisions/forget", kept=decisions))
+            await connection.execute(
+                *query("triggers/forget_occurrences", before=before, limit=rows)
+            )
 
 
 def _event(event: Event) -> bytes:

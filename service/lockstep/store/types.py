@@ -2,7 +2,7 @@
 
 from lockstep.model.catalog import StoredType, TypeKind
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 
 
 class TypeStore:
@@ -17,18 +17,18 @@ class TypeStore:
         One that is stored as it is already changes nothing: services register at each start.
         """
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(QUERIES[f"{kind}_type"], type_id)
+            row = await connection.fetchrow(*query(f"catalog/{kind}_type", id=type_id))
             if row is not None and (row["owner"], row["document"]) == (owner, document):
                 return True
             done = await connection.fetchval(
-                QUERIES[f"register_{kind}_type"], type_id, owner, document
+                *query(f"catalog/register_{kind}", id=type_id, owner=owner, document=document)
             )
         return done is not None
 
     async def since(self, revision: int) -> list[StoredType]:
         """Give what was registered or changed after a revision, in that order."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["types_since"], revision)
+            rows = await connection.fetch(*query("catalog/types_since", revision=revision))
         return [
             StoredType(row["kind"], row["id"], row["owner"], row["document"], row["revision"])
             for row in rows

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
 from lockstep_schemas.api import (
     Artifact,
     Consequence,
@@ -35,37 +35,43 @@ class RunViews:
     async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
         """A page, newest first: its runs, how many match in all, and the position of each."""
         key = wanted.context_key
-        where = (
-            wanted.automation_id,
-            wanted.status,
-            key is UNSET,
-            None if key is UNSET else key,
-            wanted.since,
-        )
+        where = {
+            "automation_id": wanted.automation_id,
+            "status": wanted.status,
+            "any_context_key": key is UNSET,
+            "context_key": None if key is UNSET else key,
+            "since": wanted.since,
+        }
         async with self._store.connection() as connection:
             rows = await connection.fetch(
-                QUERIES["list_runs"], *where, before, wanted.limit, wanted.offset
+                *query(
+                    "runs/list",
+                    **where,
+                    before=before,
+                    limit=wanted.limit,
+                    offset=wanted.offset,
+                )
             )
-            total = await connection.fetchval(QUERIES["count_runs"], *where)
+            total = await connection.fetchval(*query("runs/count", **where))
         return [_run(row) for row in rows], total, [row["position"] for row in rows]
 
     async def run(self, run_id: UUID) -> Run | None:
         """One run."""
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(QUERIES["get_run"], run_id)
+            row = await connection.fetchrow(*query("runs/get", id=run_id))
         return _run(row) if row else None
 
     async def status(self, run_id: str) -> RunStatus:
         """Give the status of a run that is stored."""
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(QUERIES["get_run"], UUID(run_id))
+            row = await connection.fetchrow(*query("runs/get", id=UUID(run_id)))
         status: RunStatus = "cancelled" if row is None else row["status"]  # None: deleted since
         return status
 
     async def steps(self, run_id: UUID) -> list[Step]:
         """Its steps, in the order in which they began."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_steps"], run_id)
+            rows = await connection.fetch(*query("runs/list_steps", run_id=run_id))
         return [
             Step(
                 **{**dict(row), "result": None if row["result"] is None else _decode(row["result"])}
@@ -76,7 +82,7 @@ class RunViews:
     async def artifacts(self, run_id: UUID) -> list[Artifact]:
         """What it produced."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_artifacts"], run_id)
+            rows = await connection.fetch(*query("artifacts/list", run_id=run_id))
         return [
             Artifact(
                 id=str(row["id"]),
@@ -94,7 +100,7 @@ class RunViews:
     async def waits(self, run_id: UUID) -> list[Wait]:
         """What it waits for."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["list_waits"], run_id)
+            rows = await connection.fetch(*query("waits/list", run_id=run_id))
         return [
             Wait(
                 id=str(row["id"]),
@@ -113,18 +119,22 @@ class RunViews:
         ]
 
     async def why(self, request: WhyRequest) -> list[HandledEvent]:
-        """Find recent events, and what became of each."""
+        """See `control.runs.RunViews`."""
         handled = []
         async with self._store.connection() as connection:
-            events = await connection.fetch(QUERIES["recent_events"], request.event, request.limit)
+            events = await connection.fetch(
+                *query("receipts/recent", event=request.event, limit=request.limit)
+            )
             for event in events:
                 sequence = int(event["delivery"].split(":")[1])
                 rows = await connection.fetch(
-                    QUERIES["consequences"],
-                    event["delivery"],
-                    event["event_id"],
-                    sequence,
-                    request.automation_id,
+                    *query(
+                        "decisions/consequences",
+                        delivery=event["delivery"],
+                        event_id=event["event_id"],
+                        sequence=sequence,
+                        automation_id=request.automation_id,
+                    )
                 )
                 handled.append(
                     HandledEvent(
@@ -138,9 +148,9 @@ class RunViews:
         return handled
 
     async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
-        """Close an artifact; say whether there is one of this id."""
+        """See `control.runs.RunViews`."""
         async with self._store.connection() as connection:
-            found = await connection.fetchval(QUERIES["close_artifact"], artifact_id, now)
+            found = await connection.fetchval(*query("artifacts/close", id=artifact_id, now=now))
         return found is not None
 
 

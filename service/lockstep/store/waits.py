@@ -7,30 +7,29 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.runs import (
+from lockstep.model.events import Event
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Ended, Ending
+from lockstep.model.waits import (
     KEY_SECONDS,
     Awaited,
     Cause,
-    Ended,
-    Ending,
-    Event,
-    EventRow,
     Firing,
-    Sleeper,
+    MirroredWait,
     StepKey,
     has_key,
     topic,
 )
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
-from lockstep.store.runs import columns, run_state
+from lockstep.store.queries import columns, query
+from lockstep.store.runs import run_state
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
-PAGE: Final = 2000
-AT_ONCE: Final = 1000
+PAGE: Final = 2000  # sleepers: some hundred kilobytes, gone through without holding up the loop
+AT_ONCE: Final = 1000  # far from the 10 s of a statement, and the locks of their runs go soon
 FIRST: Final = UUID(int=0)
 
 _decode = msgspec.json.Decoder().decode
@@ -39,8 +38,10 @@ _decode = msgspec.json.Decoder().decode
 async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awaited]:
     """Find the armed waits that events may satisfy; `place` is that of the event."""
     rows = await connection.fetch(
-        QUERIES["awaited"],
-        *columns([(topic(e.id, e.context_key), e.id, e.context_key) for e in events], 3),
+        *query(
+            "waits/awaited",
+            events=columns(Event, events, topic=[topic(e.id, e.context_key) for e in events]),
+        )
     )
     return [
         Awaited(
@@ -59,7 +60,7 @@ async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awa
 
 async def open_results(connection: "Connection", keys: Sequence[StepKey]) -> list[Awaited]:
     """Find the armed waits for results of remote actions; `place` is that of the key."""
-    rows = await connection.fetch(QUERIES["open_results"], *columns(keys, 2))
+    rows = await connection.fetch(*query("waits/open_results", steps=keys))
     return [
         Awaited(
             place=row["place"] - 1,
@@ -88,7 +89,7 @@ async def fire(
     rows = []
     for start in range(0, len(waits), AT_ONCE):
         some = waits[start : start + AT_ONCE]
-        rows += await connection.fetch(QUERIES["fire_waits"], *columns(some, 2), cause, now)
+        rows += await connection.fetch(*query("waits/fire", given=some, cause=cause, now=now))
     return [
         Firing(
             id=row["id"],
@@ -116,27 +117,31 @@ class WaitStore:
     async def known_steps(self, keys: Sequence[StepKey]) -> set[StepKey]:
         """Say which of these steps have been visited, whatever has become of them."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["known_steps"], *columns(keys, 2))
+            rows = await connection.fetch(*query("runs/known_steps", steps=keys))
         return {(row["run_id"], row["action_path"]) for row in rows}
 
     async def exceeded(self, wait_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
         """Find the runs whose deadline is among these and is over, each with what to say."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["due_deadlines"], wait_ids, now)
+            rows = await connection.fetch(*query("waits/due_deadlines", ids=wait_ids, now=now))
         return {row["run_id"]: row["waiting_for"] for row in rows}
 
     async def unheard(self, limit: int) -> list[UUID]:
         """Find runs of this worker that have a fired wait which their walk may not know."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["unheard_runs"], self._worker_id, limit)
+            rows = await connection.fetch(
+                *query("waits/unheard", worker_id=self._worker_id, limit=limit)
+            )
         return [row["id"] for row in rows]
 
-    async def sleepers(self, after: UUID = FIRST) -> list[Sleeper]:
+    async def sleepers(self, after: UUID = FIRST) -> list[MirroredWait]:
         """Give a page of all that sleeps and has a key on the bus, by wait id."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(QUERIES["armed_waits"], after, PAGE, KEY_SECONDS)
+            rows = await connection.fetch(
+                *query("waits/sleepers", after=after, limit=PAGE, key_seconds=KEY_SECONDS)
+            )
         return [
-            Sleeper(
+            MirroredWait(
                 wait_id=row["id"],
                 run_id=row["run_id"],
                 automation_id=row["automation_id"],
@@ -160,34 +165,42 @@ class WaitStore:
     ) -> list[Ended]:
         """End active runs in one transaction, with the events that `tell` makes of them.
 
-        Queues that they held up go on in the same transaction. Locks: gates, then runs.
+        Queues that they held up go on in the same transaction. Locks: keys, then runs.
         """
         async with self._store.transaction() as connection:
-            rows = await connection.fetch(QUERIES["gates_of_runs"], run_ids)
-            gates = [row["gate"] for row in rows]
-            await connection.execute(QUERIES["lock_gates"], gates)
+            rows = await connection.fetch(*query("queues/of_runs", run_ids=run_ids))
+            queue_keys = [row["gate"] for row in rows]
+            await connection.execute(*query("queues/lock", keys=queue_keys))
             ended = await end_runs(connection, run_ids, ending)
-            await connection.execute(QUERIES["promote"], gates)
+            await connection.execute(*query("queues/promote", queue_keys=queue_keys))
             await add_events(connection, [tell(one) for one in ended])
         return ended
 
     async def promote(self, limit: int) -> int:
         """Let queues go on that nothing holds up any more: after a change of mode, for one."""
         async with self._store.transaction() as connection:
-            rows = await connection.fetch(QUERIES["queued_gates"], limit)
-            gates = [row["gate"] for row in rows]
-            if not gates:
+            rows = await connection.fetch(*query("queues/queued", limit=limit))
+            queue_keys = [row["gate"] for row in rows]
+            if not queue_keys:
                 return 0
-            await connection.execute(QUERIES["lock_gates"], gates)
-            return len(await connection.fetch(QUERIES["promote"], gates))
+            await connection.execute(*query("queues/lock", keys=queue_keys))
+            return len(await connection.fetch(*query("queues/promote", queue_keys=queue_keys)))
 
 
 async def end_runs(
     connection: "Connection", run_ids: Sequence[UUID], ending: Ending
 ) -> list[Ended]:
     """End active runs; those that have ended are left as they are, and are not given."""
-    how = (ending.status, ending.reason, ending.error, ending.at)
-    rows = await connection.fetch(QUERIES["cancel_runs"], sorted(run_ids), *how)
+    rows = await connection.fetch(
+        *query(
+            "runs/end",
+            run_ids=sorted(run_ids),
+            status=ending.status,
+            reason=ending.reason,
+            error=ending.error,
+            now=ending.at,
+        )
+    )
     return [
         Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"], ending)
         for row in rows

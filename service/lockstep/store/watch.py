@@ -4,18 +4,18 @@ from typing import Final, get_args
 
 import msgspec
 
-from lockstep.model.numbers import Numbers
-from lockstep.model.runs import WaitKind
+from lockstep.model.status import Numbers
 from lockstep.store.pool import Store
-from lockstep.store.queries import QUERIES
+from lockstep.store.queries import query
+from lockstep_schemas.run_events import WaitKind
 
-MOST: Final = 100_000  # of the outbox are counted
+MOST: Final = 100_000  # of the outbox: enough for any alarm; to count more only takes longer
 
 
 async def numbers(store: Store) -> Numbers:
     """Count what moves, in one statement. Raise Unavailable."""
     async with store.connection() as connection:
-        (row,) = await connection.fetch(QUERIES["figures"], MOST)
+        (row,) = await connection.fetch(*query("status/figures", limit=MOST))
     pending = row["ready"] + row["queued"]
     return Numbers(
         # The counts are of one snapshot: what is left is never below zero.

@@ -1,28 +1,21 @@
-"""Wake: runs that shall go on find a worker, and those that shall not are ended."""
+"""Wake: what sleeps goes on, at its time or by an event, once."""
 
-from lockstep.wake.alarms import Alarms
-from lockstep.wake.bells import Bells
-from lockstep.wake.calls import Calls
-from lockstep.wake.claims import Claims
+from lockstep.wake.bus_alarms import BusAlarms
+from lockstep.wake.correlate import correlate
 from lockstep.wake.due import DueWaits
-from lockstep.wake.endings import Endings
-from lockstep.wake.heart import Heart
-from lockstep.wake.mirror import Mirror, holding, sleeper
-from lockstep.wake.results import results, strangers
-from lockstep.wake.satisfy import satisfied
+from lockstep.wake.kv_mirror import KvMirror
+from lockstep.wake.late_results import late_results, unknown_steps
+from lockstep.wake.timers import Timers, TimerService, TriggerTimers, WaitTimers
 
 __all__ = [
-    "Alarms",
-    "Bells",
-    "Calls",
-    "Claims",
+    "BusAlarms",
     "DueWaits",
-    "Endings",
-    "Heart",
-    "Mirror",
-    "holding",
-    "results",
-    "satisfied",
-    "sleeper",
-    "strangers",
+    "KvMirror",
+    "TimerService",
+    "Timers",
+    "TriggerTimers",
+    "WaitTimers",
+    "correlate",
+    "late_results",
+    "unknown_steps",
 ]

@@ -1,9 +1,19 @@
 """Walk: performs the actions of a run, from its frames."""
 
-from lockstep.walk.frames import FramesUnreadable
-from lockstep.walk.pool import Walkers
+from lockstep.walk.execution import Execution, WalkParts
+from lockstep.walk.frames import FrameFormat, FramesUnreadable
+from lockstep.walk.interpreter import walk_run
+from lockstep.walk.places import Places
+from lockstep.walk.pool import WalkPool
 from lockstep.walk.revive import revive
-from lockstep.walk.walk import Parts, Walk
-from lockstep.walk.walker import walk_run
 
-__all__ = ["FramesUnreadable", "Parts", "Walk", "Walkers", "revive", "walk_run"]
+__all__ = [
+    "Execution",
+    "FrameFormat",
+    "FramesUnreadable",
+    "Places",
+    "WalkParts",
+    "WalkPool",
+    "revive",
+    "walk_run",
+]

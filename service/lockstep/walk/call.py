@@ -7,8 +7,8 @@ import msgspec
 
 from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep.model.errors import RenderError
-from lockstep.model.runs import Fired
 from lockstep.model.secrets import MASKER, SecretRefused
+from lockstep.model.waits import FiredWait
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
@@ -16,9 +16,11 @@ from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.remote import ActionReply
 
 
-async def call(kind: ActionType, config: object, seconds: float, step: Step) -> ActionResult:
+async def call(
+    kind: ActionType, config: object, seconds: float, frame: LeafFrame, step: Step
+) -> ActionResult:
     """Call it within its time; whatever it raises is a failure of the step."""
-    walk, context = step.walk, _context(kind, config, seconds, step)
+    walk, context = step.walk, _context(kind, config, seconds, frame, step)
     traces = walk.parts.traces
     if traces is None:
         return _masked(await _call(kind, context, step))
@@ -47,26 +49,26 @@ async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionR
     return result
 
 
-def follow_up(fired: Fired, seconds: float) -> ActionResult:
+def follow_up(fired: FiredWait, seconds: float) -> ActionResult:
     """Read the result that came after the call was answered, or that did not come in time."""
     return _masked(_followed(fired, seconds))
 
 
-def _followed(fired: Fired, seconds: float) -> ActionResult:
+def _followed(fired: FiredWait, seconds: float) -> ActionResult:
     if fired.cause != "event":
         return _failed(_late(seconds))
     try:
-        told = msgspec.convert(fired.payload, ActionReply)
+        reply = msgspec.convert(fired.payload, ActionReply)
     except msgspec.ValidationError as error:
         return _failed(f"the result that followed is nonsense: {error}")
-    if told.success is msgspec.UNSET:
+    if reply.success is msgspec.UNSET:
         return _failed("the result that followed does not say `success`")
     return ActionResult(
-        success=told.success,
-        artifact=told.artifact,
-        external_id=told.external_id,
-        error=told.error,
-        retry_after_ms=told.retry_after_ms,
+        success=reply.success,
+        artifact=reply.artifact,
+        external_id=reply.external_id,
+        error=reply.error,
+        retry_after_ms=reply.retry_after_ms,
     )
 
 
@@ -140,10 +142,11 @@ def _local(qualified_id: str) -> str:
     return qualified_id.partition(".")[2]
 
 
-def _context(kind: ActionType, config: object, seconds: float, step: Step) -> ActionContext:
-    run, frame = step.walk.run, step.frame
-    kept = frame.consumed if isinstance(frame, LeafFrame) else None
-    consumed: Mapping[str, Json] = kept or {}
+def _context(
+    kind: ActionType, config: object, seconds: float, frame: LeafFrame, step: Step
+) -> ActionContext:
+    run = step.walk.run
+    consumed: Mapping[str, Json] = frame.consumed or {}
     return ActionContext(
         config=config,
         consumed_artifacts=consumed,
@@ -152,7 +155,7 @@ def _context(kind: ActionType, config: object, seconds: float, step: Step) -> Ac
         automation_id=run.automation_id,
         context_key=run.context_key,
         step_path=step.path,
-        attempt=frame.attempt if isinstance(frame, LeafFrame) else 1,
+        attempt=frame.attempt,
         idempotency_key=f"{run.id}:{step.path}",
         logger=step.walk.log.bind(path=step.path, action=kind.qualified_id),
         services=step.walk.parts.services,

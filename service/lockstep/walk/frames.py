@@ -6,9 +6,10 @@ leaf its attempt. When a container ends, its frames go; where a run fails, they 
 retry goes on from them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,6 @@ from lockstep_schemas.base import Json, JsonObject
 # two releases: the first one can read the new format, the next one writes it. So replicas of two
 # versions that follow each other read what the other one writes. See deploy/BACKUP.md.
 FORMAT: Final = 1
-READABLE: frozenset[int] = frozenset({FORMAT})
 BranchEnd: TypeAlias = Literal["ok", "stopped", "failed"]
 
 
@@ -28,27 +28,29 @@ class FramesUnreadable(EngineError):
     """The stored frames of a run are not of this engine's format, or damaged."""
 
     code = "run.frames_unreadable"
+    advice = "Retry the run from its start; `deploy/BACKUP.md` says which versions read what."
 
 
 class FramesNewer(FramesUnreadable):
     """The stored frames are of a format that a newer version has written."""
 
     code = "run.frames_newer"
+    advice = "Update this engine to the version that has written them."
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
+class WaitResult(msgspec.Struct, omit_defaults=True):
     """How the last wait for an event ended: expressions see it as `wait` and `resume`."""
 
     completed: bool
     payload: JsonObject | None = None
 
 
-class Names(msgspec.Struct, omit_defaults=True):
+class ScopeNames(msgspec.Struct, omit_defaults=True):
     """What a scope holds of its own: variables, and artifacts by action id and local type name."""
 
     variables: dict[str, Json] = msgspec.field(name="v", default_factory=dict)
     artifacts: dict[str, JsonObject] = msgspec.field(name="a", default_factory=dict)
-    answer: Answer | None = msgspec.field(name="r", default=None)
+    answer: WaitResult | None = msgspec.field(name="r", default=None)
 
 
 class ListFrame(msgspec.Struct, omit_defaults=True):
@@ -100,7 +102,7 @@ class RepeatFrame(Visit, tag_field="k", tag="repeat", kw_only=True, omit_default
     """A loop: the iteration, its scope, and its body; no body between two iterations."""
 
     iteration: int = msgspec.field(name="repeat", default=0)
-    names: Names = msgspec.field(name="scope", default_factory=Names)
+    names: ScopeNames = msgspec.field(name="scope", default_factory=ScopeNames)
     body: ListFrame | None = msgspec.field(name="in", default=None)
 
 
@@ -109,7 +111,7 @@ class BranchFrame(msgspec.Struct, omit_defaults=True):
 
     done: BranchEnd | None = None
     reason: str | None = None
-    changes: Names = msgspec.field(name="scope", default_factory=Names)
+    changes: ScopeNames = msgspec.field(name="scope", default_factory=ScopeNames)
     body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
 
 
@@ -129,7 +131,7 @@ class RootFrame(msgspec.Struct, kw_only=True):
     last_seq: int = msgspec.field(name="n", default=0)
     asleep: bool = False  # `waiting` was told, `resumed` not yet
     deadline: UUID | None = None  # the wait that ends the run when its time is over
-    names: Names = msgspec.field(name="scope", default_factory=Names)
+    names: ScopeNames = msgspec.field(name="scope", default_factory=ScopeNames)
     body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
 
 
@@ -137,42 +139,46 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(RootFrame)
 
 
-def encode(root: RootFrame) -> bytes:
-    """Give the document as it is stored."""
-    return _encoder.encode(root)
-
-
-def decode(document: bytes) -> RootFrame:
-    """Read a stored document.
-
-    Raises:
-        FramesNewer: A newer version has written it.
-        FramesUnreadable: It is damaged, or of a format that this version does not know any more.
-    """
-    try:
-        root = _decoder.decode(document)
-    except msgspec.DecodeError as error:
-        _check_format(document)  # what is new may look like damage
-        raise FramesUnreadable(f"the saved state of the run cannot be read: {error}") from error
-    if root.format not in READABLE:
-        _check_format(document)
-    return root
-
-
 class _Head(msgspec.Struct):
     format: int = msgspec.field(name="f")
 
 
-def _check_format(document: bytes) -> None:
-    try:
-        found = msgspec.json.decode(document, type=_Head).format
-    except msgspec.DecodeError:
-        return
-    if found in READABLE:
-        return
-    known = ", ".join(map(str, sorted(READABLE)))
-    text = f"the saved state of the run has format {found}, this engine knows {known}"
-    raise FramesNewer(text) if found > max(READABLE) else FramesUnreadable(text)
+@dataclass(frozen=True)
+class FrameFormat:
+    """How frames are stored: the formats that are read, and the one that is written."""
+
+    readable: Set[int] = frozenset({FORMAT})
+
+    def encode(self, root: RootFrame) -> bytes:
+        """Give the document as it is stored."""
+        return _encoder.encode(root)
+
+    def decode(self, document: bytes) -> RootFrame:
+        """Read a stored document.
+
+        Raises:
+            FramesNewer: A newer version has written it.
+            FramesUnreadable: It is damaged, or of a format that is not known any more.
+        """
+        try:
+            root = _decoder.decode(document)
+        except msgspec.DecodeError as error:
+            self._check(document)  # what is new may look like damage
+            raise FramesUnreadable(f"the saved state of the run cannot be read: {error}") from error
+        if root.format not in self.readable:
+            self._check(document)
+        return root
+
+    def _check(self, document: bytes) -> None:
+        try:
+            found = msgspec.json.decode(document, type=_Head).format
+        except msgspec.DecodeError:
+            return
+        if found in self.readable:
+            return
+        known = ", ".join(map(str, sorted(self.readable)))
+        text = f"the saved state of the run has format {found}, this engine knows {known}"
+        raise FramesNewer(text) if found > max(self.readable) else FramesUnreadable(text)
 
 
 def live(frame: "ListFrame | None") -> "Iterator[Frame]":
@@ -182,9 +188,49 @@ def live(frame: "ListFrame | None") -> "Iterator[Frame]":
         return
     yield inner
     match inner:
+        case LeafFrame():
+            return
         case ListedFrame() | RepeatFrame():
             yield from live(inner.body)
         case ParallelFrame():
             for branch in inner.branches:
                 if branch.done is None:
                     yield from live(branch.body)
+        case _:
+            assert_never(inner)
+
+
+def sleeps(body: ListFrame) -> Iterator[Sleep]:
+    """Give what the leaves under a list wait for, in the order of their actions."""
+    for frame in live(body):
+        match frame:
+            case LeafFrame():
+                if frame.sleep is not None:
+                    yield frame.sleep
+            case ListedFrame() | RepeatFrame() | ParallelFrame():
+                pass
+            case _:
+                assert_never(frame)
+
+
+def attempts(frame: Frame) -> int:
+    """Say how many attempts a step has made, the one that is under way with them."""
+    match frame:
+        case LeafFrame():
+            return max(1, frame.attempt)
+        case ListedFrame() | RepeatFrame() | ParallelFrame():
+            return 1
+        case _:
+            assert_never(frame)
+
+
+def loops(body: ListFrame) -> Iterator[int]:
+    """Give the seq of each live loop under a list: its step row may have a list of items."""
+    for frame in live(body):
+        match frame:
+            case RepeatFrame():
+                yield frame.seq
+            case LeafFrame() | ListedFrame() | ParallelFrame():
+                pass
+            case _:
+                assert_never(frame)

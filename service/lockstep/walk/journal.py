@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from lockstep.model.artifacts import ArtifactRow
+from lockstep.model.outbox import EventRow
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import ArtifactRow, Checkpoint, EventRow, RunState, StepRow, WaitRow
-from lockstep.ports import Clock
+from lockstep.model.runs import Checkpoint, RunState, StepRow
+from lockstep.model.waits import WaitRow
+from lockstep.ports.clock import Clock
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus, What
 
-FULL: Final = 500  # rows after which a walk stores what it has, effect or not
+# Rows after which a walk stores what it has, effect or not: it bounds its memory, and the commit.
+FULL: Final = 500
 
 
 def storable(text: str) -> str:
@@ -24,7 +28,15 @@ def storable(text: str) -> str:
 class Journal:
     """The notes of one walk since its last checkpoint."""
 
-    def __init__(self, run: RunState, clock: Clock, prefix: str, *, step_events: bool) -> None:
+    def __init__(
+        self,
+        run: RunState,
+        clock: Clock,
+        prefix: str,
+        *,
+        step_events: bool,
+        traceparent: str | None = None,
+    ) -> None:
         self.run, self.clock, self.prefix, self.step_events = run, clock, prefix, step_events
         self.steps: dict[int, StepRow] = {}
         self.events: list[EventRow] = []
@@ -33,6 +45,7 @@ class Journal:
         self.over: list[UUID] = []  # waits that were taken up
         self.closed: list[UUID] = []  # artifacts that were closed
         self.event_seq = run.event_seq
+        self._traceparent = traceparent  # of the span of the run, where there are traces
 
     @property
     def is_full(self) -> bool:
@@ -70,6 +83,7 @@ class Journal:
                 reason=reason,
                 waiting_for=waiting_for,
                 duration_ms=duration_ms,
+                traceparent=self._traceparent,
             )
         )
 

@@ -1,6 +1,6 @@
 """What becomes of an action, and of a list of them."""
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -24,12 +24,12 @@ class Failed(msgspec.Struct, frozen=True):
 class Stopped(msgspec.Struct, frozen=True):
     """The list ends with it, and all lists around it as far as nothing tolerates it.
 
-    `gate`: a false guard. It ends a parallel branch without ending the run.
+    `guard`: a false guard. It ends a parallel branch without ending the run.
     """
 
     reason: str | None
     error: bool = False
-    gate: bool = False
+    guard: bool = False
 
 
 class Suspended(msgspec.Struct, frozen=True):
@@ -40,14 +40,21 @@ class Completed(msgspec.Struct, frozen=True):
     """A list has come to its end."""
 
 
-Outcome: TypeAlias = Ok | Skipped | Failed | Stopped | Suspended
+Finished: TypeAlias = Ok | Skipped | Failed | Stopped
+Outcome: TypeAlias = Finished | Suspended
 ListEnd: TypeAlias = Completed | Stopped | Suspended
 
 
 def of_list(end: ListEnd) -> Outcome:
     """Turn the end of its list into the outcome of a container."""
-    if isinstance(end, Completed):
-        return Ok()
-    if isinstance(end, Suspended):
-        return end
-    return Failed(end.reason or "stopped") if end.error else end
+    match end:
+        case Completed():
+            return Ok()
+        case Suspended():
+            return end
+        case Stopped(reason, error=True):
+            return Failed(reason or "stopped")
+        case Stopped():
+            return end
+        case _:
+            assert_never(end)

@@ -1,13 +1,20 @@
 """Retries: what a run begins with that goes on where another one failed."""
 
+from typing import assert_never
 from uuid import UUID
 
 from lockstep.model.matches import Revival
-from lockstep.walk import frames
-from lockstep.walk.frames import LeafFrame, ListedFrame, ListFrame, ParallelFrame, RepeatFrame
+from lockstep.walk.frames import (
+    FrameFormat,
+    LeafFrame,
+    ListedFrame,
+    ListFrame,
+    ParallelFrame,
+    RepeatFrame,
+)
 
 
-def revive(run_id: UUID, document: bytes) -> Revival:
+def revive(run_id: UUID, document: bytes, frames: FrameFormat) -> Revival:
     """Open what a failed run stood at, so that the steps that failed are begun anew.
 
     Variables, artifacts, branches that were taken, iterations and branches of a parallel that have
@@ -47,4 +54,6 @@ def _open(body: ListFrame, reopened: list[int], dropped: list[int]) -> None:
                     branch.done = branch.reason = None
                 if branch.done is None:
                     _open(branch.body, reopened, dropped)
+        case _:
+            assert_never(inner)
     reopened.append(inner.seq)

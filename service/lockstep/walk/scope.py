@@ -11,9 +11,10 @@ from typing import Final, Literal
 import msgspec
 
 from lockstep.model.errors import EngineError
-from lockstep.walk.frames import Answer, Names
+from lockstep.walk.frames import ScopeNames, WaitResult
 from lockstep_schemas.base import Json, JsonObject
 
+# All of it is written anew with each checkpoint, and handed to each remote action in one message.
 SCOPE_BYTES: Final = 1 << 20
 
 _encode = msgspec.json.Encoder().encode
@@ -23,6 +24,7 @@ class ScopeTooLarge(EngineError):
     """A scope would grow past 1 MiB."""
 
     code = "run.scope_too_large"
+    advice = "Keep less in variables: an id or a URL in place of what it stands for."
 
 
 class Scope:
@@ -31,7 +33,7 @@ class Scope:
     __slots__ = ("_bytes", "kind", "names", "parent")
 
     def __init__(
-        self, names: Names, parent: "Scope | None", kind: Literal["run", "loop", "branch"]
+        self, names: ScopeNames, parent: "Scope | None", kind: Literal["run", "loop", "branch"]
     ) -> None:
         self.names, self.parent, self.kind = names, parent, kind
         has_names = names.variables or names.artifacts or names.answer
@@ -83,13 +85,13 @@ class Scope:
         self._grow(action_id, data, own.get(action_id))
         own[action_id] = {local_name: data}
 
-    def answer(self) -> Answer | None:
+    def answer(self) -> WaitResult | None:
         """How the last wait for an event ended, as it is seen from here."""
         if self.names.answer is not None or self.parent is None:
             return self.names.answer
         return self.parent.answer()
 
-    def keep_answer(self, answer: Answer) -> None:
+    def keep_answer(self, answer: WaitResult) -> None:
         """Keep how a wait ended: for the run, or within a branch.
 
         Raises:
@@ -101,7 +103,7 @@ class Scope:
         self._grow("resume", answer, self.names.answer)
         self.names.answer = answer
 
-    def merge(self, changes: Names) -> None:
+    def merge(self, changes: ScopeNames) -> None:
         """Take over what a branch has changed.
 
         Raises:

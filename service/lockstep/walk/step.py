@@ -3,19 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, assert_never, cast
 from uuid import UUID
 
 from lockstep.model.ids import uuid7
-from lockstep.model.program import Node, Provide
-from lockstep.model.runs import Fired, StepRow, WaitKind, WaitRow
-from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep
+from lockstep.model.program import Guard, Node, Provide
+from lockstep.model.runs import StepRow
+from lockstep.model.waits import FiredWait, WaitRow
+from lockstep.walk.execution import Execution
+from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep, attempts
 from lockstep.walk.journal import storable
-from lockstep.walk.outcome import Failed, ListEnd, Ok, Outcome, Skipped, Stopped, Suspended
+from lockstep.walk.outcome import Failed, Finished, ListEnd, Ok, Skipped, Stopped, Suspended
 from lockstep.walk.scope import Scope
-from lockstep.walk.walk import Walk
 from lockstep_schemas.base import Json
-from lockstep_schemas.run_events import StepStatus, What
+from lockstep_schemas.run_events import StepStatus, WaitKind, What
 
 F = TypeVar("F", bound=Frame)
 WHAT: Final[Mapping[StepStatus, What]] = {
@@ -40,7 +41,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class AwaitedEvent:
     """The event that ends a sleep."""
 
     event_id: str
@@ -49,7 +50,7 @@ class Awaited:
     run_scope: bytes | None
 
 
-WalkList = Callable[[Walk, Sequence[Node], ListFrame, Place], Awaitable[ListEnd]]
+WalkList = Callable[[Execution, Sequence[Node], ListFrame, Place], Awaitable[ListEnd]]
 
 
 class Step:
@@ -58,7 +59,7 @@ class Step:
     __slots__ = ("frame", "holder", "node", "path", "place", "row", "walk", "walk_list")
 
     def __init__(
-        self, walk: Walk, node: Node, holder: ListFrame, place: Place, walk_list: WalkList
+        self, walk: Execution, node: Node, holder: ListFrame, place: Place, walk_list: WalkList
     ) -> None:
         self.walk, self.node, self.holder, self.place = walk, node, holder, place
         self.path = f"{place.path}[{holder.index}]"
@@ -121,7 +122,7 @@ class Step:
         kind: WaitKind,
         waiting_for: str,
         due_at: datetime | None,
-        awaited: Awaited | None = None,
+        awaited: AwaitedEvent | None = None,
         error: str | None = None,
     ) -> Suspended:
         """Arm a wait of this leaf: it is stored with the next checkpoint, and wakes the run."""
@@ -159,7 +160,7 @@ class Step:
             )
         return Suspended()
 
-    def woken(self, frame: LeafFrame) -> Fired | None:
+    def woken(self, frame: LeafFrame) -> FiredWait | None:
         """Take up what has ended the sleep of this leaf; None if it sleeps still."""
         if frame.sleep is None:
             return None
@@ -170,14 +171,14 @@ class Step:
                 self.warn(fired.warning)
         return fired
 
-    def taken(self, wait_id: UUID) -> Fired | None:
+    def taken(self, wait_id: UUID) -> FiredWait | None:
         """Take up that a wait has fired; None if it has not, as far as this walk has heard."""
         fired = self.walk.fired.pop(wait_id, None)
         if fired is not None:
             self.walk.journal.over.append(wait_id)
         return fired
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Finished) -> None:
         """Write the outcome into the row and tell ops."""
         match outcome:
             case Ok():
@@ -188,10 +189,12 @@ class Step:
                 self._close("failed", reason)
             case Stopped(reason, error=True):
                 self._close("failed", reason)
-            case Stopped(reason, gate=True) if self.node.kind == "condition":
+            case Stopped(reason, guard=True) if isinstance(self.node, Guard):
                 self._close("skipped", reason)
             case Stopped():
                 self._close("success", None)
+            case _:
+                assert_never(outcome)
 
     def warn(self, message: str) -> None:
         """Note a warning on the step row and as a run event."""
@@ -230,7 +233,7 @@ class Step:
             kind=node.kind,
             provider_action_id=node.action if isinstance(node, Provide) else None,
             status="running",
-            attempts=max(1, frame.attempt) if isinstance(frame, LeafFrame) else 1,
+            attempts=attempts(frame) if frame else 1,
             error=None,
             result=None,
             items=None,

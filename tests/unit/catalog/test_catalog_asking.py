@@ -9,7 +9,7 @@ from lockstep.catalog import ServiceBag, build_catalog
 from lockstep.model.catalog import ActionResult
 from lockstep.model.errors import EngineError, NobodyAnswers, Unavailable
 from lockstep.model.messages import Reply
-from lockstep.ports import Asker
+from lockstep.ports.actions import Asker
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import action_of, context
 

@@ -10,6 +10,7 @@ import pytest
 from lockstep.catalog import AlreadyRegistered, BadResult, ServiceBag
 from lockstep.catalog.execution import Function
 from lockstep.model.catalog import ActionContext, ActionResult
+from patience import LIMIT_SECONDS
 from unit.catalog.helpers import action_of, catalog_of, context
 
 
@@ -70,7 +71,7 @@ async def test_a_plain_function_that_blocks_does_not_hold_up_the_engine() -> Non
     go_on = threading.Event()
 
     def blocks(context: ActionContext) -> None:
-        go_on.wait(5)
+        go_on.wait(LIMIT_SECONDS)
 
     blocked = asyncio.create_task(call(blocks))
     await asyncio.sleep(0)

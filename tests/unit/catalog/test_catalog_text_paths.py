@@ -1,9 +1,8 @@
 """Which places of a config always get text."""
 
-import time
-
 import pytest
 
+from effort import at_most
 from lockstep.catalog import compile_schema, text_paths
 from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep_schemas.base import JsonObject
@@ -81,13 +80,12 @@ def test_of_a_schema_that_contains_itself_the_upper_places_are_found() -> None:
     assert {("name",), ("next", "name"), ("next", "next", "name")} <= found
 
 
-def test_a_schema_that_branches_without_end_is_looked_at_in_bounded_time() -> None:
+def test_a_schema_that_branches_without_end_is_looked_at_in_bounded_steps() -> None:
     names = [f"p{i}" for i in range(20)]
     node = {"properties": {"name": TEXT} | {n: {"$ref": "#/$defs/node"} for n in names}}
-    began = time.perf_counter()
-    found = text_paths({"$ref": "#/$defs/node", "$defs": {"node": node}})
+    with at_most(calls=500_000):
+        found = text_paths({"$ref": "#/$defs/node", "$defs": {"node": node}})
     assert ("p3", "name") in found
-    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize("loop", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}]}])

@@ -2,13 +2,15 @@
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
-from lockstep.cli.examples import EXAMPLES
-from lockstep.cli.main import app
+from lockstep.cli import commands
+from lockstep.cli.main import COMMANDS as ROWS
+from lockstep.cli.main import app, module_of
 
 # The table of section 5 of the specification, but for what reads legacy subscriptions and writes
 # schemas: each command with the options that it names.
@@ -74,7 +76,7 @@ def test_a_command_says_what_its_arguments_are_and_gives_examples(command: str) 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_examples_of_a_command_can_be_typed(command: str) -> None:
-    for line in EXAMPLES[command]:
+    for line in module_of(command).EXAMPLES:
         words = shlex.split(line.partition(" > ")[0].partition(" && ")[0])
         while words[0].startswith("--"):  # what stands before the command, with its value
             words = words[2:]
@@ -83,8 +85,12 @@ def test_the_examples_of_a_command_can_be_typed(command: str) -> None:
         COMMANDS[command].make_context(command, words[len(name) :])
 
 
-def test_no_examples_are_of_a_command_that_is_not_there() -> None:
-    assert set(EXAMPLES) <= set(COMMANDS)
+def test_the_module_of_a_command_is_where_its_name_says_and_in_the_table() -> None:
+    """No module is beside the table, and none of the table is missing."""
+    folder = Path(commands.__file__).parent
+    modules = (path for path in folder.rglob("*.py") if path.name != "__init__.py")
+    found = {" ".join(path.relative_to(folder).with_suffix("").parts) for path in modules}
+    assert {name.replace("_", "-") for name in found} == set(ROWS) == set(COMMANDS)
 
 
 def test_what_a_command_does_stands_in_one_line_of_the_list() -> None:

@@ -1,13 +1,12 @@
 """What Tab offers without an engine: files, statuses, and else nothing, in silence."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
-from lockstep.cli import complete
+from lockstep.cli import completion
 from lockstep.cli.main import app
 
 
@@ -33,25 +32,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_files_of_automations_and_folders_are_offered(typed: str, offered: list[str]) -> None:
-    assert complete.file(typed) == offered
+    assert completion.file(typed) == offered
 
 
 def test_a_payload_is_offered_files_behind_an_at() -> None:
-    assert complete.payload("@d") == ["@data.json"]
-    assert complete.payload("{") == []
+    assert completion.payload("@d") == ["@data.json"]
+    assert completion.payload("{") == []
 
 
 def test_statuses_are_offered() -> None:
-    assert complete.status("s") == ["success", "skipped"]
+    assert completion.status("s") == ["success", "skipped"]
 
 
-def test_without_a_server_ids_are_offered_none_at_once_and_in_silence(
+def test_without_a_server_ids_are_offered_none_in_silence(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    began = time.monotonic()
     arguments = ["--nats-url", "nats://127.0.0.1:1", "status"]
     context: Any = get_command(app).make_context("lockstep", arguments, resilient_parsing=True)
-    assert list(complete.automation(context, "")) == []
-    assert time.monotonic() - began < complete.PATIENCE_SECONDS + 1
+    assert list(completion.automation(context, "")) == []
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.cli import output
+from lockstep.cli.terminal import output
 
 ODD = r"[red]a[/red] \[b] :b: [/] [link=x]"
 

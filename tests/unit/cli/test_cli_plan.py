@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lockstep.cli.apply import change_text
-from lockstep.cli.diff import MISSING, differences
-from lockstep.cli.documents import Document
-from lockstep.cli.plan import Change, Plan, plan
+from lockstep.cli.files.diff import MISSING, differences
+from lockstep.cli.files.documents import Document
+from lockstep.cli.files.plan import Plan, PlannedChange, plan
+from lockstep.cli.terminal.changes import change_text
 from lockstep.definition import Source
 from lockstep_schemas.api import Automation
 
@@ -57,14 +57,14 @@ def brief(made: Plan) -> list[tuple[str, str | None]]:
     return [(change.what, change.id) for change in made.changes]
 
 
-def only(made: Plan) -> Change:
+def only(made: Plan) -> PlannedChange:
     """The one change of a plan."""
     assert made.faults == []
     (change,) = made.changes
     return change
 
 
-def paths(change: Change) -> list[str]:
+def paths(change: PlannedChange) -> list[str]:
     """The places that differ."""
     return [".".join(map(str, one.path)) for one in change.differences]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockstep import definition
-from lockstep.cli.source import document, dump
+from lockstep.cli.files.source import document, dump
 from lockstep_schemas.api import Automation
 
 AT = datetime(2030, 1, 2, tzinfo=UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-from lockstep.cli import output
-from lockstep.cli.progress import progress
+from lockstep.cli.terminal import output
+from lockstep.cli.terminal.progress import progress
 output.show_line(output.status("failed"))
 with progress("applying", 3) as advance:
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_in_a_pipe_there_is_neither() -> None:
 
 @pytest.mark.parametrize("total", [0, None])
 def test_nothing_to_do_and_nobody_knows_how_much_are_no_error(total: int | None) -> None:
-    from lockstep.cli.progress import progress
+    from lockstep.cli.terminal.progress import progress
 
     with progress("x", total) as advance:
         advance(1)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.tree import Tree
 
-from lockstep.cli.tree import run_text, tree
+from lockstep.cli.terminal.tree import run_text, tree
 from lockstep_schemas.api import Run, Step
 from lockstep_schemas.events import Actor
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.cli import validate
-from lockstep.cli.documents import Documents, load
-from lockstep.cli.trigger_types import plan
+from lockstep.cli.commands.validate import validate
+from lockstep.cli.files.documents import Documents, load
+from lockstep.cli.files.trigger_types import plan
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.catalog import TriggerInfo
 
@@ -89,5 +89,5 @@ def test_a_type_of_another_owner_is_not_taken_away() -> None:
 
 def test_validate_judges_types_too(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.yaml").write_text(DOORS)
-    assert validate.validate([Path("a.yaml")], strict=False, as_json=False)
+    assert validate([Path("a.yaml")], strict=False, as_json=False)
     assert "1 type of triggers" in capsys.readouterr().err

@@ -7,8 +7,8 @@ import pytest
 import typer
 from msgspec import UNSET
 
-from lockstep.cli.runs import moment, wanted
-from lockstep.cli.watch import event_text, is_told
+from lockstep.cli.commands.runs.list import moment, wish
+from lockstep.cli.terminal.watch import event_text, is_shown
 from lockstep_schemas.run_events import RunEvent, RunEventData
 
 AT = datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -55,9 +55,9 @@ def test_an_event_of_a_step_is_indented_as_deep_as_the_step_is() -> None:
 def test_a_step_that_was_told_at_the_start_is_not_told_again_but_a_later_visit_is() -> None:
     told = {("actions[0]", "success")}
     done = event("step_succeeded", path="actions[0]")
-    assert is_told(done, told)
-    assert not is_told(done, told)
-    assert not is_told(event("step_failed", path="actions[1]"), told)
+    assert is_shown(done, told)
+    assert not is_shown(done, told)
+    assert not is_shown(event("step_failed", path="actions[1]"), told)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_no_context_key_is_another_wish_than_an_empty_one() -> None:
-    assert wanted(None, None, None, None, 5).context_key is UNSET
-    assert wanted(None, None, "", None, 5).context_key is None
-    assert wanted(None, None, "k", None, 5).context_key == "k"
+    assert wish(None, None, None, None).context_key is UNSET
+    assert wish(None, "", None, None).context_key is None
+    assert wish(None, "k", None, None).context_key == "k"

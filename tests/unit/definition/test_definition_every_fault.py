@@ -1,11 +1,11 @@
 """Every fault is told that can be found, each at its place; of very many the first."""
 
-import time
 from typing import Any
 
 import msgspec
 import pytest
 
+from effort import at_most
 from unit.definition.judging import (
     OPEN,
     STOP,
@@ -195,9 +195,8 @@ def _nest(actions: list[Any], depth: int) -> list[Any]:
     ids=["empty", "kind", "action", "condition", "keys", "key", "event", "nested", "template"],
 )
 def test_of_very_many_faults_the_first_are_told_soon_and_fit_into_a_reply(raw: Json) -> None:
-    began = time.process_time()
-    found = judged(raw, OPEN).errors
-    assert time.process_time() - began < 3
+    with at_most(calls=12_000_000):
+        found = judged(raw, OPEN).errors
     assert found
     assert len(msgspec.json.encode(found)) < 512 * 1024
     if len(found) > 100:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.embedded import guard
+from patience import LIMIT_SECONDS, looks
 
 STUBBORN = """
 import pathlib, signal, sys
@@ -22,12 +22,11 @@ while True:
 """
 
 
-def until(condition: Callable[[], bool], limit_seconds: float = 5.0) -> None:
-    """Poll `condition`; the sleep is the pace of asking, not a wait for something to be over."""
-    deadline = time.monotonic() + limit_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {limit_seconds} s"
-        time.sleep(0.01)
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds."""
+    for _ in looks():
+        if condition():
+            return
 
 
 @contextmanager
@@ -49,7 +48,7 @@ def run(*command: str, options: tuple[str, ...] = ()) -> tuple[int, str]:
     with guarding(*command, options=options) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        code = process.wait(5)
+        code = process.wait(LIMIT_SECONDS)
         return code, (process.stdout.read() + process.stderr.read()).decode()
 
 
@@ -88,7 +87,7 @@ def test_a_server_that_does_not_heed_the_stop_signal_is_killed_after_the_limit(
         until(ready.exists)
         assert process.stdin is not None
         process.stdin.close() if ask == "close" else process.terminate()
-        assert process.wait(5) == 128 + signal.SIGKILL
+        assert process.wait(LIMIT_SECONDS) == 128 + signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel has no such signal")
@@ -102,4 +101,5 @@ def test_a_killed_guard_takes_its_server_along(tmp_path: Path) -> None:
         server = int(process.stdout.readline())
         os.kill(server, 0)
         process.kill()
-        process.communicate(timeout=5)  # its end of file: the server has let go of the other end
+        # Its end of file: the server has let go of the other end.
+        process.communicate(timeout=LIMIT_SECONDS)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.config import load
 from lockstep.fetch.addresses import kind_of
 from lockstep.fetch.hosts import Hosts, is_odd_address
 from lockstep.model.errors import SettingError
+from lockstep.settings.load import load
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.216.34", "223.255.255.255", "2606:4700::1111"]
 PRIVATE = [

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from lockstep.fetch import (
-    Client,
+    HttpClient,
     HttpFailed,
     HttpMissing,
     HttpRefused,
@@ -36,7 +36,7 @@ async def call(
     body: bytes | None = None,
     seconds: float = 10,
 ) -> HttpResponse:
-    async with Client(settings) as client:
+    async with HttpClient(settings) as client:
         return await client.call(HttpRequest(method, url, headers or {}, body, seconds))
 
 
@@ -153,7 +153,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 
 async def test_cookies_are_not_kept_between_calls() -> None:
-    async with web(x=answer(200, b"", Set_Cookie="a=b")) as server, Client(OPEN) as client:
+    async with web(x=answer(200, b"", Set_Cookie="a=b")) as server, HttpClient(OPEN) as client:
         for _ in range(2):
             await client.call(HttpRequest("GET", f"{server.url}/x", {}, None, 5))
     assert all("cookie" not in asked.headers for asked in server.asked)
@@ -317,7 +317,7 @@ async def test_a_cancelled_call_ends_as_cancelled() -> None:
         await never.wait()
         return b""
 
-    async with web(x=hang) as server, Client(OPEN) as client:
+    async with web(x=hang) as server, HttpClient(OPEN) as client:
         calling = asyncio.create_task(
             client.call(HttpRequest("GET", f"{server.url}/x", {}, None, 60))
         )
@@ -393,7 +393,7 @@ async def test_without_the_library_a_call_says_what_to_install(
 
 async def test_a_client_that_was_closed_opens_again() -> None:
     async with web() as server:
-        client = Client(OPEN)
+        client = HttpClient(OPEN)
         for _ in range(2):
             await client.call(HttpRequest("GET", f"{server.url}/x", {}, None, 5))
             await client.close()

@@ -6,7 +6,7 @@ import pytest
 
 from lockstep.catalog import MemoryCatalog, build_catalog
 from lockstep.intake import Decoder
-from lockstep.model.runs import Event, Poison
+from lockstep.model.events import Event, Poison
 
 
 @dataclass

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.intake import Decoder
-from lockstep.model.runs import Event, Poison
+from lockstep.model.events import Event, Poison
 from lockstep_schemas.events import ACTION_DONE
 from unit.intake.test_decode import Letter, catalog
 
@@ -211,7 +211,7 @@ texts = st.one_of(
 subjects = st.sampled_from(["door.opened", "any", "lockstep.action.done", ""]) | st.text()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200)
 @given(subjects, bodies, st.dictionaries(names | st.text(), texts), st.booleans())
 def test_any_bytes_and_headers_become_an_event_or_a_poison_with_a_reason(
     event: str, body: bytes, headers: dict[str, str], structured: bool

@@ -1,14 +1,15 @@
 """Cron: the next tick, over daylight saving, ends of months and odd zones."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from effort import at_most
 from lockstep.schedule import Cron, next_tick
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
@@ -117,22 +118,21 @@ def test_daylight_saving_is_that_of_debian(
 @pytest.mark.parametrize(
     "pattern", ["* * * * * *", "@yearly", "0 0 29 2 *", "59 59 23 31 12 *", "0 9 * * MON-FRI"]
 )
-def test_a_tick_is_found_within_a_millisecond(pattern: str, zone: str) -> None:
-    cron, moments = Cron(pattern, zone), [datetime(2026, m, 3, tzinfo=UTC) for m in range(1, 13)]
-    next_tick(cron, moments[0])  # read, once
-    took = []
-    for moment in moments * 3:
-        began = perf_counter()
-        next_tick(cron, moment)
-        took.append(perf_counter() - began)
-    assert sorted(took)[len(took) // 2] < 0.001
+def test_a_tick_is_found_in_some_hundred_steps(pattern: str, zone: str) -> None:
+    cron, occurrences = (
+        Cron(pattern, zone),
+        [datetime(2026, m, 3, tzinfo=UTC) for m in range(1, 13)],
+    )
+    next_tick(cron, occurrences[0])  # read, once
+    for moment in occurrences:
+        with at_most(calls=500):
+            next_tick(cron, moment)
 
 
 MINUTES = st.sampled_from(["*", "*/7", "0", "15,45", "10-20", "1-59/29"])
 HOURS = st.sampled_from(["*", "*/5", "0", "1", "2", "1-3", "2,23"])
 
 
-@settings(deadline=None)  # the walk is slow, not what is tested
 @given(
     seconds=st.sampled_from(["", "0 ", "20 ", "*/30 "]),
     minute=MINUTES,
@@ -143,14 +143,11 @@ def test_ticks_are_those_that_a_walk_of_the_minutes_finds(
     seconds: str, minute: str, hour: str, offset: int
 ) -> None:
     begin = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(seconds=offset)
-    end = begin + timedelta(days=2)
+    end = begin + timedelta(hours=26)  # a whole day, and the way into the next
     cron = Cron(f"{seconds}{minute} {hour} * * *")
-    assert ticks_between(cron, begin, end) == [
-        moment for moment in walked(begin, end) if matches(cron, moment)
-    ]
+    assert ticks_between(cron, begin, end) == [*filter(matcher(cron), walked(begin, end))]
 
 
-@settings(deadline=None)  # the walk is slow, not what is tested
 @given(
     minute=MINUTES,
     hour=HOURS,
@@ -177,7 +174,8 @@ def test_over_a_change_no_tick_is_skipped_and_none_comes_twice(
     begin, end = moment + timedelta(minutes=minutes), moment + timedelta(hours=30)
     cron = Cron(f"{minute} {hour} * * *", change[0])
     if "*" in (minute[0], hour[0]):
-        expected = [one for one in walked(begin, end, 60) if matches(cron, one.astimezone(zone))]
+        matches = matcher(cron)
+        expected = [one for one in walked(begin, end, 60) if matches(one.astimezone(zone))]
     else:
         expected = [one for one in fixed(cron, moment, zone) if begin < one <= end]
     assert ticks_between(cron, begin, end) == expected
@@ -185,11 +183,11 @@ def test_over_a_change_no_tick_is_skipped_and_none_comes_twice(
 
 def fixed(cron: Cron, change: datetime, zone: ZoneInfo) -> list[datetime]:
     """Walk the minutes of the wall clock: a time in a gap is that of the change."""
-    found = set()
+    found, matches = set(), matcher(cron)
     wall = (change - timedelta(days=3)).replace(tzinfo=None)
     for _ in range(60 * 24 * 6):
         wall += timedelta(minutes=1)
-        if matches(cron, wall):
+        if matches(wall):
             local = wall.replace(tzinfo=zone)
             exists = local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
             found.add(local.astimezone(UTC) if exists else change)
@@ -213,14 +211,12 @@ def walked(begin: datetime, end: datetime, seconds: int = 10) -> list[datetime]:
     return [datetime.fromtimestamp(n * seconds, UTC) for n in range(first, last + 1)]
 
 
-def matches(cron: Cron, shown: datetime) -> bool:
+def matcher(cron: Cron) -> Callable[[datetime], bool]:
     """Judge what a clock shows by seconds, minutes and hours of a pattern."""
-    *seconds, minute, hour, _, _, _ = cron.cron_pattern.split()
-    return (
-        shown.second in allowed(seconds[0] if seconds else "0", 60)
-        and shown.minute in allowed(minute, 60)
-        and shown.hour in allowed(hour, 24)
-    )
+    *second, minute, hour, _, _, _ = cron.cron_pattern.split()
+    seconds = allowed(second[0] if second else "0", 60)
+    minutes, hours = allowed(minute, 60), allowed(hour, 24)
+    return lambda t: t.second in seconds and t.minute in minutes and t.hour in hours
 
 
 @cache

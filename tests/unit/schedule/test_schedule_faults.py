@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.schedule import Cron, Edge, Interval, PatternFault, faults, next_tick, schedule_of
@@ -137,7 +137,6 @@ def test_a_schedule_that_was_not_checked_raises_by_name() -> None:
 _TERM = st.text("0123456789*/-,L#WMONJAnSU?", min_size=1, max_size=6)
 
 
-@settings(deadline=None)  # some patterns are looked for over fifty years
 @given(fields=st.lists(st.one_of(st.just("*"), _TERM), min_size=4, max_size=7))
 def test_no_text_breaks_the_reader(fields: list[str]) -> None:
     with suppress(PatternFault):

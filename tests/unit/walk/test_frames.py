@@ -10,20 +10,22 @@ from lockstep.walk import frames
 from lockstep.walk.frames import (
     BranchFrame,
     Frame,
+    FrameFormat,
     LeafFrame,
     ListedFrame,
     ListFrame,
-    Names,
     ParallelFrame,
     RepeatFrame,
     RootFrame,
+    ScopeNames,
 )
 
+FORMAT = FrameFormat()
 NOW = datetime(2026, 5, 30, 12, tzinfo=UTC)
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
 values = st.recursive(scalars, lambda v: st.lists(v) | st.dictionaries(st.text(), v), max_leaves=5)
 names = st.builds(
-    Names,
+    ScopeNames,
     variables=st.dictionaries(st.text(), values, max_size=3),
     artifacts=st.dictionaries(st.text(), st.dictionaries(st.text(), values), max_size=2),
 )
@@ -74,22 +76,22 @@ roots = st.builds(
 
 @given(roots)
 def test_frames_are_read_back_as_they_were_written(root: RootFrame) -> None:
-    assert frames.decode(frames.encode(root)) == root
+    assert FORMAT.decode(FORMAT.encode(root)) == root
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b'{"f":1,"in":{"in":{"k":"strange"}}}'])
 def test_damaged_frames_are_refused_with_a_clear_error(document: bytes) -> None:
     with pytest.raises(frames.FramesUnreadable, match="cannot be read"):
-        frames.decode(document)
+        FORMAT.decode(document)
 
 
 @pytest.mark.parametrize("more", [b"", b',"in":{"in":{"k":"of tomorrow"}}'])
 def test_frames_of_a_newer_format_are_told_from_damaged_ones(more: bytes) -> None:
     with pytest.raises(frames.FramesNewer, match="format 2, this engine knows 1"):
-        frames.decode(b'{"f":2%s}' % more)
+        FORMAT.decode(b'{"f":2%s}' % more)
 
 
 def test_frames_of_a_format_that_is_not_known_any_more_are_refused() -> None:
     with pytest.raises(frames.FramesUnreadable, match="format 0, this engine knows 1") as caught:
-        frames.decode(b'{"f":0}')
+        FORMAT.decode(b'{"f":0}')
     assert not isinstance(caught.value, frames.FramesNewer)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from lockstep.walk.frames import Names
+from lockstep.walk.frames import ScopeNames
 from lockstep.walk.scope import SCOPE_BYTES, Scope, ScopeTooLarge
 
 
 def scopes() -> tuple[Scope, Scope, Scope]:
     """A run, a loop in it, a branch in the loop."""
-    run = Scope(Names(), None, "run")
-    loop = Scope(Names(), run, "loop")
-    return run, loop, Scope(Names(), loop, "branch")
+    run = Scope(ScopeNames(), None, "run")
+    loop = Scope(ScopeNames(), run, "loop")
+    return run, loop, Scope(ScopeNames(), loop, "branch")
 
 
 def test_a_branch_keeps_its_changes_until_the_join() -> None:
@@ -44,6 +44,6 @@ def test_a_scope_that_would_be_too_large_is_refused_and_stays_as_it_was() -> Non
 
 
 def test_a_scope_that_was_stored_knows_its_size_when_it_is_taken_up_again() -> None:
-    names = Names(variables={"a": "x" * (SCOPE_BYTES - 100)})
+    names = ScopeNames(variables={"a": "x" * (SCOPE_BYTES - 100)})
     with pytest.raises(ScopeTooLarge):
         Scope(names, None, "run").assign("b", "x" * 200)

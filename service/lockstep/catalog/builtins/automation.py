@@ -11,7 +11,7 @@ from lockstep.catalog.builtins.start import add_start
 from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError, NobodyAnswers
-from lockstep.ports import Asker
+from lockstep.ports.actions import Asker
 from lockstep.schedule import KINDS, PREFIX, Fired
 from lockstep_schemas.events import HEADER_MESSAGE_ID
 from lockstep_schemas.notify import (
@@ -23,8 +23,8 @@ from lockstep_schemas.notify import (
 )
 
 CATEGORY: Final = "Automation"
-NOTIFY_SECONDS: Final = 30.0
-MAX_SHOWN: Final = 500
+NOTIFY_SECONDS: Final = 30.0  # as long as `http.request` waits unless told otherwise
+MAX_SHOWN: Final = 500  # characters of what a service says: some lines, kept with the step
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,10 +47,11 @@ class NonsenseReply(EngineError):
     """The service that delivers notifications gave a reply that makes no sense: correct it."""
 
     code = "notify.nonsense"
+    advice = "Correct the service: `schemas/json/notify-reply.schema.json` is its reply."
 
 
 def register_automation(prefix: str) -> Callable[[Registry], None]:
-    """Make what registers the plug-in for an engine whose subjects begin with `prefix`."""
+    """Make what registers the plug-in; `prefix` is that of the engine's own subjects."""
 
     def register(registry: Registry) -> None:
         for event_id, kind in KINDS.items():
@@ -143,8 +144,8 @@ def read_reply(user_id: str, body: bytes) -> NotifyUserResult:
 
 
 def _why_not(results: Sequence[ChannelResult]) -> str:
-    told = "; ".join(f"{one.channel}: {one.error or 'no reason'}" for one in results)
-    return f"delivered on no channel: {told or 'the user has none'}"
+    failures = "; ".join(f"{one.channel}: {one.error or 'no reason'}" for one in results)
+    return f"delivered on no channel: {failures or 'the user has none'}"
 
 
 def _failed(reason: str) -> ActionResult:

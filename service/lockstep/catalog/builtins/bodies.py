@@ -8,7 +8,7 @@ import msgspec
 from lockstep.catalog.schema import nests_deeper
 from lockstep_schemas.base import Json
 
-MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 64  # half of what a value may have: templates put a body into other values
 
 Kind = Literal["json", "text", "base64", "none"]
 

@@ -17,11 +17,11 @@ from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.errors import EngineError
 from lockstep.model.http import HttpRequest, HttpResponse
-from lockstep.ports import HttpCaller
+from lockstep.ports.actions import HttpCaller
 from lockstep_schemas.base import Json, JsonObject
 
-MAX_SECONDS: Final = 3600
-MAX_SHOWN: Final = 300
+MAX_SECONDS: Final = 3600  # as `fetch.settings`
+MAX_SHOWN: Final = 300  # characters of an error response: some lines, kept with the step
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 _SECRET: Final[JsonObject] = {"x-secret": True}
@@ -53,7 +53,7 @@ _CHARSET: Final = re.compile(
 _WAITS: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HttpCallConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Call an HTTP server."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -95,7 +95,7 @@ def register_http(registry: Registry) -> None:
     registry.add_action(
         "request",
         _request,
-        config=Request,
+        config=HttpCallConfig,
         produces="response",
         category="HTTP",
         timeout_seconds=MAX_SECONDS + 10,  # its config has the limit that counts
@@ -104,7 +104,7 @@ def register_http(registry: Registry) -> None:
 
 async def _request(context: ActionContext) -> ActionResult:
     """Call an HTTP server and keep its answer; a status of 400 or above fails."""
-    config = msgspec.convert(context.config, Request)
+    config = msgspec.convert(context.config, HttpCallConfig)
     wrong = headers_fault(config.headers, _OWN_HEADERS)
     if wrong:
         return ActionResult(success=False, error=wrong)
@@ -200,7 +200,7 @@ def _content(response: HttpResponse) -> tuple[str, str]:
     return header.get_content_type(), charset if _CHARSET.fullmatch(charset) else "utf-8"
 
 
-def _content_type(config: Request) -> Mapping[str, str]:
+def _content_type(config: HttpCallConfig) -> Mapping[str, str]:
     """Say what a body is, where its author does not."""
     if config.body is None or any(name.lower() == "content-type" for name in config.headers):
         return {}

@@ -11,16 +11,17 @@ from lockstep.catalog.builtins.headers import headers_fault, hop, names_schema, 
 from lockstep.catalog.registry import Registry
 from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError, NobodyAnswers
-from lockstep.ports import Asker, Publisher
+from lockstep.ports.actions import Asker
+from lockstep.ports.bus import Publisher
 from lockstep_schemas.base import Json
 from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID
 
 CATEGORY: Final = "NATS"
-MAX_SUBJECT_BYTES: Final = 512
-MAX_SECONDS: Final = 3600
+MAX_SUBJECT_BYTES: Final = 512  # as `bus.names`: past some 4 KiB the server cuts the connection
+MAX_SECONDS: Final = 3600  # as `fetch.settings`: what takes longer is told by an event
 # A scope holds 1 MiB: what is larger could not be kept.
 MAX_REPLY_BYTES: Final = 524_288
-MAX_SHOWN: Final = 500
+MAX_SHOWN: Final = 500  # characters of what a service says: some lines, kept with the step
 
 # The engine sets these: one makes a repeated call harmless, one ends loops of automations.
 _OWN_HEADERS: Final = frozenset({HEADER_MESSAGE_ID.lower(), HEADER_HOP.lower()})
@@ -54,7 +55,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10.0
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class ReplyArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """What a service answered."""
 
     payload: Annotated[Json, Meta(description="The JSON value, or the text if it is no JSON.")]
@@ -67,7 +68,7 @@ def register_nats(prefix: str) -> Callable[[Registry], None]:
 
     def register(registry: Registry) -> None:
         registry.add_action("publish", publisher(prefix), config=Publish, category=CATEGORY)
-        registry.artifact("reply", schema=Reply)
+        registry.artifact("reply", schema=ReplyArtifact)
         registry.add_action(
             "request",
             requester(prefix),

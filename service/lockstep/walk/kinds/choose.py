@@ -8,7 +8,7 @@ from lockstep.walk.frames import ListedFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, of_list
 from lockstep.walk.step import Step
 
-ELSE: Final = -1
+ELSE: Final = -1  # no index of a branch
 
 
 async def perform(action: Choose, step: Step) -> Outcome:

@@ -11,7 +11,8 @@ from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
 from lockstep.walk.step import Step
 
-LONGEST_SECONDS: Final = 2_592_000
+LONGEST_SECONDS: Final = 2_592_000  # 30 days, as the schema says of `delay.template`
+SHOWN: Final = 80  # characters of a text that is no number: enough to know it again
 
 
 def perform(action: Delay, step: Step) -> Outcome:
@@ -37,7 +38,7 @@ def _seconds(action: Delay, step: Step) -> float:
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"expected seconds, got the text {text[:80]!r}") from None
+            raise ValueError(f"expected seconds, got the text {text[:SHOWN]!r}") from None
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f"expected seconds, got {type(value).__name__}")  # noqa: TRY004
     if not math.isfinite(value) or not 0 <= value <= LONGEST_SECONDS:

@@ -4,11 +4,11 @@ import asyncio
 
 from lockstep.model.program import Node, Parallel
 from lockstep.model.runs import OwnerLost
+from lockstep.walk.execution import Execution, GivenUp
 from lockstep.walk.frames import BranchEnd, BranchFrame, ParallelFrame
 from lockstep.walk.outcome import Completed, Failed, Ok, Outcome, Stopped, Suspended
 from lockstep.walk.scope import Scope, ScopeTooLarge
 from lockstep.walk.step import Step
-from lockstep.walk.walk import GivenUp, Walk
 
 
 async def perform(action: Parallel, step: Step) -> Outcome:
@@ -43,7 +43,7 @@ async def perform(action: Parallel, step: Step) -> Outcome:
 class Team:
     """The branches that are walked now: how many are at work, and who sleeps beside them."""
 
-    def __init__(self, walk: Walk, at_work: int) -> None:
+    def __init__(self, walk: Execution, at_work: int) -> None:
         self._walk, self._at_work = walk, at_work
         self._asleep: set[asyncio.Event] = set()
         self.given_up = False
@@ -52,27 +52,27 @@ class Team:
         """Note that a branch is at work no more; the last one lets all that sleep go."""
         self._at_work -= 1
         if not self._at_work:
-            for bell in self._asleep:
-                bell.set()
+            for event in self._asleep:
+                event.set()
 
     async def woken(self, heard: int) -> bool:
         """Sleep beside the others; say whether something has fired since `heard`.
 
         If not, nobody is at work any more: the whole parallel is suspended.
         """
-        bell = asyncio.Event()
+        event = asyncio.Event()
         self.leave()
         if self._at_work and self._walk.journal.waits:
             await self._walk.checkpoint()  # it can be woken while the others are at work
-        self._asleep.add(bell)
-        self._walk.bells.add(bell)
+        self._asleep.add(event)
+        self._walk.wake_events.add(event)
         try:
             while self._at_work and self._walk.heard == heard:
-                bell.clear()
-                await bell.wait()
+                event.clear()
+                await event.wait()
         finally:
-            self._asleep.discard(bell)
-            self._walk.bells.discard(bell)
+            self._asleep.discard(event)
+            self._walk.wake_events.discard(event)
         if self._walk.heard == heard:
             return False
         self._at_work += 1
@@ -100,7 +100,7 @@ async def _branch(node: Node, frame: BranchFrame, step: Step, index: int, team: 
 
 
 def _done(end: Completed | Stopped) -> tuple[BranchEnd, str | None]:
-    if isinstance(end, Completed) or end.gate:
+    if isinstance(end, Completed) or end.guard:
         return "ok", None
     return ("failed" if end.error else "stopped"), end.reason
 

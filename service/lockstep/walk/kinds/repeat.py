@@ -5,7 +5,7 @@ from typing import cast
 
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression, Repeat
-from lockstep.walk.frames import ListFrame, Names, RepeatFrame
+from lockstep.walk.frames import ListFrame, RepeatFrame, ScopeNames
 from lockstep.walk.outcome import Completed, Failed, Ok, Outcome, of_list
 from lockstep.walk.scope import Scope
 from lockstep.walk.step import Step
@@ -27,7 +27,7 @@ async def perform(action: Repeat, step: Step) -> Outcome:
         if frame.body is None:
             if not _goes_on(action, step, frame.iteration, total):
                 return Ok()
-            frame.names, frame.body = Names(), ListFrame()
+            frame.names, frame.body = ScopeNames(), ListFrame()
         loop = _loop(action, step, frame.iteration, total)
         scope = Scope(frame.names, step.place.scope, "loop")
         path = f".repeat[{frame.iteration}].sequence"
@@ -36,7 +36,7 @@ async def perform(action: Repeat, step: Step) -> Outcome:
             return of_list(end)
         ended = action.how == "until" and _until(action, step, scope, loop)
         # No await since the body has ended: a checkpoint sees this iteration or the next.
-        frame.iteration, frame.body, frame.names = frame.iteration + 1, None, Names()
+        frame.iteration, frame.body, frame.names = frame.iteration + 1, None, ScopeNames()
         if ended:
             return Ok()
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lockstep.catalog import Registry
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.catalog import ActionContext, ActionResult, Registry
 from lockstep_tickets.folder import Folder, watch
 
 Priority = Literal["low", "normal", "high"]

@@ -1,0 +1,85 @@
+"""`lockstep automations list`: what is stored."""
+
+from typing import Annotated, Final
+
+import typer
+
+from lockstep.cli.context import Reach, engine, finish
+from lockstep.cli.options import AsJson, Limit
+from lockstep.cli.terminal import output
+from lockstep.client.paging import PAGE
+from lockstep_schemas import api
+
+EXAMPLES: Final = ("automations list --status disabled", "automations list --group doors")
+
+
+def command(
+    context: typer.Context,
+    status: Annotated[api.Enabled | None, typer.Option(help="Only those.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only of this group.")] = None,
+    limit: Limit = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List automations, oldest first."""
+    finish(
+        _list(
+            engine(context),
+            status=status,
+            group=group,
+            limit=limit,
+            offset=offset,
+            as_json=as_json,
+        )
+    )
+
+
+async def _list(
+    engine: Reach,
+    *,
+    status: api.Enabled | None,
+    group: str | None,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> bool:
+    """List automations by creation."""
+    items = list[api.Automation]()
+    async with engine as remote:
+        while True:
+            request = api.AutomationsList(
+                limit=min(PAGE, limit - len(items)),
+                offset=offset + len(items),
+                status=status,
+                group=group,
+            )
+            page = await remote.call("automations.list", request, api.AutomationsPage)
+            items += page.items
+            if not page.items or len(items) >= limit or offset + len(items) >= page.total:
+                break
+    if as_json:
+        output.show_json({"items": items, "total": page.total, "offset": offset})
+        return True
+    rows = [
+        (
+            one.id,
+            one.name,
+            output.status(one.status),
+            f"v{one.version}",
+            one.group or "",
+            ", ".join(_events(one)),
+        )
+        for one in items
+    ]
+    columns = ("id", "name", "status", "version", "group", "events")
+    output.show(output.table(columns, rows))
+    if len(items) < page.total:
+        output.tell(f"{len(items)} of {page.total} are shown; see --limit and --offset")
+    return True
+
+
+def _events(one: api.Automation) -> list[str]:
+    triggers = one.definition.get("triggers")
+    if not isinstance(triggers, list):
+        return []
+    return [str(trigger.get("event")) for trigger in triggers if isinstance(trigger, dict)]

@@ -1,0 +1,105 @@
+"""`lockstep bench`: measure this engine on this machine, with servers of its own."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+import typer
+
+from lockstep.cli.options import AsJson
+from lockstep.cli.terminal import output
+
+if TYPE_CHECKING:
+    from lockstep.bench.figures import Figures
+
+EXAMPLES: Final = ("bench", "bench latency --events 2000", "bench sleepers --sleepers 10000")
+
+QUICK: Final = ("throughput", "latency", "nomatch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured of what takes minutes: the figures that are only shown by name."""
+
+    delays: int
+    spread_seconds: float
+    sleepers: int
+    iterations: int
+
+
+def command(
+    figures: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop, "
+            "match, fairness."
+        ),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
+    events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput and floor.")] = 3,
+    delays: Annotated[int, typer.Option(min=1, help="Runs to measure lateness with.")] = 10_000,
+    spread: Annotated[
+        float, typer.Option(min=0.1, help="Seconds over which these are due.")
+    ] = 60.0,
+    sleepers: Annotated[int, typer.Option(min=10, help="Runs that sleep meanwhile.")] = 100_000,
+    iterations: Annotated[
+        int, typer.Option(min=10, max=10_000, help="Iterations of the loop.")
+    ] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the engine, with servers of its own."""
+    sizes = Sizes(delays=delays, spread_seconds=spread, sleepers=sleepers, iterations=iterations)
+    bench(figures or [], runs, events, rounds, sizes, as_json=as_json)
+
+
+def bench(
+    wanted: Sequence[str],
+    runs: int,
+    events: int,
+    rounds: int,
+    sizes: Sizes,
+    *,
+    as_json: bool,
+) -> None:
+    """Measure one thing after the other, and show all figures together.
+
+    Where none is named, those that are quick.
+
+    Raises:
+        BenchFailed: The engine did not do what it must.
+    """
+    from lockstep.bench.figures import here, latency, nomatch, throughput
+    from lockstep.bench.loop import loop
+    from lockstep.bench.matching import fairness, match
+    from lockstep.bench.sleep import sleepers
+    from lockstep.bench.takeover import takeover
+    from lockstep.telemetry import logs
+
+    benches: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
+        "throughput": lambda: throughput(runs, rounds),
+        "latency": lambda: latency(events),
+        "nomatch": lambda: nomatch(2 * runs),
+        "sleepers": lambda: sleepers(sizes.delays, sizes.spread_seconds, sizes.sleepers),
+        "takeover": lambda: takeover(rounds),
+        "loop": lambda: loop(sizes.iterations),
+        "match": lambda: match(2 * runs),
+        "fairness": lambda: fairness(2 * runs),
+    }
+    for name in wanted:
+        if name not in benches:
+            raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(benches)}")
+    logs.silence()
+    machine, versions = here()
+    found: dict[str, Any] = {}
+    for name in wanted or QUICK:
+        output.tell(f"measuring {name}")
+        found |= msgspec.to_builtins(asyncio.run(benches[name]()))
+    if as_json:
+        output.show_json({**found, "machine": machine, "versions": versions})
+        return
+    rows = [(name, str(value)) for name, value in found.items()]
+    rows.append(("machine", machine))
+    output.show(output.table(("figure", "value"), rows))

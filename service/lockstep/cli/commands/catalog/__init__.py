@@ -1,0 +1,1 @@
+"""List and show the types that the engine knows."""

@@ -1,0 +1,1 @@
+"""Look after events that could not be handled."""

@@ -1,0 +1,1 @@
+"""Webhook subscriptions that could not be imported."""

@@ -1,0 +1,136 @@
+"""`lockstep runs list`: what ran."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+import typer
+from msgspec import UNSET
+
+from lockstep.cli.context import Reach, engine, finish
+from lockstep.cli.options import AsJson, Limit, OfAutomation
+from lockstep.cli.terminal import output
+from lockstep.client.paging import PAGE
+from lockstep_schemas import api
+from lockstep_schemas.run_events import RunStatus
+
+if TYPE_CHECKING:
+    from lockstep.client.remote import Remote
+
+EXAMPLES: Final = (
+    "runs list --automation sample-orders --status failed --since 2h",
+    "runs list --limit 200 --cursor 4711",
+)
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
+
+
+def command(
+    context: typer.Context,
+    automation: OfAutomation = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only those.")] = None,
+    context_key: Annotated[
+        str | None, typer.Option(help="Only of this context key; empty for those of none.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only since this time, or so long ago: 30s, 15m, 2h, 7d.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on behind a page: what it told as the next cursor.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    wanted = wish(status, context_key, since, cursor)
+    finish(_list(engine(context), automation, wanted, limit, as_json=as_json))
+
+
+def wish(
+    status: RunStatus | None, context_key: str | None, since: str | None, cursor: str | None
+) -> api.RunsList:
+    """Make the first request of what was typed.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    return api.RunsList(
+        status=status,
+        context_key=UNSET if context_key is None else context_key or None,
+        since=None if since is None else moment(since),
+        cursor=cursor,
+    )
+
+
+def moment(text: str) -> datetime:
+    """Read a time: ISO, in local time unless it has a zone; or how long ago, such as `15m`.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago is not None:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r}: a time such as 2030-01-31T12:00 or how long ago, such as 15m, is expected",
+            param_hint="--since",
+        ) from None
+
+
+async def _list(
+    engine: Reach, automation: str | None, wanted: api.RunsList, limit: int, *, as_json: bool
+) -> bool:
+    async with engine as remote:
+        if automation is not None:
+            found = await remote.automation(automation)
+            wanted = msgspec.structs.replace(wanted, automation_id=found.id)
+        page = await _page(remote, wanted, limit)
+    if as_json:
+        output.show_json(
+            {"items": page.items, "total": page.total, "next_cursor": page.next_cursor}
+        )
+        return True
+    rows = [
+        (
+            run.id,
+            run.automation_name,
+            output.status(run.status),
+            output.moment(run.started_at),
+            output.lasted(run.started_at, run.finished_at),
+            run.trigger_event_id,
+            run.error_message or run.reason or run.waiting_for or "",
+        )
+        for run in page.items
+    ]
+    columns = ("id", "automation", "status", "started", "took", "event", "why")
+    output.show(output.table(columns, rows))
+    is_all = wanted.cursor is None and len(page.items) >= page.total
+    if page.next_cursor is not None and not is_all:
+        output.tell(
+            f"{len(page.items)} of {page.total} are shown; "
+            f"--cursor {page.next_cursor} goes on, see --limit and --since too"
+        )
+    return True
+
+
+async def _page(remote: "Remote", wanted: api.RunsList, limit: int) -> api.RunsPage:
+    """Read up to `limit` runs, in as many calls as that takes."""
+    items = list[api.Run]()
+    request = wanted
+    while True:
+        request = msgspec.structs.replace(request, limit=min(PAGE, limit - len(items)))
+        page = await remote.call("runs.list", request, api.RunsPage)
+        items += page.items
+        if page.next_cursor is None or len(items) >= limit:
+            return api.RunsPage(
+                items=items,
+                total=max(page.total, len(items)),
+                limit=limit,
+                next_cursor=page.next_cursor,
+            )
+        request = msgspec.structs.replace(request, cursor=page.next_cursor)

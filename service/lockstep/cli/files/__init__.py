@@ -1,0 +1,1 @@
+"""Automations in files: read, compared, judged, written."""

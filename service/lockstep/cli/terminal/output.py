@@ -1,0 +1,159 @@
+"""What people and programs are shown: results on standard output, the rest on standard error.
+
+All commands write through it, and each is to show its help at once: rich, which takes as long to
+import as all else that a help needs, is imported where something is written.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from lockstep_schemas.base import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES: Final = {
+    "success": "green",
+    "enabled": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+    "skipped": "dim",
+    "disabled": "dim",
+    "waiting": "yellow",
+    "pending": "yellow",
+    "running": "cyan",
+}
+# Into a pipe no line is broken: wider than any row of a table that has a meaning.
+_UNBOUNDED_COLUMNS: Final = 10_000
+# Texts of events and errors come from anybody; a terminal must not obey them.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def console(*, error: bool = False) -> "Console":
+    """Make a console that takes every text as it is; coloured on a terminal, unless NO_COLOR.
+
+    Into a pipe or a file it writes lines as long as they are.
+    """
+    from rich.console import Console
+
+    made = Console(stderr=error, markup=False, emoji=False, highlight=False)
+    if not made.is_terminal:
+        made.width = _UNBOUNDED_COLUMNS
+    return made
+
+
+def show(*parts: "RenderableType") -> None:
+    """Write results."""
+    console().print(*parts, sep="\n")
+
+
+def show_line(text: "str | Text") -> None:
+    """Write a result that is one line, however wide the terminal is."""
+    console().print(clean(text) if isinstance(text, str) else text, soft_wrap=True)
+
+
+def show_json(value: Json) -> None:
+    """Write a result for programs."""
+    show_raw_json(msgspec.json.encode(value))
+
+
+def show_raw_json(body: bytes) -> None:
+    """Write JSON that is there already, in the usual form."""
+    sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def tell(text: "str | Text", style: str = "") -> None:
+    """Say how it goes: not a result."""
+    from rich.text import Text
+
+    said = Text(clean(text), style=style) if isinstance(text, str) else text
+    console(error=True).print(said, soft_wrap=True)
+
+
+def tell_stopping() -> None:
+    """Say that a signal was heard."""
+    tell("stopping; the same again does it at once")
+
+
+def complain(text: str) -> None:
+    """Say what went wrong."""
+    from rich.text import Text
+
+    said = Text.assemble(("error: ", "bold red"), clean(text))
+    console(error=True).print(said, soft_wrap=True)
+
+
+def clean(text: str) -> str:
+    """Take control characters out of a text."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def line(text: str) -> str:
+    """Make one clean line of a text."""
+    return clean(" ".join(text.split()))
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def status(word: str) -> "Text":
+    """Give a status in its colour."""
+    from rich.text import Text
+
+    return Text(clean(word), style=STYLES.get(word, ""))
+
+
+def table(columns: Sequence[str], rows: "Iterable[Sequence[str | Text]]") -> "Table":
+    """Make a table without lines: easy to read, easy to cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, name in enumerate(columns):
+        # The first column holds the id, which people copy.
+        made.add_column(name, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(line(cell)) for cell in row))
+    return made
+
+
+def moment(at: datetime | None) -> str:
+    """Give a date and time as it is here; without the date if it is that of today."""
+    if at is None:
+        return ""
+    here, today = at.astimezone(), datetime.now().astimezone().date()
+    return here.strftime("%H:%M:%S" if here.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def clock(at: datetime) -> str:
+    """Give a time of day as it is here, to the millisecond."""
+    return at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def lasted(start: datetime | None, end: datetime | None) -> str:
+    """Give a duration; empty while it is not over."""
+    return "" if start is None or end is None else duration(end - start)
+
+
+def duration(span: timedelta) -> str:
+    """Give a duration for people: `3 ms`, `1.2 s`, `4 min 5 s`, `2 h 3 min`, `5 d 1 h`."""
+    milliseconds = max(0, round(span.total_seconds() * 1000))
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    seconds = milliseconds // 1000
+    for unit, inner, size, part in (("min", "s", 60, 1), ("h", "min", 3600, 60)):
+        if seconds < size * (60 if unit == "min" else 24):
+            return f"{seconds // size} {unit} {seconds % size // part} {inner}"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"

@@ -1,0 +1,110 @@
+"""How the whole is, in tables."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from rich.text import Text
+
+from lockstep.cli.terminal import output
+from lockstep_schemas.status import QueueStatus, Status, WorkerStatus
+
+
+def draw(status: Status) -> None:
+    """Write all of it, in parts; what a server did not tell is left out, and named at the end."""
+    versions = status.versions
+    facts = {
+        "engine": versions.engine,
+        "NATS": versions.nats,
+        "PostgreSQL": versions.postgres,
+        "schema": versions.migration,
+        "dead letters": None if status.dead_letters is None else f"{status.dead_letters:,}",
+        "outbox": _outbox(status),
+    }
+    for name, value in facts.items():
+        style = "yellow" if name == "dead letters" and status.dead_letters else ""
+        text = Text.assemble((f"{name:<14}", "dim"), (output.line(value or "no answer"), style))
+        output.show_line(text)
+    if status.workers is not None:
+        _part(("worker", "host", "version", "up", "heard of", "runs"), _workers(status))
+    if status.runs is not None:
+        _part(("runs", "", ""), _runs(status))
+    if status.queues is not None:
+        columns = ("queue", "pending", "in work", "again", "oldest", "consumer")
+        _part(columns, map(_queue, status.queues))
+    for problem in status.problems:
+        output.tell(problem, "red")
+
+
+def _part(columns: tuple[str, ...], rows: Iterable[tuple[str | Text, ...]]) -> None:
+    output.show("", output.table(columns, rows))
+
+
+def _workers(status: Status) -> Iterable[tuple[str | Text, ...]]:
+    for worker in status.workers or ():
+        yield (
+            worker.id,
+            worker.host,
+            worker.version,
+            output.duration(status.at - worker.started_at),
+            _heard(worker),
+            str(worker.runs),
+        )
+
+
+def _heard(worker: WorkerStatus) -> Text:
+    ago = f"{_span(worker.silent_seconds)} ago"
+    return Text(ago) if worker.alive else Text(f"{ago}, silent", style="red")
+
+
+def _runs(status: Status) -> Iterable[tuple[str | Text, ...]]:
+    runs, waits = status.runs, status.waits
+    if runs is None:
+        return
+    ready = "wait for a worker with a free place"
+    if runs.oldest_ready_seconds is not None:
+        ready += f", the oldest for {_span(runs.oldest_ready_seconds)}"
+    yield output.status("running"), f"{runs.running:,}", "are executed now"
+    yield Text("ready", output.STYLES["pending"]), f"{runs.ready:,}", ready
+    yield Text("queued", output.STYLES["pending"]), f"{runs.queued:,}", "wait for their turn"
+    yield output.status("waiting"), f"{runs.waiting:,}", "wait for something"
+    if waits is None:
+        return
+    for name in ("delay", "event", "retry", "remote", "child"):
+        if number := getattr(waits, name):
+            yield "", f"{number:,}", _WAITS[name]
+    if waits.sleeping:
+        due = output.moment(waits.next_due_at)
+        yield "", f"{waits.sleeping:,}", f"  sleep: only time wakes them, the next at {due}"
+
+
+_WAITS = {
+    "delay": "  for a time",
+    "event": "  for an event",
+    "retry": "  to try again",
+    "remote": "  for the result of a service",
+    "child": "  for a run that they started",
+}
+
+
+def _queue(one: QueueStatus) -> tuple[str | Text, ...]:
+    return (
+        f"lane {one.name}" if one.kind == "lane" else one.name,
+        f"{one.pending:,}",
+        f"{one.ack_pending:,}",
+        f"{one.redelivered:,}",
+        "" if one.oldest_seconds is None else _span(one.oldest_seconds),
+        f"{one.stream}.{one.consumer}",
+    )
+
+
+def _outbox(status: Status) -> str | None:
+    outbox = status.outbox
+    if outbox is None:
+        return None
+    oldest = outbox.oldest_seconds
+    since = "" if oldest is None else f", the oldest {_span(oldest)} old"
+    return f"{output.count(outbox.events, 'run event')} to be published{since}"
+
+
+def _span(seconds: float) -> str:
+    return output.duration(timedelta(seconds=seconds))

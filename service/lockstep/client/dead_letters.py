@@ -1,0 +1,53 @@
+"""Dead letters of a running engine: read and dealt with, in as many calls as that takes."""
+
+from collections.abc import Callable, Sequence
+
+from lockstep.client.paging import PAGE
+from lockstep.client.remote import Remote
+from lockstep_schemas import dead
+
+
+async def page_of(
+    remote: Remote, event: str | None, limit: int, before: int | None = None
+) -> dead.DeadPage:
+    """Read as many pages as are wanted, as one."""
+    items = list[dead.DeadLetter]()
+    while True:
+        request = dead.DeadList(event=event, limit=min(PAGE, limit - len(items)), before=before)
+        page = await remote.call("dead.list", request, dead.DeadPage)
+        items += page.items
+        before = page.next_before
+        if before is None or len(items) >= limit:
+            return dead.DeadPage(items, page.total, limit, before)
+
+
+async def number_of(remote: Remote, ids: Sequence[int], event: str | None) -> int:
+    """Count what was chosen: these ids, or where there is an event, the letters of it."""
+    return len(ids) if event is None else (await page_of(remote, event, 1)).total
+
+
+async def each_of(
+    remote: Remote,
+    endpoint: str,
+    ids: Sequence[int],
+    event: str | None,
+    advance: Callable[[int], None],
+) -> dead.DeadDone:
+    """Call an endpoint until it is through: a request has a limit of letters, and of time.
+
+    `advance` is told how many more are done.
+    """
+    if event is None:
+        portions = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
+        requests = [dead.DeadSelect(ids=[*portion]) for portion in portions]
+    else:
+        requests = [dead.DeadSelect(event=event)]
+    done, failed = 0, list[dead.DeadFault]()
+    while requests:
+        part = await remote.call(endpoint, requests.pop(0), dead.DeadDone)
+        done += part.done
+        failed += part.failed
+        advance(part.done + len(part.failed))
+        if part.cursor is not None:
+            requests.append(dead.DeadSelect(event=event, cursor=part.cursor))
+    return dead.DeadDone(done, failed)

@@ -1,0 +1,231 @@
+"""A running engine, by its API on the bus."""
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from lockstep import bus
+from lockstep.bus.settings import redacted
+from lockstep.client import unreachable
+from lockstep.client.paging import PAGE
+from lockstep.model.errors import BusUnavailable, EngineError, Unavailable
+from lockstep.settings.structs import Settings
+from lockstep_schemas import api, migration
+from lockstep_schemas.events import HEADER_ACTOR, Actor
+
+REQUEST_SECONDS: Final = 15.0
+"""For an answer: an engine that waits itself answers after 5 s; thrice that where it is busy."""
+_OLDEST: Final = "automations.list"
+"""What every engine answers to, of whatever version."""
+
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
+
+class ApiRefused(EngineError):
+    """The engine refused; `fault` is its answer. Programs see this code from old engines only."""
+
+    code = "api.refused"
+    advice = "Do what the message says."
+
+    def __init__(self, fault: api.Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class NameAmbiguous(ApiRefused):
+    """Several automations have the name that was given."""
+
+    code = "automation.ambiguous"
+    category = "conflict"
+    advice = "Name one by its id."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(api.Fault(code=self.category, error=self.code, message=message))
+
+
+class ReplyUnreadable(EngineError):
+    """The engine answered in a form that this version does not know; use that of the engine."""
+
+    code = "api.reply_unreadable"
+    advice = "Use the `lockstep` of the engine's version."
+
+
+class Remote:
+    """A running engine."""
+
+    def __init__(self, connection: bus.Connection) -> None:
+        self.connection = connection
+        self._client = bus.ApiClient(connection)
+        self._headers = {HEADER_ACTOR: msgspec.json.encode(whoami()).decode()}
+
+    async def versions(self, automation_id: str) -> list[api.Version]:
+        """Read all versions of an automation."""
+        found: list[api.Version] = []
+        after = 0
+        while True:
+            request = api.VersionsGet(automation_id, after)
+            page = await self.call("automations.versions", request, api.Versions)
+            found += page.items
+            if page.next_after is UNSET:
+                return found
+            after = page.next_after
+
+    async def run(self, run_id: str) -> api.RunDetail:
+        """Read a run with all its steps, in as many pages as that takes."""
+        detail = await self.call("runs.get", api.RunGet(run_id), api.RunDetail)
+        while detail.next_after is not UNSET:
+            request = api.RunGet(run_id, detail.next_after)
+            more = await self.call("runs.get", request, api.RunDetail)
+            detail = msgspec.structs.replace(
+                detail,
+                steps=[*detail.steps, *more.steps],
+                artifacts=[*detail.artifacts, *more.artifacts],
+                next_after=more.next_after,
+            )
+        return detail
+
+    async def ask(self, endpoint: str, request: msgspec.Struct) -> bytes:
+        """Call an endpoint; give the body of the reply.
+
+        Raises:
+            Refused: The engine refuses.
+            Unavailable: None answers, or it does not know this endpoint.
+        """
+        body = msgspec.json.encode(request)
+        try:
+            reply = await self._client.request(endpoint, body, REQUEST_SECONDS, self._headers)
+        except bus.NoEngine as error:
+            raise bus.NoEngine(await self._nobody(endpoint)) from error
+        if reply.error_code:
+            raise ApiRefused(_fault(reply))
+        return reply.body
+
+    async def _nobody(self, endpoint: str) -> str:
+        """Say why nobody answers: no engine is there, or it is one that does not know the call."""
+        connection = self.connection
+        try:
+            await self._client.request(_OLDEST, b"", REQUEST_SECONDS)
+        except bus.NoEngine:
+            subject = connection.names.api(endpoint)
+            return unreachable.engine(connection.server, subject, connection.names.prefix)
+        return unreachable.endpoint(endpoint, connection.server)
+
+    async def call(self, endpoint: str, request: msgspec.Struct, kind: type[Reply]) -> Reply:
+        """Call an endpoint; give its reply.
+
+        Raises:
+            Refused: The engine refuses.
+            ReplyUnreadable: The reply is not of this version.
+            Unavailable: None answers.
+        """
+        return read(endpoint, await self.ask(endpoint, request), kind)
+
+    async def automations(self) -> list[api.Automation]:
+        """List all automations, by creation."""
+        found: list[api.Automation] = []
+        cursor: str | None = None
+        while True:
+            request = api.AutomationsList(limit=PAGE, cursor=cursor)
+            page = await self.call("automations.list", request, api.AutomationsPage)
+            found += page.items
+            if page.next_cursor is UNSET:
+                return found
+            cursor = page.next_cursor
+
+    async def import_failures(self) -> list[migration.ImportFailure]:
+        """List the subscriptions that failed and that nobody has acknowledged, oldest first."""
+        found: dict[str, migration.ImportFailure] = {}  # pages overlap where some go meanwhile
+        offset = 0
+        while True:
+            request = migration.FailuresList(limit=PAGE, offset=offset)
+            page = await self.call("migration.failures", request, migration.Failures)
+            found |= {one.id: one for one in page.items}
+            offset += len(page.items)
+            if not page.items or offset >= page.total:
+                return list(found.values())
+
+    async def automation(self, id_or_name: str) -> api.Automation:
+        """Find an automation by its id, else by its name.
+
+        Raises:
+            Refused: There is none, or several have this name.
+        """
+        try:
+            return await self.call("automations.get", api.ById(id_or_name), api.Automation)
+        except ApiRefused as error:
+            named = [one for one in await self.automations() if one.name == id_or_name]
+            if len(named) == 1:
+                return named[0]
+            if not named or error.fault.code != "not_found":
+                raise
+            ids = ", ".join(one.id for one in named)
+            text = f"{len(named)} automations are called '{id_or_name}': {ids}; name one by its id"
+            raise NameAmbiguous(text) from None
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Remote]:
+    """Connect to the bus of the settings, once and without patience.
+
+    Raises:
+        Unavailable: No server answers.
+    """
+    async with dialled(settings) as connection:
+        yield Remote(connection)
+
+
+@asynccontextmanager
+async def dialled(
+    settings: Settings, *, needs_jetstream: bool = False
+) -> AsyncIterator[bus.Connection]:
+    """Connect to the bus itself.
+
+    Raises:
+        Unavailable: No server answers.
+        ServerUnfit: One does, and is of no use.
+    """
+    nats = msgspec.structs.replace(settings.nats, name="lockstep-cli")
+    try:
+        connection = await bus.connect(nats, patience_seconds=0, needs_jetstream=needs_jetstream)
+    except Unavailable as error:
+        servers = ", ".join(redacted(url) for url in nats.servers)
+        reason = str(error).rpartition(f"{servers}: ")[2]
+        raise BusUnavailable(unreachable.nats(servers, reason)) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def read(what: str, body: bytes, kind: type[Reply]) -> Reply:
+    """Read what an engine sent.
+
+    Raises:
+        ReplyUnreadable: It is not of this version.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise ReplyUnreadable(
+            f"{what}: the engine is of another version than this command line: {error}"
+        ) from error
+
+
+def whoami() -> Actor:
+    """Say who uses the command line, as the operating system knows him."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        login = None
+    return Actor(type="user", id=login)
+
+
+def _fault(reply: bus.ApiReply) -> api.Fault:
+    try:
+        return msgspec.json.decode(reply.body, type=api.Fault)
+    except msgspec.DecodeError:
+        return api.Fault(code="internal", message=reply.error or f"error {reply.error_code}")

@@ -1,0 +1,1 @@
+"""Engine: one replica, put together from its parts (`assembly`), and its life (`engine`)."""

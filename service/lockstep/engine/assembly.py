@@ -1,0 +1,378 @@
+"""The composition: one replica is put together from its settings, in one visible order.
+
+Each part is handed what it needs when it is made; nothing is set later. What looks like a circle is
+opened by `Places` and by the listeners, which hold what a service made later carries out.
+"""
+
+import functools
+import math
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from lockstep import (
+    __version__,
+    bus,
+    catalog,
+    checkpoint,
+    definition,
+    fetch,
+    intake,
+    matching,
+    pipeline,
+    replicas,
+    report,
+    secrets,
+    store,
+    telemetry,
+    wake,
+    walk,
+)
+from lockstep.bus.names import ENGINE
+from lockstep.cancel import Terminator
+from lockstep.engine.housekeeping import Housekeeping
+from lockstep.engine.listeners import Listeners
+from lockstep.engine.parts import (
+    Assembly,
+    Basis,
+    Connections,
+    Hearing,
+    Knowledge,
+    Lane,
+    Loops,
+    Pipelines,
+    Seams,
+    Tables,
+)
+from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
+from lockstep.model.automations import StoredDefinition
+from lockstep.model.ids import uuid7
+from lockstep.model.outbox import EventRow
+from lockstep.model.program import Program
+from lockstep.ports.actions import Asker, Children, HttpCaller
+from lockstep.ports.bus import Publisher
+from lockstep.ports.listeners import Listener
+from lockstep.render import Renderer
+from lockstep.settings.structs import SecretSettings, Settings
+from lockstep_schemas.events import ACTION_DONE
+
+
+def build(
+    settings: Settings,
+    database: store.Store,
+    connection: bus.Connection,
+    types: catalog.MemoryCatalog,
+    services: catalog.ServiceBag,
+    seams: Seams | None = None,
+) -> Assembly:
+    """Put a replica together; nothing runs yet. `services` are lent to actions."""
+    seams = seams or Seams()
+    database_clock = store.DatabaseClock()
+    basis = Basis(
+        id=uuid7(),
+        settings=settings,
+        clock=seams.clock or database_clock,
+        database_clock=database_clock,
+        meter=seams.meter or telemetry.Measures(),
+        traces=seams.traces,
+        frames=seams.frames or walk.FrameFormat(),
+    )
+    edge = _edge(settings, database, connection)
+    tables = Tables(
+        runs=store.RunStore(database, basis.id),
+        waits=store.WaitStore(database, basis.id),
+        decisions=store.DecisionStore(database),
+    )
+    knowledge = _knowledge(edge, types)
+    hearing = _hearing(basis, edge, tables, seams.listeners)
+    pipelines = _pipelines(basis, edge, tables, knowledge, hearing)
+    services.add(Publisher, edge.publisher).add(Asker, edge.asker)
+    services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
+    return Assembly(
+        basis=basis,
+        edge=edge,
+        tables=tables,
+        knowledge=knowledge,
+        hearing=hearing,
+        pipelines=pipelines,
+        loops=_loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams),
+    )
+
+
+def _edge(settings: Settings, database: store.Store, connection: bus.Connection) -> Connections:
+    return Connections(
+        database=database,
+        connection=connection,
+        publisher=bus.Publisher(connection),
+        asker=bus.Asker(connection),
+        http=fetch.HttpClient(settings.http),
+    )
+
+
+def _knowledge(edge: Connections, types: catalog.MemoryCatalog) -> Knowledge:
+    renderer = Renderer(types.filters)
+    automations = store.AutomationStore(edge.database)
+    registered = catalog.Registered(
+        store.TypeStore(edge.database), types, edge.connection.names.action
+    )
+    compiled = functools.partial(_compiled, renderer)
+    return Knowledge(
+        catalog=types,
+        registered=registered,
+        renderer=renderer,
+        automations=automations,
+        index=matching.Index(automations, compiled, registered.refresh),
+    )
+
+
+def _compiled(renderer: Renderer, stored: StoredDefinition) -> Program:
+    made = definition.compile_program(definition.parse(stored.definition), renderer)
+    return replace(made, config_versions=stored.config_versions)
+
+
+def _hearing(
+    basis: Basis, edge: Connections, tables: Tables, others: Sequence[Listener]
+) -> Hearing:
+    """Make the listeners, and the one list in whose order they hear."""
+    settings, clock, connection = basis.settings, basis.clock, edge.connection
+    places = walk.Places(settings.engine.max_walks)
+    wait_timers, trigger_timers = wake.WaitTimers(clock), wake.TriggerTimers(clock)
+    mirror = wake.KvMirror(
+        bus.Bucket(connection, "delay"),
+        bus.Bucket(connection, "wait"),
+        tables.waits.sleepers,
+        functools.partial(bus.prepare, connection),
+    )
+    notifier = replicas.Notifier(basis.id, places, functools.partial(_post, connection))
+    reporter = report.Reporter(
+        store.OutboxStore(edge.database),
+        edge.publisher,
+        _RunStream(connection),
+        clock,
+        settings.nats.duplicate_window_seconds,
+    )
+    news = pipeline.ChildRunNews()
+    is_kept = settings.engine.judgements > 0
+    decisions = report.DecisionLog(tables.decisions, clock, is_kept=is_kept)
+    everybody = [
+        *others,
+        places,
+        reporter,
+        wait_timers,
+        trigger_timers,
+        mirror,
+        notifier,
+        news,
+        telemetry.Measured(basis.meter),
+        *([telemetry.Traced(basis.traces)] if basis.traces is not None else []),
+        decisions,
+    ]
+    return Hearing(
+        places=places,
+        wait_timers=wait_timers,
+        trigger_timers=trigger_timers,
+        mirror=mirror,
+        notifier=notifier,
+        reporter=reporter,
+        child_run_news=news,
+        decisions=decisions,
+        all=Listeners(everybody, basis.meter),
+    )
+
+
+def _pipelines(
+    basis: Basis, edge: Connections, tables: Tables, knowledge: Knowledge, hearing: Hearing
+) -> Pipelines:
+    settings, types = basis.settings, knowledge.catalog
+    engine, prefix = settings.engine, settings.nats.prefix
+    terminator = Terminator(tables.waits, basis.clock, prefix, hearing.reporter, hearing.all)
+    parts = pipeline.PipelineParts(
+        transactions=store.Batches(edge.database, basis.id),
+        index=knowledge.index,
+        places=hearing.places,
+        terminator=terminator,
+        compile_filter=knowledge.renderer.expression,
+        listener=hearing.all,
+        clock=basis.clock,
+        prefix=prefix,
+    )
+    decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})
+    children = store.ChildStore(edge.database)
+    setups = store.SetupStore(edge.database, basis.id, engine.stale_seconds)
+    return Pipelines(
+        terminator=terminator,
+        events=pipeline.EventPipeline(
+            parts, decoder.decode, types, tables.waits.known_steps, basis.traces
+        ),
+        by_hand=pipeline.ByHand(parts),
+        timers=pipeline.TriggerTimersDue(parts),
+        child_runs=pipeline.ChildRuns(
+            children, hearing.child_run_news, parts, types, engine.hop_limit
+        ),
+        setups=pipeline.TriggerSetups(setups, types, parts),
+    )
+
+
+def _loops(
+    basis: Basis,
+    edge: Connections,
+    tables: Tables,
+    knowledge: Knowledge,
+    hearing: Hearing,
+    pipelines: Pipelines,
+    services: catalog.ServiceBag,
+    seams: Seams,
+) -> Loops:
+    engine, places = basis.settings.engine, hearing.places
+    committer = checkpoint.Committer(tables.runs, hearing.all)
+    walking = _walking(basis, edge, tables, knowledge, committer, services)
+    heartbeat = replicas.Heartbeat(
+        functools.partial(_beat, tables.runs),
+        basis.database_clock.synchronise,
+        engine.heartbeat_seconds,
+        engine.stale_seconds,
+    )
+    lanes = _lanes(basis, edge, pipelines, seams)
+    claims = replicas.Claims(
+        tables.runs,
+        places,
+        heartbeat,
+        basis.clock,
+        hearing.reporter,
+        [lane.intake for lane in lanes],
+        engine.stale_seconds,
+        engine.max_ready_runs,
+    )
+    wakeups = _wakeups(basis, edge, tables, hearing, pipelines)
+    return Loops(
+        committer=committer,
+        pool=walk.WalkPool(places, walking, knowledge.index.program),
+        heartbeat=heartbeat,
+        claims=claims,
+        presence=_presence(basis, edge, [claims, wakeups]),
+        wakeups=wakeups,
+        lanes=lanes,
+        housekeeping=Housekeeping(
+            engine,
+            edge.database,
+            tables.runs,
+            tables.decisions,
+            store.Retention(edge.database),
+            basis.clock,
+        ),
+    )
+
+
+def _walking(
+    basis: Basis,
+    edge: Connections,
+    tables: Tables,
+    knowledge: Knowledge,
+    committer: checkpoint.Committer,
+    services: catalog.ServiceBag,
+) -> walk.WalkParts:
+    return walk.WalkParts(
+        checkpoints=committer,
+        history=tables.runs,
+        catalog=knowledge.catalog,
+        refresh_types=knowledge.registered.refresh,
+        secrets=_resolver(basis.settings.secrets, edge),
+        services=services,
+        traces=basis.traces,
+        clock=basis.clock,
+        frames=basis.frames,
+        prefix=basis.settings.nats.prefix,
+        step_events=basis.settings.engine.step_events,
+    )
+
+
+def _lanes(basis: Basis, edge: Connections, pipelines: Pipelines, seams: Seams) -> Sequence[Lane]:
+    dead_letters = bus.DeadLetters(edge.connection, edge.publisher)
+    events = pipelines.events if seams.events is None else seams.events(pipelines.events)
+    lanes = []
+    for name in ("", *basis.settings.nats.lanes):
+        puller = bus.Puller(edge.connection, lane=name)
+        source = puller if seams.source is None else seams.source(puller)
+        taker = intake.Intake(
+            source,
+            events,
+            dead_letters,
+            edge.database,
+            basis.settings.engine.batch_size,
+            basis.meter,
+            seams.retries or intake.Retries(),
+        )
+        lanes.append(Lane(name=name, puller=puller, intake=taker))
+    return lanes
+
+
+def _wakeups(
+    basis: Basis, edge: Connections, tables: Tables, hearing: Hearing, pipelines: Pipelines
+) -> Wakeups:
+    engine, clock, names = basis.settings.engine, basis.clock, edge.connection.names
+    stale, rate = engine.stale_seconds, engine.late_wakes_per_second
+    due_waits = wake.DueWaits(tables.waits, clock, hearing.all, pipelines.terminator, basis.meter)
+    wait_rows = store.DueRows(edge.database, basis.id, stale, "waits")
+    timer_rows = store.DueRows(edge.database, basis.id, stale, "timers")
+    ring = Ringer(due_waits, pipelines.timers).ring
+    alarms = []
+    for what, bucket in (("delay", names.delays_bucket), ("wait", names.waits_bucket)):
+        stream = names.bucket_stream(bucket)
+        puller = bus.Puller(edge.connection, stream=stream, consumer=ENGINE)
+        alarms.append(Alarm(what=what, puller=puller, loop=wake.BusAlarms(puller, ring, rate)))
+    return Wakeups(
+        connection=edge.connection,
+        clock=clock,
+        places=hearing.places,
+        rows=tables.waits,
+        timers=(hearing.wait_timers, hearing.trigger_timers),
+        mirror=hearing.mirror,
+        waits=wake.TimerService(hearing.wait_timers, wait_rows, clock, due_waits.fire, rate),
+        triggers=wake.TimerService(
+            hearing.trigger_timers, timer_rows, clock, pipelines.timers.fire, rate
+        ),
+        alarms=alarms,
+    )
+
+
+def _presence(
+    basis: Basis, edge: Connections, successors: Sequence[replicas.Successor]
+) -> replicas.Presence:
+    body = msgspec.json.encode({"host": socket.gethostname(), "version": __version__})
+    ttl_seconds = max(1, math.ceil(basis.settings.engine.stale_seconds))
+    keys = bus.WorkerKeys(edge.connection)
+    return replicas.Presence(basis.id, keys, body, ttl_seconds, successors)
+
+
+def _resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
+    sources: list[secrets.SecretSource] = [secrets.Environment(wanted.environment_prefix)]
+    if wanted.folder:
+        sources.append(secrets.Folder(Path(wanted.folder)))
+    if wanted.bus:
+        subject = edge.connection.names.secret
+        sources.append(secrets.SecretService(edge.asker, subject, wanted.timeout_seconds))
+    return secrets.Resolver(sources)
+
+
+async def _beat(runs: store.RunStore) -> datetime:
+    return await runs.heartbeat(socket.gethostname(), __version__)
+
+
+def _post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:
+    connection.post(connection.names.worker(str(worker_id)), body)
+
+
+class _RunStream:
+    """See `report.outbox.Stream`."""
+
+    def __init__(self, connection: bus.Connection) -> None:
+        self._connection = connection
+
+    async def has(self, row: EventRow, since: datetime) -> bool:
+        stream = self._connection.names.runs_stream
+        return await bus.find(self._connection, stream, row.subject, row.message_id, since)

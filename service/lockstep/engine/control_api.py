@@ -1,0 +1,97 @@
+"""The control API of one engine, put together: who answers which endpoint, with what parts."""
+
+import functools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from lockstep import __version__, bus, control, definition, store
+from lockstep.engine.parts import Assembly, Knowledge
+from lockstep.model.errors import BusUnavailable
+from lockstep_schemas.api import Validation
+from lockstep_schemas.base import Json
+from lockstep_schemas.run_events import RunEvent, RunStatus
+
+AT_REST: Final = frozenset({"succeeded", "failed", "cancelled", "skipped", "waiting"})
+
+
+def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
+    """Give the handler of each endpoint."""
+    database, connection, clock = a.edge.database, a.edge.connection, a.basis.clock
+    types, index, settings = a.knowledge.catalog, a.knowledge.index, a.basis.settings
+    views, terminator = store.RunViews(database), a.pipelines.terminator
+    automations = control.AutomationEndpoints(
+        a.knowledge.automations,
+        _Checker(a.knowledge),
+        terminator,
+        a.hearing.all,
+        clock,
+        settings.nats.prefix,
+    )
+    follow = functools.partial(_follow_runs, connection)
+    return control.endpoints(
+        automations=automations,
+        runs=control.RunEndpoints(views, terminator, clock),
+        start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
+        retry=control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames),
+        dead_letters=control.DeadEndpoints(bus.DeadLetterBox(connection, a.edge.publisher)),
+        catalog=control.CatalogEndpoints(types, a.knowledge.renderer, index.refresh),
+        register=control.RegisterEndpoints(
+            store.TypeStore(database), types, connection.names.action, index.refresh
+        ),
+        migration=control.MigrationEndpoints(automations, store.ImportStore(database), clock),
+        status=control.StatusEndpoint(
+            store.StatusStore(database, settings.engine.stale_seconds),
+            bus.Lag(connection),
+            clock,
+            str(a.basis.id),
+            __version__,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _follow_runs(connection: bus.Connection, automation_id: str) -> AsyncIterator["_Told"]:
+    subject = connection.names.run(automation_id, "*")
+    async with bus.follow(connection, subject) as feed:
+        yield _Told(feed)
+
+
+class _Checker:
+    """See `control.automations.Checker`."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    async def refresh(self) -> None:
+        await self._knowledge.index.refresh()
+
+    def definition(self, raw: Json) -> Validation:
+        known = self._knowledge
+        checked = definition.validate(raw, known.catalog, known.renderer)
+        return Validation(not checked.errors, checked.errors, checked.warnings)
+
+    def config_versions(self, raw: Json) -> Mapping[str, int]:
+        return definition.config_versions(definition.parse(raw), self._knowledge.catalog)
+
+    def source(self, text: str) -> Validation:
+        known = self._knowledge
+        checked = definition.check_source(text, known.catalog, known.renderer)
+        return Validation(not checked.errors, checked.errors, checked.warnings)
+
+
+class _Told:
+    """See `control.start.RunEventFeed`."""
+
+    def __init__(self, feed: bus.Feed) -> None:
+        self._feed = feed
+
+    async def status(self, run_id: str) -> RunStatus:
+        async for note in self._feed:
+            data = msgspec.json.decode(note.body, type=RunEvent).data
+            what = note.subject.rpartition(".")[2]
+            if data.run_id == run_id and what in AT_REST:
+                return data.status
+        raise BusUnavailable("the connection to NATS is closed")

@@ -1,0 +1,33 @@
+"""Where the figures come from that are looked at when somebody asks."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+from lockstep import bus, store, telemetry
+from lockstep.engine.parts import Assembly
+from lockstep.ports.telemetry import Meter
+
+
+def answered(endpoint: str, code: str, meter: Meter) -> None:
+    """Count a reply, under the name that the endpoint has in the documents."""
+    meter.answered(endpoint.replace("-", "."), code)
+
+
+def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> telemetry.Gauges:
+    """Say where the numbers of one replica are; `services` says which of them run."""
+    return telemetry.Gauges(
+        walks=functools.partial(_walks, assembly),
+        services=services,
+        connections=functools.partial(_connections, assembly.edge.database),
+        numbers=functools.partial(store.numbers, assembly.edge.database),
+        lag=functools.partial(bus.lag, assembly.edge.connection),
+    )
+
+
+def _walks(assembly: Assembly) -> int:
+    return assembly.hearing.places.active
+
+
+def _connections(database: store.Store) -> Mapping[str, int]:
+    pool = database.pool
+    return {"busy": pool.get_size() - pool.get_idle_size(), "idle": pool.get_idle_size()}

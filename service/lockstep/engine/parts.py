@@ -1,0 +1,152 @@
+"""What a replica is made of, once it is made. Nothing of it is set later."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from lockstep import (
+    bus,
+    checkpoint,
+    fetch,
+    intake,
+    matching,
+    pipeline,
+    replicas,
+    report,
+    store,
+    wake,
+    walk,
+)
+from lockstep.cancel import Terminator
+from lockstep.catalog import MemoryCatalog, Registered
+from lockstep.engine.housekeeping import Housekeeping
+from lockstep.engine.wakeups import Wakeups
+from lockstep.ports.bus import MessageSource
+from lockstep.ports.clock import Clock
+from lockstep.ports.listeners import Listener
+from lockstep.ports.pipeline import EventPipeline
+from lockstep.ports.telemetry import Meter, Traces
+from lockstep.render import Renderer
+from lockstep.settings.structs import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seams:
+    """Where others may look in, or put something of their own: cases, tests, tools."""
+
+    clock: Clock | None = None  # else that of the database
+    meter: Meter | None = None
+    traces: Traces | None = None
+    listeners: Sequence[Listener] = ()  # they hear before all others
+    # Around each consumer group of events.
+    source: Callable[[MessageSource], MessageSource] | None = None
+    events: Callable[[EventPipeline], EventPipeline] | None = None  # around the way of an event
+    retries: intake.Retries | None = None  # of events whose handling fails
+    frames: walk.FrameFormat | None = None  # in which runs are saved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What everything is made with."""
+
+    id: UUID
+    settings: Settings
+    clock: Clock
+    database_clock: store.DatabaseClock
+    meter: Meter
+    traces: Traces | None
+    frames: walk.FrameFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """What a replica is connected to."""
+
+    database: store.Store
+    connection: bus.Connection
+    publisher: bus.Publisher
+    asker: bus.Asker
+    http: fetch.HttpClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The tables that several parts share."""
+
+    runs: store.RunStore
+    waits: store.WaitStore
+    decisions: store.DecisionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What a replica knows of automations and types."""
+
+    catalog: MemoryCatalog
+    registered: Registered
+    renderer: Renderer
+    automations: store.AutomationStore
+    index: matching.Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """Those who hear of commits; each holds what a service does later."""
+
+    places: walk.Places
+    wait_timers: wake.WaitTimers
+    trigger_timers: wake.TriggerTimers
+    mirror: wake.KvMirror
+    notifier: replicas.Notifier
+    reporter: report.Reporter
+    child_run_news: pipeline.ChildRunNews
+    decisions: report.DecisionLog
+    all: Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipelines:
+    """The ways to a run, and what ends one from outside."""
+
+    terminator: Terminator
+    events: pipeline.EventPipeline
+    by_hand: pipeline.ByHand
+    timers: pipeline.TriggerTimersDue
+    child_runs: pipeline.ChildRuns
+    setups: pipeline.TriggerSetups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """The events of one consumer group, on their way in."""
+
+    name: str  # empty: events without a lane
+    puller: bus.Puller
+    intake: intake.Intake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loops:
+    """What runs in the background; `services` says in which order."""
+
+    committer: checkpoint.Committer
+    pool: walk.WalkPool
+    heartbeat: replicas.Heartbeat
+    claims: replicas.Claims
+    presence: replicas.Presence
+    wakeups: Wakeups
+    lanes: Sequence[Lane]
+    housekeeping: Housekeeping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """One replica, put together."""
+
+    basis: Basis
+    edge: Connections
+    tables: Tables
+    knowledge: Knowledge
+    hearing: Hearing
+    pipelines: Pipelines
+    loops: Loops

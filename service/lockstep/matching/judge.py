@@ -1,0 +1,198 @@
+"""Judge events by the triggers that ask for them: filter, and the automation's conditions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from lockstep.matching.index import Index
+from lockstep.model.decisions import Decision, Stage
+from lockstep.model.errors import RenderError
+from lockstep.model.events import Event
+from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.occurrences import digest
+from lockstep.model.outbox import EventRow
+from lockstep.model.program import HoldRule, TriggerRule
+from lockstep.model.run_events import iso, trigger_scope
+from lockstep_schemas.run_events import RunEvent, RunEventData
+
+LONGEST_HOLD_SECONDS: Final = 30 * 86_400.0  # as long as the longest delay of a run
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Unjudged(Exception):
+    """A stage could not be judged."""
+
+    def __init__(self, stage: Stage, error: object) -> None:
+        super().__init__(str(error))
+        self.stage = stage
+
+
+def candidates(
+    events: Sequence[Event], index: Index, now: datetime
+) -> tuple[list[Candidate], list[Decision]]:
+    """Find what passes filters: in order of events, then automations, then triggers.
+
+    Where neither a window nor a hold comes between, the conditions are judged at once.
+    """
+    found: list[Candidate] = []
+    refused: list[Decision] = []
+    for event in events:
+        for automation, trigger in index.entries(event.id):
+            judged = judge(TriggerMatch(event, automation, trigger), now)
+            if isinstance(judged, Candidate):
+                found.append(judged)
+            else:
+                refused.append(judged)
+    return found, refused
+
+
+def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
+    """Take a match through its filter; a fault of an expression refuses it, with a warning."""
+    try:
+        return _judged(match, now)
+    except Unjudged as error:
+        return refusal(match, error.stage, str(error), is_error=True)
+
+
+def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
+    trigger, conditions = match.trigger, match.automation.program.conditions
+    is_plain = trigger.window is None and trigger.hold is None
+    if is_plain and trigger.filter is None and not conditions:
+        return Candidate(match)
+    scope = _scope(match, now)
+    if trigger.hold is not None and trigger.cancel_filter is not None:
+        try:
+            if trigger.cancel_filter.holds(scope):
+                return Candidate(match, cancels=True)
+        except RenderError as error:
+            raise Unjudged("cancel_filter", error) from error
+    if trigger.filter is not None:
+        try:
+            if not trigger.filter.holds(scope):
+                return refusal(match, "filter", f"false: {trigger.filter.text}")
+        except RenderError as error:
+            raise Unjudged("filter", error) from error
+    if is_plain:
+        return fails_condition(match, now, scope) or Candidate(match)
+    seconds = 0.0 if trigger.hold is None else _hold_seconds(trigger.hold, scope)
+    return Candidate(match, _partition(trigger, match.event, scope), hold_seconds=seconds)
+
+
+def fails_condition(
+    match: TriggerMatch, now: datetime, scope: Mapping[str, object] | None = None
+) -> Decision | None:
+    """Say which of the automation's conditions an event fails, if one.
+
+    Raises:
+        Unjudged: One of them could not be judged.
+    """
+    conditions = match.automation.program.conditions
+    if not conditions:
+        return None
+    scope = _scope(match, now) if scope is None else scope
+    for index, condition in enumerate(conditions):
+        try:
+            if not condition.holds(scope, now):
+                return refusal(match, "conditions", f"conditions[{index}] is false")
+        except RenderError as error:
+            raise Unjudged("conditions", f"conditions[{index}]: {error}") from error
+    return None
+
+
+def meets_conditions(match: TriggerMatch, now: datetime) -> Decision | None:
+    """Say why the conditions do not hold, or could not be judged; None if they hold."""
+    try:
+        return fails_condition(match, now)
+    except Unjudged as error:
+        return refusal(match, error.stage, str(error), is_error=True)
+
+
+def refusal(match: TriggerMatch, stage: Stage, detail: str, *, is_error: bool = False) -> Decision:
+    """Build the record of an event that goes no further."""
+    event = match.event
+    return Decision(
+        event, match.automation.id, match.trigger.id, stage, detail, match if is_error else None
+    )
+
+
+def _hold_seconds(hold: HoldRule, scope: Mapping[str, object]) -> float:
+    if hold.template is None:
+        return float(hold.seconds or 0)
+    try:
+        value = hold.template.evaluate(scope)
+    except RenderError as error:
+        raise Unjudged("for", f"for.template: {error}") from error
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        seconds = math.nan
+    if isinstance(value, bool) or not 1 <= seconds <= LONGEST_HOLD_SECONDS:
+        raise Unjudged("for", f"for.template: expected 1 to 2592000 seconds, got {value!r}")
+    return seconds
+
+
+def _partition(trigger: TriggerRule, event: Event, scope: Mapping[str, object]) -> bytes:
+    """Give what a window counts: a value of the event, else its context key."""
+    if trigger.window is None:
+        return b""
+    if trigger.window.partition_by is not None:
+        try:
+            value = trigger.window.partition_by.evaluate(scope)
+        except RenderError:
+            value = None  # never all events together: the context key, as the language has it
+        if value not in (None, "", [], {}):
+            return digest(f"value:{_encode(value).decode()}")
+    return digest(event.context_key)
+
+
+def _scope(match: TriggerMatch, now: datetime) -> Mapping[str, object]:
+    """Build what a filter sees: the event as `trigger`, and the automation; no run exists yet."""
+    event, automation = match.event, match.automation
+    return {
+        "trigger": trigger_scope(
+            match.trigger.id,
+            event.id,
+            event.payload,
+            event.actor,
+            event.time,
+            event.message_id,
+            event.context_key,
+            event.hop,
+            event.traceparent,
+        ),
+        "automation": {"id": automation.id, "name": automation.name},
+        "now": iso(now),
+    }
+
+
+def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) -> EventRow:
+    """Build the warning event of a trigger that could not be judged; there is no run to name."""
+    automation = match.automation
+    topic = f"{judged.event.delivery}/{automation.id}/{judged.trigger_id}"
+    data = RunEventData(
+        run_id="",
+        automation_id=automation.id,
+        automation_name=automation.name,
+        version=automation.version,
+        seq=1,
+        trigger_id=judged.trigger_id,
+        trigger_event_id=judged.event.id,
+        context_key=judged.event.context_key,
+        status="skipped",
+        at=at,
+        reason=f"{judged.stage} of trigger '{judged.trigger_id}': {judged.detail}",
+    )
+    event = RunEvent(
+        id=topic,
+        source=f"/{prefix}/{automation.id}",
+        type="lockstep.run.warning",
+        subject=automation.id,
+        time=at,
+        data=data,
+    )
+    subject = f"{prefix}.run.{automation.id}.warning"
+    return EventRow(topic, 1, subject, topic, msgspec.json.encode(event))

@@ -1,0 +1,35 @@
+"""Events as they are taken from the stream, and those that can never be handled."""
+
+from datetime import datetime
+
+import msgspec
+
+from lockstep.model.child_runs import Parent
+from lockstep.model.messages import Message
+from lockstep_schemas.base import JsonObject
+from lockstep_schemas.events import Actor
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it was taken from the stream."""
+
+    id: str  # the event id, `sensor.door`
+    payload: JsonObject
+    body: bytes  # the payload as published
+    delivery: str  # `<stream>:<sequence>:<store time in ns>`
+    message_id: str | None
+    context_key: str | None
+    actor: Actor
+    hop: int
+    time: datetime  # when the stream stored it
+    sequence: int  # 0: not from a stream; it ranks by the time at which it reaches the gate
+    message: Message | None = None
+    traceparent: str | None = None
+    parent: Parent | None = None  # of a run that is started by another run
+
+
+class Poison(msgspec.Struct, frozen=True):
+    """A message that can never be handled, and why."""
+
+    message: Message
+    reason: str

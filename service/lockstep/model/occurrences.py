@@ -1,0 +1,29 @@
+"""What windows count."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """What a window counts, for one partition."""
+
+    automation_id: str
+    trigger_id: str
+    partition: bytes
+
+
+class Occurrences(msgspec.Struct, frozen=True):
+    """The last occurrences of a counter, oldest first."""
+
+    counter: Counter
+    times: Sequence[datetime]
+    expires_at: datetime
+
+
+def digest(text: str | None) -> bytes:
+    """Give 16 bytes for a key that may be longer than an index takes; null is a key of its own."""
+    marked = "" if text is None else f"={text}"
+    return blake2b(marked.encode("utf-8", "surrogatepass"), digest_size=16).digest()

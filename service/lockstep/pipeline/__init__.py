@@ -1,0 +1,21 @@
+"""Pipeline: the ways to a run, side by side. All of them end in `commit`.
+
+`events` is the way of an event; `by_hand`, `timers`, `child_runs` and `setups` are the others.
+"""
+
+from lockstep.pipeline.by_hand import ByHand
+from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
+from lockstep.pipeline.events import EventPipeline
+from lockstep.pipeline.parts import PipelineParts
+from lockstep.pipeline.setups import TriggerSetups
+from lockstep.pipeline.timers import TriggerTimersDue
+
+__all__ = [
+    "ByHand",
+    "ChildRunNews",
+    "ChildRuns",
+    "EventPipeline",
+    "PipelineParts",
+    "TriggerSetups",
+    "TriggerTimersDue",
+]

@@ -1,0 +1,43 @@
+"""What every way to a run passes through, and what it decides on its way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lockstep.matching import Index
+from lockstep.model.decisions import Decision
+from lockstep.model.matches import TriggerMatch
+from lockstep.model.program import Expression
+from lockstep.model.timers import Hold
+from lockstep.model.waits import Due, Satisfied
+from lockstep.ports.cancel import Terminator
+from lockstep.ports.clock import Clock
+from lockstep.ports.listeners import Listener
+from lockstep.ports.pipeline import Transactions
+from lockstep.ports.places import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineParts:
+    """What the ways to a run have in common."""
+
+    transactions: Transactions
+    index: Index
+    places: Places
+    terminator: Terminator
+    compile_filter: Callable[[str], Expression]
+    listener: Listener
+    clock: Clock
+    prefix: str
+
+
+@dataclass(slots=True)
+class Decided:
+    """What comes out of the stages before the mode, in one transaction."""
+
+    matches: Sequence[TriggerMatch] = ()
+    satisfied: Sequence[Satisfied] = ()
+    judged: list[Decision] = field(default_factory=list)
+    armed: Sequence[Hold] = ()
+    disarmed: Sequence[UUID] = ()
+    ticking: Sequence[Due] = ()  # the next ticks of schedules

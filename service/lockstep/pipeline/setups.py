@@ -1,0 +1,281 @@
+"""Triggers with a set-up: a plug-in watches something itself, on one replica at a time."""
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
+import structlog
+from msgspec import UNSET, UnsetType
+
+from lockstep import matching
+from lockstep.model.automations import Automation
+from lockstep.model.catalog import Catalog, Fire, Identity, TriggerType
+from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.events import Event
+from lockstep.model.ids import uuid7
+from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.program import TriggerRule
+from lockstep.pipeline.commit import commit
+from lockstep.pipeline.parts import Decided, PipelineParts
+from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
+from lockstep.ports.pipeline import Transaction
+from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.events import Actor
+
+LOOK_SECONDS: Final = 1.0  # a set-up begins, or moves to another replica, about so late
+LIMIT_SECONDS: Final = 10.0  # to make a set-up, and to tear it down, for which others wait
+LONGEST_PAUSE_SECONDS: Final = 60.0  # after doubling: what is back again is noticed within a minute
+
+Key: TypeAlias = tuple[str, str]
+
+log = structlog.get_logger()
+
+
+class SetupLeases(Protocol):
+    """Which replica runs which set-up."""
+
+    async def owned(self) -> set[Key]:
+        """The set-ups that are this worker's."""
+        ...
+
+    async def workers(self) -> int:
+        """How many workers live; at least this one."""
+        ...
+
+    async def claim(self, wanted: Sequence[Key], most: int) -> set[Key]:
+        """Take set-ups that no living worker runs."""
+        ...
+
+    async def release(self, keys: Sequence[Key]) -> None:
+        """Give set-ups back."""
+        ...
+
+
+class FireRefused(EngineError):
+    """A set-up has fired what cannot be taken, or is not this replica's any more."""
+
+    code = "source.refused"
+    advice = (
+        "Correct the plug-in if it fired what it may not; else nothing: another replica has it."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A set-up that should run somewhere; made again when anything of it changes."""
+
+    identity: Identity
+    version: int
+    config: JsonObject
+    kind: TriggerType
+
+
+class SetupFire:
+    """See `model.catalog.Fire`."""
+
+    def __init__(self, wanted: _Wanted, parts: PipelineParts) -> None:
+        self._wanted, self._parts = wanted, parts
+        self._loop = asyncio.get_running_loop()
+
+    async def __call__(
+        self,
+        payload: JsonObject,
+        *,
+        context_key: str | None | UnsetType = UNSET,
+        actor: Actor | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """See `model.catalog.Fire`."""
+        event = self._event(payload, context_key, actor or Actor(), message_id)
+        await commit(partial(self._decide, event), self._parts)
+
+    def from_thread(self, payload: JsonObject, **how: str | None) -> None:
+        """See `model.catalog.Fire`."""
+        making = self(payload, **how)  # type: ignore[arg-type] # its keywords, as texts
+        asyncio.run_coroutine_threadsafe(making, self._loop).result()
+
+    async def _decide(self, event: Event, tx: Transaction) -> Decided:
+        identity = self._wanted.identity
+        new = await tx.take_receipts([event])
+        await self._parts.index.at_least(await tx.revision())
+        if not await tx.owns_setup(identity.automation_id, identity.trigger_id):
+            raise FireRefused(
+                f"trigger '{identity.trigger_id}' of automation {identity.automation_id}: another "
+                "replica runs it now, or it was disabled"
+            )
+        automation = self._parts.index.automation(identity.automation_id)
+        rule = None if automation is None else _rule(automation, identity)
+        if not new or automation is None or rule is None:
+            return Decided()
+        now = self._parts.clock.now()
+        judged = matching.judge(TriggerMatch(event, automation, rule), now)
+        if isinstance(judged, Candidate):
+            return await pass_windows_and_holds([judged], now, tx)
+        return Decided(judged=[judged])
+
+    def _event(
+        self,
+        payload: Json,
+        context_key: str | None | UnsetType,
+        actor: Actor,
+        message_id: str | None,
+    ) -> Event:
+        identity, kind = self._wanted.identity, self._wanted.kind
+        if not isinstance(payload, dict):
+            raise FireRefused(f"'{identity.event}' fired {type(payload).__name__}, no JSON object")
+        for fault in kind.payload_schema.faults(payload) if kind.payload_schema else ():
+            place = ".".join(["payload", *(str(part) for part in fault.path)])
+            raise FireRefused(f"'{identity.event}' fired a wrong payload: {place}: {fault.message}")
+        if context_key is UNSET:
+            context_key = kind.context_key(payload) if kind.context_key is not None else None
+        return Event(
+            id=identity.event,
+            payload=payload,
+            body=msgspec.json.encode(payload),
+            delivery=":".join(
+                ["source", identity.automation_id, identity.trigger_id, message_id or str(uuid7())]
+            ),
+            message_id=None,  # of the bus it would be; ours are of one trigger alone
+            context_key=context_key or None,
+            actor=actor,
+            hop=0,
+            time=self._parts.clock.now(),
+            sequence=0,
+        )
+
+
+class TriggerSetups:
+    """Keeps the set-ups of this replica: its fair share of those that should run."""
+
+    def __init__(self, leases: SetupLeases, catalog: Catalog, parts: PipelineParts) -> None:
+        self._leases, self._catalog, self._parts = leases, catalog, parts
+        self._running: dict[Key, tuple[_Wanted, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Follow the automations until cancelled; then tear down, and give all back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    if any(kind.setup is not None for kind in self._catalog.triggers()):
+                        await self._look(group)
+                    await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            keys, self._running = [*self._running], {}
+            if keys:
+                try:
+                    await self._leases.release(keys)
+                except Unavailable as error:
+                    log.info("source.left", error=error)  # stale in a moment
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
+        try:
+            await self._parts.index.refresh()
+            wanted = self._wanted()
+            owned = await self._leases.owned()
+            changed = [key for key, (made, _) in self._running.items() if made != wanted.get(key)]
+            await self._stop({*changed, *(self._running.keys() - owned)})
+            surplus = sorted(owned - wanted.keys())
+            share = math.ceil(len(wanted) / await self._leases.workers())
+            surplus += sorted(owned & wanted.keys())[share:]
+            if surplus:
+                await self._stop(surplus)
+                await self._leases.release(surplus)
+                owned -= set(surplus)
+            free = [key for key in wanted if key not in owned]
+            if free and len(owned) < share:
+                owned |= await self._leases.claim(free, share - len(owned))
+        except Unavailable as error:
+            log.warning("store.unavailable", error=error)
+            return
+        for key in sorted(owned & wanted.keys() - self._running.keys()):
+            setup = wanted[key]
+            self._running[key] = (setup, group.create_task(self._keep(setup)))
+
+    def _wanted(self) -> Mapping[Key, _Wanted]:
+        found = {}
+        for automation in self._parts.index.automations():
+            for rule in automation.program.triggers:
+                kind = self._catalog.trigger(rule.event)
+                if kind is None or kind.setup is None:
+                    continue
+                identity = Identity(
+                    automation_id=automation.id,
+                    automation_name=automation.name,
+                    trigger_id=rule.id,
+                    event=rule.event,
+                )
+                found[automation.id, rule.id] = _Wanted(
+                    identity, automation.version, rule.config, kind
+                )
+        return found
+
+    async def _stop(self, keys: Sequence[Key] | set[Key]) -> None:
+        tasks = [self._running.pop(key)[1] for key in sorted(keys) if key in self._running]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _keep(self, wanted: _Wanted) -> None:
+        """Set up, again and again while that fails; tear down when cancelled."""
+        pause = LOOK_SECONDS
+        logger = structlog.get_logger().bind(
+            automation_id=wanted.identity.automation_id, trigger_id=wanted.identity.trigger_id
+        )
+        teardown: object = None
+        while True:
+            try:
+                teardown = await _set_up(wanted, SetupFire(wanted, self._parts), logger)
+                break
+            except Exception as error:
+                logger.exception("source.failed", error=error, next_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        logger.info("source.started")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await _tear_down(teardown, logger)
+
+
+async def _set_up(wanted: _Wanted, fire: Fire, logger: object) -> object:
+    """Call the set-up of a plug-in, as a coroutine or in a thread, within its time."""
+    setup, config = wanted.kind.setup, wanted.config
+    if setup is None:
+        return None
+    given: object = config
+    if wanted.kind.config_type is not None:
+        given = msgspec.convert(config, wanted.kind.config_type, strict=False)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        return await _called(partial(setup, given, wanted.identity, fire, logger), setup)
+
+
+async def _tear_down(teardown: object, logger: structlog.stdlib.BoundLogger) -> None:
+    """Call what a set-up has returned; whatever it raises is logged."""
+    if not callable(teardown):
+        return
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await _called(teardown, teardown)
+    except Exception as error:
+        logger.exception("source.failed", error=f"tearing down: {error}")
+
+
+async def _called(call: Callable[[], object], function: Callable[..., object]) -> object:
+    if inspect.iscoroutinefunction(function):
+        made: object = call()
+    else:
+        made = await asyncio.to_thread(call)  # it may block
+    return await made if isinstance(made, Awaitable) else made
+
+
+def _rule(automation: Automation, identity: Identity) -> TriggerRule | None:
+    for rule in automation.program.triggers:
+        if rule.id == identity.trigger_id and rule.event == identity.event:
+            return rule
+    return None

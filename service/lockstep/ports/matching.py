@@ -1,0 +1,50 @@
+"""What matching needs of a transaction, and of the stored automations."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from lockstep.model.automations import Head, StoredDefinition
+from lockstep.model.occurrences import Counter, Occurrences
+from lockstep.model.timers import Hold, Holder
+
+
+class MatchingTransaction(Protocol):
+    """What windows count and triggers hold; locked with the queues."""
+
+    async def occurrences(
+        self, counters: Sequence[Counter]
+    ) -> Mapping[Counter, Sequence[datetime]]:
+        """The last occurrences of counters, which are locked."""
+        ...
+
+    async def keep_occurrences(self, changed: Sequence[Occurrences]) -> None:
+        """Keep the last occurrences of counters, which are locked."""
+        ...
+
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+        """Which holds are armed; they are locked."""
+        ...
+
+    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+        """Disarm holds, and arm others; all of them are locked."""
+        ...
+
+
+class AutomationSource(Protocol):
+    """What matching reads of the stored automations."""
+
+    async def revision(self) -> int:
+        """The revision that is in force."""
+        ...
+
+    async def heads(self) -> tuple[int, Sequence[Head]]:
+        """The revision, and all automations by creation."""
+        ...
+
+    async def definitions(
+        self, keys: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], StoredDefinition]:
+        """Definitions by (automation id, version)."""
+        ...

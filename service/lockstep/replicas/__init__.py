@@ -1,0 +1,8 @@
+"""Replicas: who owns a run, how the others learn that it is gone, and what they tell each other."""
+
+from lockstep.replicas.claims import Claims
+from lockstep.replicas.heartbeat import Heartbeat
+from lockstep.replicas.notifier import Notifier
+from lockstep.replicas.presence import Presence, Successor
+
+__all__ = ["Claims", "Heartbeat", "Notifier", "Presence", "Successor"]

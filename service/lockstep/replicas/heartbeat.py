@@ -1,0 +1,67 @@
+"""The heartbeat: a worker that does not renew its row is taken for dead."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from lockstep.model.errors import Unavailable
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """Renews the worker's row, and keeps the clock with that of the database."""
+
+    def __init__(
+        self,
+        beat: Callable[[], Awaitable[datetime]],
+        synchronise: Callable[[datetime, float], None],
+        every_seconds: float,
+        stale_seconds: float,
+    ) -> None:
+        self._beat, self._synchronise = beat, synchronise
+        self._every_seconds, self._stale_seconds = every_seconds, stale_seconds
+        self._missed_at: float | None = None
+        self._last_at = self._tried_at = time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the last beat is younger than what makes a worker stale."""
+        return time.monotonic() - self._last_at <= self._stale_seconds
+
+    @property
+    def seconds_since_try(self) -> float:
+        """How long ago the last beat ended, well or not."""
+        return time.monotonic() - self._tried_at
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether no beat was missed for as long as makes a worker stale."""
+        now = time.monotonic()
+        if now - self._last_at > self._stale_seconds:
+            return False
+        return self._missed_at is None or now - self._missed_at > self._stale_seconds
+
+    async def once(self) -> None:
+        """Renew the row. Raise Unavailable."""
+        before = time.monotonic()
+        now = await self._beat()
+        after = time.monotonic()
+        if after - self._last_at > self._stale_seconds:
+            self._missed_at = after  # asleep, or cut off, for too long: others may have taken over
+        self._last_at = after
+        self._synchronise(now, (before + after) / 2)
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except Unavailable as error:
+                self._missed_at = time.monotonic()
+                log.warning("heartbeat.missed", error=error)
+            self._tried_at = time.monotonic()
+            await asyncio.sleep(self._every_seconds)

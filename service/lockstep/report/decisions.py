@@ -1,0 +1,73 @@
+"""The decisions: why events started nothing, and what they woke; for `lockstep why`.
+
+Written behind the events, in batches; what comes faster than it can be written is left out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from lockstep.model.decisions import Decision
+from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.ports.clock import Clock
+from lockstep.ports.listeners import Listener
+
+MOST: Final = 10_000  # some MiB, if the store falls behind; what is more is counted and left out
+BATCH: Final = 500  # of one statement, which ends soon; if it fails, so many are lost
+# A store that is away loses a batch a second, and is not asked more often.
+RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class DecisionRows(Protocol):
+    """Where they are kept."""
+
+    async def add_decisions(self, judged: Sequence[Decision], at: datetime) -> None:
+        """Keep some. Raise Unavailable, DataRefused."""
+        ...
+
+
+class DecisionLog(Listener):
+    """Takes decisions and writes them behind."""
+
+    def __init__(self, rows: DecisionRows, clock: Clock, *, is_kept: bool) -> None:
+        self._rows, self._clock, self._is_kept = rows, clock, is_kept
+        self._waiting: deque[Decision] = deque()
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.dropped = 0
+
+    def judged(self, decisions: Sequence[Decision]) -> None:
+        """Take decisions; of too many the newest are left out."""
+        if not self._is_kept or not decisions:
+            return
+        room = MOST - len(self._waiting)
+        self.dropped += max(0, len(decisions) - room)
+        self._waiting.extend(decisions[:room])
+        self._idle.clear()
+        self._arrived.set()
+
+    async def settled(self) -> None:
+        """Return when all that was noted is written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            while not self._waiting:
+                self._idle.set()
+                self._arrived.clear()
+                await self._arrived.wait()
+            some = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                await self._rows.add_decisions(some, self._clock.now())
+            except DataRefused as error:
+                log.info("trail.refused", error=error)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)

@@ -1,0 +1,1 @@
+"""Settings: what there is to set (`structs`), and where each value comes from (`load`)."""

@@ -1,0 +1,4 @@
+-- No run can be launched from here on: who launches locks the row `for key share`.
+-- Locks: the automation, for good.
+-- :id text
+delete from automations where id = :id;

@@ -1,2 +1,0 @@
--- The worker has survived an event. $1 delivery
-delete from suspects where delivery = $1;

@@ -1,7 +1,0 @@
--- $1 automation id   $2 status   $3 any context key   $4 context key   $5 since
-select count(*) as total
-  from runs r
- where ($1::text is null or r.automation_id = $1)
-   and ($2::text is null or r.status = $2)
-   and ($3::boolean or r.context_key is not distinct from $4::text)
-   and ($5::timestamptz is null or r.created_at >= $5);

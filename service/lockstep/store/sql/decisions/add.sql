@@ -1,0 +1,8 @@
+-- Keep why events started nothing.
+-- :refused (delivery text, event_id text, message_id text, automation_id text, trigger_id text,
+--     stage text, detail text)
+-- :judged_at timestamptz
+insert into judgements (
+    delivery, event_id, message_id, automation_id, trigger_id, gate, detail, judged_at
+)
+select refused.*, :judged_at from unnest(:refused);

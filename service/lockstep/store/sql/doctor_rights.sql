@@ -1,9 +1,0 @@
--- Tables that are not there, or that this role may not read and write. $1 names
-select name
-  from unnest($1::text[]) as t (name)
- where to_regclass(name) is null
-    or not (has_table_privilege(to_regclass(name), 'select')
-       and has_table_privilege(to_regclass(name), 'insert')
-       and has_table_privilege(to_regclass(name), 'update')
-       and has_table_privilege(to_regclass(name), 'delete'))
- order by name;

@@ -1,9 +1,0 @@
--- The armed waits of steps whose run has ended without a word, or is gone while the step sleeps.
--- $1 how many
-select w.id as wait_id, c.id, coalesce(c.status, 'cancelled') as status
-  from waits w
-  join runs r on r.id = w.run_id
-  left join runs c on c.parent_run_id = w.run_id and c.parent_path = w.action_path
- where w.kind = 'child' and w.state = 'armed'
-   and (c.finished_at is not null or (c.id is null and r.status = 'waiting'))
- limit $1;

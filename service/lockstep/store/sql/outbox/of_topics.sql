@@ -1,0 +1,6 @@
+-- What is not yet published of these topics: who takes a run over publishes it first.
+-- :topics text[]
+select topic, seq, subject, message_id, body, created_at
+  from outbox
+ where topic = any (:topics)
+ order by topic, seq;

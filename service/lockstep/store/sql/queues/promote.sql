@@ -1,0 +1,24 @@
+-- Let the first of each queue go where nothing that it waits for is active. Under their locks.
+-- :queue_keys text[]
+update runs
+   set queued = false
+ where id in (
+       select head.id
+         from unnest(:queue_keys) as g (gate)
+        cross join lateral (
+              select q.id, q.automation_id, q.context_key
+                from runs q
+               where q.gate = g.gate and q.queued
+               order by q.rank_time, q.rank_sequence, q.position
+               limit 1
+              ) as head
+        where not exists (
+              select from runs r
+               where r.automation_id = head.automation_id
+                 and (g.gate = head.automation_id
+                      or r.context_key is not distinct from head.context_key)
+                 and not r.queued
+                 and r.status in ('pending', 'running', 'waiting')
+              )
+       )
+returning id;

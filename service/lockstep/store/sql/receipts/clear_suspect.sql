@@ -1,0 +1,3 @@
+-- The worker has survived an event.
+-- :delivery text
+delete from suspects where delivery = :delivery;

@@ -1,0 +1,64 @@
+-- Take runs that wait for a place: in turn from each automation that has some, and of each in the
+-- order of the stream, so that a flood for one does not hold up the others.
+-- The first part steps from automation to automation along the index (PostgreSQL wiki, Loose
+-- indexscan).
+-- There is always a row: `seen` says how many were ready; those that others have locked are passed over.
+-- Locks: runs, then their frames; what others have locked is passed over.
+-- :limit bigint, :worker_id uuid, :now timestamptz
+with recursive automations_ready as (
+    (select automation_id from runs
+      where status = 'pending' and not queued
+      order by automation_id
+      limit 1)
+    union all
+    select (select r.automation_id from runs r
+             where r.status = 'pending' and not r.queued and r.automation_id > a.automation_id
+             order by r.automation_id
+             limit 1)
+      from automations_ready a
+     where a.automation_id is not null
+),
+first_ones as (
+    select r.id, r.rank_time, r.rank_sequence, r.position, r.turn
+      from automations_ready a
+     cross join lateral (
+           select n.id, n.rank_time, n.rank_sequence, n.position,
+                  row_number() over (order by n.rank_time, n.rank_sequence, n.position) as turn
+             from runs n
+            where n.automation_id = a.automation_id and n.status = 'pending' and not n.queued
+            order by n.rank_time, n.rank_sequence, n.position
+            limit :limit
+           ) as r
+     where a.automation_id is not null
+     order by r.turn, r.rank_time, r.rank_sequence, r.position
+     limit :limit
+),
+ready as (
+    select id
+      from runs
+     where id in (select id from first_ones) and status = 'pending' and not queued
+       for update skip locked
+),
+taken as (
+    update runs r
+       set status = 'running', owner = :worker_id, epoch = r.epoch + 1,
+           started_at = coalesce(r.started_at, :now)
+      from ready
+     where r.id = ready.id
+    returning r.*
+),
+fenced as (
+    update run_frames f
+       set epoch = taken.epoch
+      from taken
+     where f.run_id = taken.id
+    returning f.run_id, f.event_seq, f.document
+)
+select looked.seen, claimed.*
+  from (select count(*) as seen from first_ones) as looked
+  left join (
+       select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document
+         from taken
+         left join fenced on fenced.run_id = taken.id
+       ) as claimed on true
+ order by claimed.rank_time, claimed.rank_sequence, claimed.position;

@@ -1,0 +1,47 @@
+-- End active runs from outside: final status, fenced, without owner, waits gone, live steps failed.
+-- A run that has ended is left as it is, and gives no row.
+-- Locks: runs by id, then their frames, then their waits.
+-- :run_ids uuid[], :status text, :reason text, :error text, :now timestamptz
+with active as (
+    select id, owner
+      from runs
+     where id = any (:run_ids) and status in ('pending', 'running', 'waiting')
+     order by id
+       for update
+),
+cancelled as (
+    update runs r
+       set status = :status, reason = :reason, error_message = :error, owner = null,
+           epoch = r.epoch + 1, finished_at = :now
+      from active
+     where r.id = active.id
+    returning r.*, active.owner as last_owner
+),
+dropped as (
+    delete from run_frames f
+     using cancelled c
+     where f.run_id = c.id
+    returning f.run_id, f.event_seq, f.document
+),
+-- What a failed run stood at, for its retry.
+kept as (
+    insert into failed_frames (run_id, document)
+    select run_id, document from dropped where :status = 'failed' and document is not null
+),
+waits_gone as (
+    delete from waits w using cancelled c where w.run_id = c.id returning w.id, w.run_id, w.kind
+),
+steps as (
+    update run_steps s
+       set status = 'failed', error_message = 'cancelled', finished_at = :now
+      from cancelled c
+     where s.run_id = c.id and s.status in ('running', 'waiting')
+)
+select c.*, true as has_frames, coalesce(d.event_seq, 0) as event_seq, null::bytea as document,
+       array(select w.id from waits_gone w
+              where w.run_id = c.id and w.kind in ('event', 'remote', 'child')) as awaited,
+       array(select w.id from waits_gone w
+              where w.run_id = c.id and w.kind not in ('event', 'remote', 'child')) as delays
+  from cancelled c
+  left join dropped d on d.run_id = c.id
+ order by c.position;

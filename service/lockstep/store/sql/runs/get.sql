@@ -1,0 +1,8 @@
+-- One run with what it waits for, in words.
+-- :id uuid
+select r.*,
+       (select string_agg(w.waiting_for, '; ' order by w.id)
+          from waits w
+         where w.run_id = r.id and w.state = 'armed' and w.kind <> 'deadline') as waiting_for
+  from runs r
+ where r.id = :id;

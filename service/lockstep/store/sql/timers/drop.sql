@@ -1,0 +1,3 @@
+-- Disarm timers.
+-- :ids uuid[]
+delete from timers where id = any (:ids);

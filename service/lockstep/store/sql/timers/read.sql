@@ -1,0 +1,5 @@
+-- Timers, to be judged.
+-- :ids uuid[]
+select id, kind, automation_id, trigger_id, context_key, event, schedule, last_value, due_at
+  from timers
+ where id = any (:ids);

@@ -1,4 +1,0 @@
--- Timers, to be judged. $1 ids
-select id, kind, automation_id, trigger_id, context_key, event, schedule, last_value, due_at
-  from timers
- where id = any ($1::uuid[]);

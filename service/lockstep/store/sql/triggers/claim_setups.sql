@@ -1,0 +1,25 @@
+-- Take set-ups that no living worker runs, as many as there is a fair share of.
+-- :setups (automation_id text, trigger_id text)
+-- :worker_id uuid, :stale_seconds float8, :limit bigint
+with free as (
+    select automation_id, trigger_id
+      from unnest(:setups)
+     where not exists (
+           select from sources s
+             join workers w on w.id = s.owner
+              and w.heartbeat_at > clock_timestamp() - make_interval(secs => :stale_seconds)
+            where s.automation_id = setups.automation_id and s.trigger_id = setups.trigger_id
+           )
+     order by automation_id, trigger_id
+     limit :limit
+)
+insert into sources (automation_id, trigger_id, owner)
+select automation_id, trigger_id, :worker_id from free
+    on conflict (automation_id, trigger_id) do update
+   set owner = excluded.owner, claimed_at = clock_timestamp()
+ where not exists (
+       select from workers w
+        where w.id = sources.owner
+          and w.heartbeat_at > clock_timestamp() - make_interval(secs => :stale_seconds)
+       )
+returning automation_id, trigger_id;

@@ -1,0 +1,18 @@
+"""Telemetry: whether a replica lives and is ready, what it measures, its logs and its traces."""
+
+from lockstep.telemetry.health import Health
+from lockstep.telemetry.listeners import Measured, Traced
+from lockstep.telemetry.meter import Measures
+from lockstep.telemetry.metrics import Gauges, Metrics
+from lockstep.telemetry.probe_server import Probes, opened
+
+__all__ = [
+    "Gauges",
+    "Health",
+    "Measured",
+    "Measures",
+    "Metrics",
+    "Probes",
+    "Traced",
+    "opened",
+]

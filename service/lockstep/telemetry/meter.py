@@ -1,0 +1,82 @@
+"""The meter: numbers that walks and intake add to, in plain Python because it is on their way.
+
+One thread adds and the same one reads, so there is no lock.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LONG: Final = (*SHORT, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0)
+SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1000.0)
+
+
+class Histogram:
+    """How often values were at most so large."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Take a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Give (upper bound, how many were at most that) as Prometheus has it."""
+        found, so_far = [], 0
+        for bound, number in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            so_far += number
+            found.append((bound, float(so_far)))
+        return found
+
+
+class Measures:
+    """See `ports.telemetry.Meter`."""
+
+    def __init__(self) -> None:
+        # What has not happened yet is shown as zero: a rate needs two numbers.
+        self.events = Counter(dict.fromkeys(("accepted", "postponed", "dead_lettered"), 0))
+        self.runs_ended = Counter(dict.fromkeys(("success", "failed", "cancelled", "skipped"), 0))
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.listener_failures: Counter[str] = Counter()
+        self.batches = Histogram(SIZES)
+        self.runs = Histogram(LONG)
+        self.steps: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(LONG))
+        self.wakes_late = Histogram(SHORT)
+
+    def event(self, outcome: str, number: int = 1) -> None:
+        """See `ports.telemetry.Meter.event`."""
+        self.events[outcome] += number
+
+    def batch(self, events: int) -> None:
+        """See `ports.telemetry.Meter.batch`."""
+        self.batches.add(events)
+
+    def run_ended(self, status: str, seconds: float | None) -> None:
+        """See `ports.telemetry.Meter.run_ended`."""
+        self.runs_ended[status] += 1
+        if seconds is not None:
+            self.runs.add(max(0.0, seconds))
+
+    def step_ended(self, kind: str, seconds: float) -> None:
+        """See `ports.telemetry.Meter.step_ended`."""
+        self.steps[kind].add(max(0.0, seconds))
+
+    def woke(self, seconds_late: float) -> None:
+        """See `ports.telemetry.Meter.woke`."""
+        self.wakes_late.add(max(0.0, seconds_late))
+
+    def answered(self, endpoint: str, code: str) -> None:
+        """See `ports.telemetry.Meter.answered`."""
+        self.requests[endpoint, code] += 1
+
+    def listener_failed(self, listener: str, number: int = 1) -> None:
+        """See `ports.telemetry.Meter.listener_failed`."""
+        self.listener_failures[listener] += number

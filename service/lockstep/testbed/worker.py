@@ -1,0 +1,114 @@
+"""A worker of cases that can be killed for real: an engine in a process of its own.
+
+`python -m lockstep.testbed.worker NAME SECONDS`, with settings in the environment. It answers the
+control API, `case.NAME.crash_at` (die right after that point) and `case.NAME.advance`.
+"""
+
+import asyncio
+import ctypes
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvloop
+
+from lockstep import __version__, bus, store
+from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog, load_plugins
+from lockstep.control import handler
+from lockstep.engine.assembly import build
+from lockstep.engine.engine import Engine
+from lockstep.engine.parts import Assembly, Seams
+from lockstep.engine.services import table
+from lockstep.settings.load import load
+from lockstep.testbed.clock import CaseClock
+from lockstep.testbed.seams import Point
+from lockstep_schemas.api import Success
+from lockstep_schemas.events import Actor
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+TAKEN = frozenset({"run_created", "before_ack"})
+
+
+class CrashAt(msgspec.Struct):
+    """Request of `crash_at`: a step path, `run_created`, `wait_armed` or `before_ack`."""
+
+    point: str
+
+
+class Advance(msgspec.Struct):
+    """Request of `advance`."""
+
+    seconds: float
+
+
+class Worker:
+    """What is asked of the engine of a case: to let time pass, and to die."""
+
+    def __init__(self, assembly: Assembly, clock: CaseClock, point: Point) -> None:
+        self._places, self._wakeups = assembly.hearing.places, assembly.loops.wakeups
+        self._clock, self._point = clock, point
+
+    async def crash_at(self, request: CrashAt, _: Actor | None) -> Success:
+        """Die right after that point."""
+        self._point.put(request.point)
+        return Success()
+
+    async def advance(self, request: Advance, _: Actor | None) -> Success:
+        """Let engine seconds pass."""
+        await self._clock.advance(request.seconds, self._settled)
+        return Success()
+
+    async def _settled(self) -> None:
+        """Wait until what was woken has gone on to its next sleep, or its end."""
+        while self._is_busy():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.001)
+
+    def _is_busy(self) -> bool:
+        is_behind = self._places.is_behind or self._wakeups.is_behind(self._clock.time)
+        return is_behind or self._places.active > self._clock.sleeping
+
+
+def follow_parent() -> None:
+    """Die with the process that started us, even when that is killed (Linux; see prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def main(name: str, passed_seconds: float) -> None:
+    """Run until killed; so many engine seconds have passed before."""
+    follow_parent()
+    settings = load().settings
+    # Nobody reads them, and standard output is that of the command.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    clock = CaseClock(passed_seconds)
+    catalog = build_catalog(True, with_stubs=True, prefix=settings.nats.prefix)
+    load_plugins(catalog)
+    recorder = Recorder(Path(settings.engine.stub_record_file))
+    services = ServiceBag().add(Recorder, recorder).add(Sleeper, clock)
+    database = await store.Store.connect(settings.postgres.dsn, settings.postgres.pool_size)
+    connection = await bus.connect(settings.nats)
+    point = Point(clock)
+    seams = Seams(clock=clock, listeners=[point], source=point.around)
+    assembly = build(settings, database, connection, catalog, services, seams)
+    worker = Worker(assembly, clock, point)
+    asked = bus.RequestService(
+        connection,
+        version=__version__,
+        endpoints={
+            f"case.{name}.crash_at": handler(CrashAt, worker.crash_at),
+            f"case.{name}.advance": handler(Advance, worker.advance),
+        },
+        metadata={},
+    )
+    async with asyncio.TaskGroup() as group:
+        ready = asyncio.Event()
+        group.create_task(Engine(assembly, table(assembly)).run(ready.set))
+        await ready.wait()
+        await asked.start()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], float(sys.argv[2])))

@@ -1,0 +1,199 @@
+"""Worlds for cases, on servers of their own; and those whose workers are killed for real."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from lockstep import bus, embedded, store
+from lockstep.cases.expect import Seen
+from lockstep.cases.format import PublishEntry
+from lockstep.cases.operations import CaseRefused
+from lockstep.catalog import Recorder
+from lockstep.model.errors import Unavailable
+from lockstep.model.ids import uuid7
+from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
+from lockstep.testbed import worker
+from lockstep.testbed.world import RUNS, CaseWorld
+from lockstep_schemas.api import RunsList
+from lockstep_schemas.base import Json
+
+START_SECONDS: Final = 60.0  # a busy machine takes ten for what takes one
+
+
+class CrashWorld(CaseWorld):
+    """A world whose workers are processes of their own, and are killed."""
+
+    def __init__(self, settings: Settings, database: store.Store, client: bus.Connection) -> None:
+        super().__init__(settings, database, client)
+        self._folder = TemporaryDirectory(prefix="lockstep-case-")
+        self._records = Path(self._folder.name) / "calls.jsonl"
+        self._workers: dict[str, asyncio.subprocess.Process] = {}
+
+    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
+        """Forget the case before; start so many workers."""
+        if stubs:
+            raise CaseRefused("stubs do not go with crash_after: use the test actions")
+        self._number += 1
+        await self._kill()
+        await self._database.forget_all()
+        self._records.write_bytes(b"")
+        await self._spawn(instances)
+
+    async def publish(self, entry: PublishEntry, name: str) -> None:
+        """Publish an event; say before at which point the workers die."""
+        if entry.crash_after is not None:
+            for worker_name in self._workers:
+                await self.call(f"case.{worker_name}.crash_at", point=entry.crash_after)
+        await super().publish(entry, name)
+
+    async def sweep(self, heartbeat_age_seconds: float, *, mark_running: bool) -> None:
+        """Do the damage; the workers look for themselves, several times a second."""
+        if mark_running:
+            await self._database.mark_running()
+        await self._database.age_workers(heartbeat_age_seconds, [])
+        await self._quiet()
+
+    async def redeliver(self, name: str) -> None:
+        """Refuse: what was taken is in another process."""
+        raise CaseRefused("redeliver does not go with crash_after")
+
+    async def restart(self, down_seconds: float) -> None:
+        """Start as many workers as there were; those that live still are killed."""
+        count = len(self._workers)
+        await self._kill()
+        self.clock.skip(down_seconds)
+        await self._spawn(count)
+        await self._quiet()
+
+    async def advance(self, seconds: float) -> None:
+        """Let engine seconds pass in the workers that live."""
+        await self._quiet()
+        self.clock.skip(seconds)
+        for name, process in self._workers.items():
+            if process.returncode is None and seconds:
+                await self.call(f"case.{name}.advance", seconds=seconds)
+        await self._quiet()
+
+    async def seen(self) -> Seen:
+        """Say what was done since the case began, by the living and the dead."""
+        for call in Recorder.read(self._records):
+            self.recorder.calls.append(call)
+            if call.action == "test.record":
+                self.recorder.records.append(call)
+            elif call.action == "test.consumer":
+                self.recorder.consumed.append(call.value)
+        seen = await super().seen()
+        self._clear_records()
+        return seen
+
+    async def close(self) -> None:
+        """Kill all workers."""
+        await self._kill()
+        self._folder.cleanup()
+
+    async def _spawn(self, count: int) -> None:
+        nats, postgres = self._settings.nats, self._settings.postgres
+        settings = {
+            "NATS__SERVERS": ",".join(nats.servers),
+            "NATS__PREFIX": nats.prefix,
+            "NATS__STORAGE": nats.storage,
+            "NATS__ACK_WAIT_SECONDS": str(nats.ack_wait_seconds),
+            "POSTGRES__DSN": postgres.dsn,
+            "ENGINE__STUB_RECORD_FILE": str(self._records),
+            "ENGINE__HEARTBEAT_SECONDS": "0.1",
+            "ENGINE__STALE_SECONDS": "0.5",
+            "ENGINE__KEEP_RUNS_DAYS": "0",
+        }
+        environment = {f"LOCKSTEP_{name}": value for name, value in settings.items()}
+        for _ in range(count):
+            name = f"w{uuid7().hex}"
+            self._workers[name] = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", worker.__name__, name, str(self.clock.passed_seconds),
+                env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        async with asyncio.timeout(START_SECONDS):
+            for name in self._workers:
+                while not await self._answers(name):  # noqa: ASYNC110 - another process starts
+                    await asyncio.sleep(0.02)
+
+    async def _answers(self, name: str) -> bool:
+        try:
+            await bus.ApiClient(self._client).request(f"case.{name}.crash_at", b'{"point": ""}', 1)
+        except Unavailable:
+            return False
+        return True
+
+    async def _kill(self) -> None:
+        for process in self._workers.values():
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+        self._workers.clear()
+
+    async def _quiet(self) -> None:
+        """Return when all workers are dead, or nothing is left to do for those that live."""
+        while True:
+            if all(process.returncode is not None for process in self._workers.values()):
+                return
+            runs, _, _ = await self._views.page(RunsList(limit=RUNS), None)
+            busy = [run for run in runs if run.status in {"running", "pending"}]
+            if not busy and not await self._backlog():
+                return
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def world(servers: embedded.Servers, name: str, *, kills: bool) -> AsyncIterator[CaseWorld]:
+    """Open a world on servers, with a database and a prefix of its own.
+
+    With `kills` its workers are processes of their own, which die for real.
+    """
+    async with AsyncExitStack() as stack:
+        dsn = await store.create_database(servers.postgres_dsn, name)
+        await store.migrate(dsn)
+        nats = bus.BusSettings(
+            servers=[servers.nats_url],
+            prefix=name,
+            storage="memory",
+            name="cases",
+            ack_wait_seconds=1 if kills else 30,
+        )
+        settings = Settings(
+            nats=nats,
+            postgres=PostgresSettings(dsn=dsn),
+            engine=EngineSettings(
+                catalog="open", stub_actions=True, grace_seconds=1, keep_runs_days=0
+            ),
+        )
+        database = await store.Store.connect(dsn, 10)
+        stack.push_async_callback(database.close)
+        client = await bus.connect(nats)
+        stack.push_async_callback(client.close)
+        await bus.apply(client)
+        opened = (CrashWorld if kills else CaseWorld)(settings, database, client)
+        stack.push_async_callback(opened.close)
+        names = client.names
+        for subject in (names.automation("*", "*"), names.run("*", "*")):
+            feed = await stack.enter_async_context(bus.follow(client, subject))
+            listening = asyncio.create_task(opened.listen(feed))
+            stack.push_async_callback(_ended, listening)
+        yield opened
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """End a task that runs for ever."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[embedded.Servers]:
+    """Servers of our own, gone at the end with all that they held."""
+    with TemporaryDirectory(prefix="lockstep-test-") as folder:
+        async with embedded.start(Path(folder), ephemeral=True) as started:
+            yield started

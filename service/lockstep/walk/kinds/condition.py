@@ -1,0 +1,20 @@
+"""`condition`: go on only if it holds."""
+
+from typing import Final
+
+from lockstep.model.errors import RenderError
+from lockstep.model.program import Guard
+from lockstep.walk.outcome import Failed, Ok, Outcome, Skipped, Stopped
+from lockstep.walk.step import Step
+
+REFUSED: Final = "condition gate failed"
+
+
+def perform(action: Guard, step: Step) -> Outcome:
+    """End the run as success where it does not hold, or only the branch of a parallel."""
+    try:
+        if action.condition.holds(step.context(), step.now):
+            return Ok()
+    except RenderError as error:
+        return Failed(str(error))
+    return Skipped(REFUSED) if action.continue_on_error else Stopped(REFUSED, guard=True)

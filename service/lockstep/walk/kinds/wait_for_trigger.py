@@ -1,0 +1,51 @@
+"""`wait_for_trigger`: sleep until an event comes, or until its time is over."""
+
+from datetime import timedelta
+
+import msgspec
+
+from lockstep.model.errors import RenderError
+from lockstep.model.program import Wait
+from lockstep.model.run_events import iso
+from lockstep.walk.frames import LeafFrame, WaitResult
+from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
+from lockstep.walk.scope import ScopeTooLarge
+from lockstep.walk.step import AwaitedEvent, Step
+
+
+def perform(action: Wait, step: Step) -> Outcome:
+    """Arm at the first visit; later say how it ended."""
+    if not isinstance(step.frame, LeafFrame):
+        return _arm(action, step)
+    fired = step.woken(step.frame)
+    if fired is None:
+        return Suspended()
+    completed = fired.cause == "event"
+    if not completed and not action.continue_on_timeout:
+        return Failed(f"timed out waiting for {action.event}")
+    try:
+        step.place.scope.keep_answer(WaitResult(completed, fired.payload))
+    except ScopeTooLarge as error:
+        return Failed(str(error))
+    return Ok()
+
+
+def _arm(action: Wait, step: Step) -> Outcome:
+    context_key = step.walk.run.context_key
+    if action.context_key is not None:
+        try:
+            context_key = action.context_key.render(step.context())
+        except RenderError as error:
+            return Failed(f"wait_for_trigger.context_key: {error}")
+        if not context_key:
+            return Failed("wait_for_trigger.context_key: it rendered empty")
+    text, due_at = f"event {action.event}", None
+    if action.timeout_seconds is not None:
+        due_at = step.row.started_at + timedelta(seconds=action.timeout_seconds)
+        text = f"{text} until {iso(due_at)}"
+    condition = action.filter.text if action.filter is not None else None
+    asks = condition is not None and "run_scope" in condition
+    scope = msgspec.json.encode(step.context()) if asks else None
+    return step.sleep(
+        "event", text, due_at, AwaitedEvent(action.event, context_key, condition, scope)
+    )

@@ -1,0 +1,449 @@
+"""Small fakes of ports: dictionaries instead of tables and streams."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+import msgspec
+
+from lockstep.model.admissions import REPLACED, Active
+from lockstep.model.automations import Head, StoredDefinition
+from lockstep.model.child_runs import Child
+from lockstep.model.decisions import Decision
+from lockstep.model.errors import Unavailable
+from lockstep.model.events import Event
+from lockstep.model.matches import Revival
+from lockstep.model.new_runs import NewRun, RunToRetry
+from lockstep.model.occurrences import Counter, Occurrences
+from lockstep.model.outbox import EventRow
+from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
+from lockstep.model.timers import Hold, Holder, StoredTimer
+from lockstep.model.waits import Awaited, Due, Firing, StepKey
+from lockstep.ports.cancel import CancelTransaction, Terminator
+from lockstep.ports.listeners import Listener
+from lockstep.ports.pipeline import Transaction
+from unit.values import NOW, run_state
+
+
+class Rows:
+    """One transaction: what stations read and write, as far as the tests of this folder ask."""
+
+    def __init__(self, calls: list[str] | None = None) -> None:
+        self.calls = [] if calls is None else calls  # may be shared with other fakes
+        self.enabled = {"a": True, "b": True}
+        self.faults: dict[str, BaseException] = {}  # by the call that raises it
+        self.held: list[str] = []
+        self.active: dict[UUID, Active] = {}
+        self.counters: dict[Counter, Sequence[datetime]] = {}
+        self.expires: dict[Counter, datetime] = {}
+        self.holds: dict[Holder, UUID] = {}
+        self.waits: list[Awaited] = []
+        self.asked_results: list[StepKey] = []
+        self.warnings: dict[UUID, str] = {}
+        self.new_runs: list[NewRun] = []
+        self.copied: dict[UUID, Revival] = {}
+        self.locked: list[str] = []
+        self.receipts: set[str] = set()
+        self.number = 0  # the revision of the automations
+        self.children: dict[tuple[UUID, str], Child] = {}
+        self.owns = True  # the set-up of a trigger
+        self.timers_stored: dict[UUID, StoredTimer] = {}
+        self.taken_by_another = False  # timers, a moment ago
+        self.past: RunToRetry | None = None
+        self.armed: dict[UUID, Awaited] = {}
+        self.owner: UUID | None = None  # who executes the runs of waits, and those that are ended
+        self.events: list[EventRow] = []
+        self.on_create: Callable[[Sequence[NewRun]], None] = lambda _: None
+
+    @property
+    def port(self) -> Transaction:
+        """It as the port: what is not here, the stations that are shown do not ask."""
+        return cast("Transaction", self)
+
+    def called(self, name: str) -> None:
+        """Note a call; raise what it is to raise."""
+        self.calls.append(name)
+        if name in self.faults:
+            raise self.faults[name]
+
+    async def lock_keys(self, keys: Sequence[str]) -> None:
+        self.called("lock_keys")
+        assert [*keys] == sorted(keys), "gates are locked in one order"
+        self.locked += keys
+
+    async def take_receipts(self, events: Sequence[Event]) -> set[str]:
+        self.called("take_receipts")
+        new = {one.delivery for one in events} - self.receipts
+        self.receipts |= new
+        return new
+
+    async def revision(self) -> int:
+        self.called("revision")
+        return self.number
+
+    async def child(self, run_id: UUID, path: str) -> Child | None:
+        self.called("child")
+        return self.children.get((run_id, path))
+
+    async def owns_setup(self, automation_id: str, trigger_id: str) -> bool:
+        self.called("owns_setup")
+        return self.owns
+
+    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+        self.called("timers")
+        return [self.timers_stored[one] for one in ids if one in self.timers_stored]
+
+    async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        self.called("take_holds")
+        if self.taken_by_another:
+            return set()
+        return {one for one in ids if self.timers_stored.pop(one, None) is not None}
+
+    async def move_schedule(
+        self, timer_id: UUID, due_at: datetime, following: datetime | None, value: bool | None
+    ) -> bool:
+        self.called("move_schedule")
+        timer = self.timers_stored.get(timer_id)
+        if self.taken_by_another or timer is None or timer.due_at != due_at:
+            return False
+        del self.timers_stored[timer_id]
+        if following is not None:
+            moved = msgspec.structs.replace(timer, due_at=following, last_value=value)
+            self.timers_stored[timer_id] = moved
+        return True
+
+    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
+        self.called("run_to_retry")
+        return self.past
+
+    async def lock_runs(self, run_ids: Sequence[UUID], wait_ids: Sequence[UUID]) -> None:
+        self.called("lock_runs")
+
+    async def end_runs(self, run_ids: Sequence[UUID], ending: Ending) -> Sequence[Ended]:
+        self.called("end_runs")
+        found = [one for one in run_ids if self.active.pop(one, None) is not None]
+        return [Ended(run_state(one.int), self.owner, [], [], ending) for one in found]
+
+    async def add_events(self, events: Sequence[EventRow]) -> None:
+        self.called("add_events")
+        self.events += events
+
+    async def fire(
+        self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime
+    ) -> Sequence[Firing]:
+        self.called("fire")
+        waits = [self.armed.pop(one) for one, _ in satisfied if one in self.armed]
+        return [Firing(one.id, one.run_id, "event", True, self.owner, None) for one in waits]
+
+    async def lock_automations(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        self.called("lock_automations")
+        self.held += ids
+        return {one: self.enabled[one] for one in ids if one in self.enabled}
+
+    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
+        self.calls.append("count_active")
+        runs = self.active.values()
+        return Tally((r.automation_id, r.context_key) for r in runs if r.automation_id in ids)
+
+    async def active_runs(self, ids: Sequence[str]) -> Sequence[Active]:
+        self.calls.append("active_runs")
+        return [run for run in self.active.values() if run.automation_id in ids]
+
+    async def occurrences(
+        self, counters: Sequence[Counter]
+    ) -> Mapping[Counter, Sequence[datetime]]:
+        self.calls.append("occurrences")
+        return {one: self.counters[one] for one in counters if one in self.counters}
+
+    async def keep_occurrences(self, changed: Sequence[Occurrences]) -> None:
+        self.calls.append("keep_occurrences")
+        for one in changed:
+            self.counters[one.counter] = one.times
+            self.expires[one.counter] = one.expires_at
+
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+        self.calls.append("armed_holds")
+        return {one: self.holds[one] for one in holders if one in self.holds}
+
+    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+        self.calls.append("change_holds")
+        self.holds = {holder: one for holder, one in self.holds.items() if one not in gone}
+        for hold in armed:
+            assert hold.holder not in self.holds, "two holds are armed for one holder"
+            self.holds[hold.holder] = hold.id
+
+    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+        self.calls.append("awaited")
+        return sorted(self.waits, key=lambda wait: wait.place)
+
+    async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:
+        self.calls.append("open_results")
+        self.asked_results = [*keys]
+        return self.waits
+
+    async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
+        self.calls.append("warn")
+        self.warnings.update(reasons)
+
+    async def create_runs(self, new_runs: Sequence[NewRun]) -> None:
+        self.called("create_runs")
+        self.on_create(new_runs)
+        self.new_runs += new_runs
+
+    def count_as_active(self) -> None:
+        """Have the gates count the runs that were launched and have not ended."""
+        for one in self.new_runs:
+            if one.status in {"running", "pending"}:
+                what = one.match.event
+                rank = (what.time, what.sequence)
+                self.active[one.id] = Active(
+                    one.id, one.match.automation.id, what.context_key, rank
+                )
+
+    async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
+        self.calls.append("copy_steps")
+        self.copied[run_id] = revival
+
+
+class Heard(Listener):
+    """A listener that notes all it hears, and in which order the moments came."""
+
+    def __init__(self, order: list[str] | None = None) -> None:
+        self.order = [] if order is None else order  # may be shared with other fakes
+        self.new_runs: list[NewRun] = []
+        self.firings: list[Firing] = []
+        self.holds: list[Hold] = []
+        self.disarmed: list[UUID] = []
+        self.ticks: list[Due] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.endings: list[Ended] = []
+        self.decisions: list[Decision] = []
+        self.rows: list[EventRow] = []
+
+    def launched(self, runs: Sequence[NewRun]) -> None:
+        self.order.append("launched")
+        self.new_runs += runs
+
+    def fired(self, firings: Sequence[Firing]) -> None:
+        self.order.append("fired")
+        self.firings += firings
+
+    def armed(self, holds: Sequence[Hold], disarmed: Sequence[UUID], ticks: Sequence[Due]) -> None:
+        self.order.append("armed")
+        self.holds += holds
+        self.disarmed += disarmed
+        self.ticks += ticks
+
+    def checkpointed(self, done: Sequence[Checkpoint]) -> None:
+        self.order.append("checkpointed")
+        self.checkpoints += done
+
+    def ended(self, ended: Sequence[Ended]) -> None:
+        self.order.append("ended")
+        self.endings += ended
+
+    def judged(self, decisions: Sequence[Decision]) -> None:
+        self.order.append("judged")
+        self.decisions += decisions
+
+    def reported(self, rows: Sequence[EventRow]) -> None:
+        self.order.append("reported")
+        self.rows += rows
+
+
+class FreePlaces:
+    """The places of a worker, without walks: what is offered stays on its place."""
+
+    def __init__(self, free: int = 9, order: list[str] | None = None) -> None:
+        self.free, self.reserved, self.active = free, 0, 0
+        self.order = [] if order is None else order
+        self.wanted = asyncio.Event()
+        self.asked = self.answered = 0
+        self.reservations: list[int] = []  # how many were asked for, each time
+        self.offered: list[RunState] = []
+        self.woken: list[UUID] = []
+        self.stopped: list[UUID] = []
+
+    def reserve(self, wanted: int) -> int:
+        """See `ports.places.Places`."""
+        self.order.append("reserve")
+        self.reservations.append(wanted)
+        places = min(self.free, wanted)
+        self.free -= places
+        self.reserved += places
+        return places
+
+    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
+        """See `ports.places.Places`."""
+        self.order.append("offer")
+        self.reserved -= reserved
+        self.active += len(runs)
+        self.free += reserved - len(runs)
+        self.offered += runs
+
+    def expect_ready(self) -> None:
+        """See `ports.places.Places`."""
+        self.asked += 1
+
+    def none_ready(self, asked: int) -> None:
+        """See `ports.places.Places`."""
+        self.answered = asked
+
+    def wake(self, run_ids: Iterable[UUID]) -> None:
+        """See `ports.places.Places`."""
+        self.woken += run_ids
+
+    def stop(self, run_ids: Iterable[UUID]) -> None:
+        """See `ports.places.Places`."""
+        self.stopped += run_ids
+
+
+class Ends:
+    """Ends runs from outside: notes which, and what it was asked."""
+
+    def __init__(self, order: list[str] | None = None) -> None:
+        self.order = [] if order is None else order
+        self.away = Away()
+        self.cancelled: list[tuple[list[UUID], str | None]] = []
+        self.exceeded: list[list[UUID]] = []
+        self.replaced: list[UUID] = []
+        self.announced: list[UUID] = []
+
+    @property
+    def port(self) -> Terminator:
+        """It as the port: the control API alone asks for the rest."""
+        return cast("Terminator", self)
+
+    async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
+        self.away.check()
+        self.cancelled.append(([*run_ids], reason))
+        return []
+
+    async def exceed(self, wait_ids: Sequence[UUID]) -> None:
+        self.exceeded.append([*wait_ids])
+
+    async def replace(self, run_ids: Sequence[UUID], tx: CancelTransaction) -> Sequence[Ended]:
+        self.order.append("replace")
+        self.replaced += run_ids
+        return await tx.end_runs(run_ids, Ending(status="cancelled", reason=REPLACED, at=NOW))
+
+    async def announce(self, ended: Sequence[Ended]) -> None:
+        if ended:
+            self.order.append("announce")
+        self.announced += [one.run.id for one in ended]
+
+
+class Measured:
+    """A meter that keeps what the tests of this folder look at."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+        self.failed: dict[str, int] = {}
+
+    def event(self, outcome: str, number: int = 1) -> None: ...
+
+    def batch(self, events: int) -> None: ...
+
+    def run_ended(self, status: str, seconds: float | None) -> None: ...
+
+    def step_ended(self, kind: str, seconds: float) -> None: ...
+
+    def woke(self, seconds_late: float) -> None:
+        self.late.append(seconds_late)
+
+    def answered(self, endpoint: str, code: str) -> None: ...
+
+    def listener_failed(self, listener: str, number: int = 1) -> None:
+        self.failed[listener] = self.failed.get(listener, 0) + number
+
+
+class Away:
+    """Says so often that a server is away, and lets calls through again after that."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def check(self) -> None:
+        """Raise Unavailable as often as is left."""
+        if self.times:
+            self.times -= 1
+            raise Unavailable("away")
+
+
+class Bus:
+    """A stream: keeps what was published, once for each id; may be away, or withhold its word."""
+
+    def __init__(self) -> None:
+        self.away = Away()
+        self.stored: list[str] = []  # message ids, in order
+        self.headers: dict[str, Mapping[str, str]] = {}
+        self.attempts: list[str] = []
+        self.unacknowledged: set[str] = set()
+        self.most_unacknowledged = 0
+        self.acknowledges = asyncio.Event()
+        self.acknowledges.set()
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """See `ports.bus.Publisher`."""
+        name = headers["Nats-Msg-Id"]
+        self.attempts.append(name)
+        self.away.check()
+        is_new = name not in self.stored
+        if is_new:
+            self.stored.append(name)
+            self.headers[name] = headers
+        self.unacknowledged.add(name)
+        self.most_unacknowledged = max(self.most_unacknowledged, len(self.unacknowledged))
+        await self.acknowledges.wait()
+        self.unacknowledged.remove(name)
+        return is_new
+
+
+class Definitions:
+    """The stored automations; a definition is the name of what it is compiled to."""
+
+    def __init__(self) -> None:
+        self.away = Away()
+        self.number = 0
+        self.stored: dict[str, Head] = {}
+        self.kept: dict[tuple[str, int], StoredDefinition] = {}
+        self.calls: list[str] = []
+        self.read: list[list[tuple[str, int]]] = []
+
+    def save(self, head: Head, definition: str | None = None) -> None:
+        """Create or change an automation."""
+        self.number += 1
+        self.stored[head.id] = head
+        self.kept[head.id, head.version] = StoredDefinition(definition or head.id, {})
+
+    def delete(self, automation_id: str) -> None:
+        """Delete an automation with its versions."""
+        self.number += 1
+        self.stored.pop(automation_id)
+        self.kept = {key: one for key, one in self.kept.items() if key[0] != automation_id}
+
+    async def refresh_types(self) -> None:
+        """Load the types that services have registered."""
+        self.calls.append("types")
+
+    async def revision(self) -> int:
+        """See `ports.matching.AutomationSource`."""
+        return self.number
+
+    async def heads(self) -> tuple[int, Sequence[Head]]:
+        """See `ports.matching.AutomationSource`."""
+        self.calls.append("heads")
+        self.away.check()
+        await asyncio.sleep(0)
+        return self.number, [*self.stored.values()]
+
+    async def definitions(
+        self, keys: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], StoredDefinition]:
+        """See `ports.matching.AutomationSource`."""
+        self.calls.append("definitions")
+        self.read.append([*keys])
+        return {key: self.kept[key] for key in keys if key in self.kept}

@@ -1,0 +1,234 @@
+"""The way of an event: each message is accepted once it is stored, or is poison with a reason."""
+
+import asyncio
+from collections.abc import Callable, Sequence, Set
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.events import Event, Poison
+from lockstep.model.messages import Message
+from lockstep.model.new_runs import NewRun
+from lockstep.model.verdicts import Accept, Verdict
+from lockstep.model.waits import Awaited, StepKey
+from lockstep.pipeline import EventPipeline
+from lockstep.ports.telemetry import Traces
+from lockstep_schemas.events import ACTION_DONE
+from unit.moved import moved
+from unit.pipeline.pipeline_fixture import Ways
+from unit.values import automation, event, triggered, uid
+
+
+class Sent:
+    """A message that says by itself what it is decoded to."""
+
+    def __init__(self, found: Event | str) -> None:
+        self.found = found
+
+    @property
+    def port(self) -> Message:
+        """It as the port: who decodes it is a fake too."""
+        return cast("Message", self)
+
+
+class Types:
+    """What is known of types: it has changed as often as `events_state` says."""
+
+    def __init__(self) -> None:
+        self.events_state = 0
+
+
+class Spans:
+    """Traces: which events were begun, and how their messages ended."""
+
+    def __init__(self) -> None:
+        self.begun_events: list[int] = []
+        self.ends: list[tuple[int, str | None]] = []
+
+    @property
+    def port(self) -> Traces:
+        """It as the port: walks alone ask for the rest."""
+        return cast("Traces", self)
+
+    def begun(self, found: Event) -> Event:
+        """See `ports.telemetry.Traces`."""
+        self.begun_events.append(found.sequence)
+        return event(found.sequence, traceparent="within")
+
+    def handled(self, messages: Sequence[Message], error: str | None) -> None:
+        """See `ports.telemetry.Traces`."""
+        self.ends.append((len(messages), error))
+
+
+class Way:
+    """The way of an event, between messages and rows."""
+
+    def __init__(self, ways: Ways, traces: Spans | None = None) -> None:
+        self.ways, self.types = ways, Types()
+        self.decoded = 0
+        self.known: set[StepKey] = set()
+        self.reads: Callable[[Sent], Event | Poison] = _decode
+        self.pipeline = EventPipeline(
+            ways.parts, self._decode, self.types, self._steps, traces.port if traces else None
+        )
+
+    def _decode(self, message: Message) -> Event | Poison:
+        self.decoded += 1
+        return self.reads(cast("Sent", message))
+
+    async def _steps(self, keys: Sequence[StepKey]) -> Set[StepKey]:
+        return self.known & {*keys}
+
+    async def receive(self, *found: Event | str) -> list[Verdict | str]:
+        """Have messages received; give what becomes of each, in their order."""
+        sent = [Sent(one).port for one in found]
+        ends = {id(one): end for one, end in await self.pipeline.receive(sent)}
+        assert len(ends) == len(sent), "each message has one end"
+        told = [ends[id(one)] for one in sent]
+        return [one.reason if isinstance(one, Poison) else one for one in told]
+
+
+def _decode(message: Sent) -> Event | Poison:
+    if isinstance(message.found, str):
+        return Poison(message.port, message.found)
+    return message.found
+
+
+@moved
+async def test_what_is_stored_is_accepted_and_what_cannot_be_read_is_poison() -> None:
+    way = Way(Ways(automation()))
+    assert await way.receive(event(1), "no JSON", event(2)) == [Accept(), "no JSON", Accept()]
+    assert [one.match.event.sequence for one in way.ways.tx.new_runs] == [1, 2]
+    assert way.ways.order.count("commit") == 1  # a batch is one transaction
+
+
+@moved
+async def test_receipts_come_before_waits_and_waits_before_gates_and_runs() -> None:
+    ways = Ways(automation())
+    await Way(ways).receive(event(1))
+    steps = ["take_receipts", "revision", "awaited", "lock_keys", "create_runs", "commit"]
+    assert [one for one in ways.order if one in steps] == steps
+
+
+@moved
+async def test_a_message_that_comes_again_is_accepted_and_starts_nothing() -> None:
+    way = Way(Ways(automation()))
+    await way.receive(event(1))
+    assert await way.receive(event(1), event(2)) == [Accept(), Accept()]
+    assert [one.match.event.sequence for one in way.ways.tx.new_runs] == [1, 2]
+
+
+@moved
+async def test_without_an_event_that_can_be_stored_there_is_no_transaction() -> None:
+    way = Way(Ways(automation()))
+    assert await way.receive("no JSON") == ["no JSON"]
+    assert way.ways.order == []
+
+
+@moved
+async def test_an_event_wakes_what_waits_for_it_and_what_goes_no_further_is_told() -> None:
+    ways = Ways(triggered(filter="false"))
+    wait = Awaited(0, uid(50), uid(60), None, None, "actions[0]", None, "c")
+    ways.tx.waits, ways.tx.armed = [wait], {wait.id: wait}
+    await Way(ways).receive(event(1))
+    assert [one.id for one in ways.heard.firings] == [wait.id]
+    assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+
+
+@moved
+async def test_what_cannot_be_stored_is_found_by_halves_and_the_others_are_stored() -> None:
+    ways = Ways(automation(max_runs=9, mode="parallel"))
+
+    def refuse(new_runs: Sequence[NewRun]) -> None:
+        if any(one.match.event.sequence == 3 for one in new_runs):
+            raise DataRefused("a zero byte")
+
+    ways.tx.on_create = refuse
+    with capture_logs() as logs:
+        ends = await Way(ways).receive(*(event(sequence) for sequence in range(1, 6)))
+    assert ends == [Accept(), Accept(), "a zero byte", Accept(), Accept()]
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [1, 2, 4, 5]
+    assert [(line["event"], line["events"]) for line in logs if "events" in line] == [
+        ("batch.refused", 5),
+        ("batch.refused", 3),
+    ]
+
+
+@moved
+async def test_events_are_decoded_again_where_their_types_have_changed_meanwhile() -> None:
+    """What was judged by the old types is rolled back."""
+    ways = Ways(automation())
+    way = Way(ways)
+
+    def change() -> None:
+        way.types.events_state += 1
+
+    ways.on_types = change  # when the index is loaded, within the transaction
+    assert await way.receive(event(1)) == [Accept()]
+    assert way.decoded == 2
+    assert [one for one in ways.order if one in {"rollback", "commit"}] == ["rollback", "commit"]
+    assert len(ways.tx.new_runs) == 1
+
+
+@moved
+async def test_what_seems_to_be_poison_is_decoded_again_by_types_that_are_registered_since() -> (
+    None
+):
+    ways = Ways(automation())
+    way = Way(ways)
+
+    def change() -> None:
+        way.types.events_state += 1
+
+    def decode(message: Sent) -> Event | Poison:
+        return _decode(message) if way.types.events_state else Poison(message.port, "not known")
+
+    ways.on_types, way.reads = change, decode
+    assert await way.receive(event(1)) == [Accept()]
+    assert way.decoded == 2
+
+
+@moved
+async def test_a_result_of_no_step_is_poison_and_starts_nothing() -> None:
+    ways = Ways(automation(triggers=[{"event": ACTION_DONE}]))
+    payload = {"idempotency_key": f"{uid(1)}:actions[0]", "success": True}
+    done = event(1, id=ACTION_DONE, payload=payload)
+    way = Way(ways)
+    (reason,) = await way.receive(done)
+    assert reason == f"idempotency_key: no step 'actions[0]' of run {uid(1)} was ever called"
+    assert ways.order == []
+    way.known.add((uid(1), "actions[0]"))
+    assert await way.receive(done) == [Accept()]
+
+
+@moved
+async def test_while_the_store_is_away_nothing_is_accepted() -> None:
+    ways = Ways(automation())
+    ways.tx.faults["commit"] = Unavailable("away")
+    with pytest.raises(Unavailable):
+        await Way(ways).receive(event(1))
+    assert ways.told == ["offer"]
+
+
+@moved
+async def test_the_span_of_an_event_begins_when_it_is_read_and_ends_when_it_is_stored() -> None:
+    spans, ways = Spans(), Ways(automation())
+    await Way(ways, spans).receive(event(1), "no JSON")
+    assert (spans.begun_events, spans.ends) == ([1], [(2, None)])
+    assert ways.tx.new_runs[0].match.event.traceparent == "within"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(Unavailable("away"), "away"), (asyncio.CancelledError(), "cut off"), (KeyError(), "cut off")],
+    ids=repr,
+)
+@moved
+async def test_the_span_of_an_event_that_was_not_stored_says_why(fault: Any, told: str) -> None:
+    spans, ways = Spans(), Ways(automation())
+    ways.tx.faults["commit"] = fault
+    with pytest.raises(type(fault)):
+        await Way(ways, spans).receive(event(1))
+    assert spans.ends == [(1, told)]

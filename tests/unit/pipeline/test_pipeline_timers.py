@@ -1,0 +1,149 @@
+"""Timers of triggers: a hold that ended starts its run, a schedule its tick, each once."""
+
+from typing import Any
+
+import pytest
+
+from lockstep.model.errors import Unavailable
+from lockstep.model.timers import StoredTimer
+from lockstep.model.waits import Due
+from lockstep.pipeline import TriggerTimersDue
+from unit.moved import moved
+from unit.pipeline.pipeline_fixture import Ways
+from unit.values import NOW, automation, event, later, triggered, uid
+
+HELD = triggered(**{"for": {"minutes": 1}})
+EVERY_MINUTE: dict[str, Any] = {
+    "event": "automation.interval", "id": "t", "config": {"intervalSeconds": 60},
+}  # fmt: skip
+
+
+def hold(number: int = 1, seconds: float = 0, trigger_id: str = "test_event") -> StoredTimer:
+    """The n-th hold, which ends so many seconds after now."""
+    return StoredTimer(
+        id=uid(number), kind="hold", automation_id="a", trigger_id=trigger_id,
+        event=event(number), schedule=None, last_value=None, due_at=later(seconds),
+    )  # fmt: skip
+
+
+def schedule(number: int = 1, trigger_id: str = "t") -> StoredTimer:
+    """The n-th schedule, which is due now."""
+    return StoredTimer(
+        id=uid(number), kind="schedule", automation_id="a", trigger_id=trigger_id,
+        event=None, schedule="", last_value=None, due_at=NOW,
+    )  # fmt: skip
+
+
+def with_timers(ways: Ways, *timers: StoredTimer) -> TriggerTimersDue:
+    """Have timers stored."""
+    ways.tx.timers_stored = {one.id: one for one in timers}
+    return TriggerTimersDue(ways.parts)
+
+
+@moved
+async def test_a_hold_that_ended_starts_the_run_of_its_event_and_is_no_more() -> None:
+    ways = Ways(HELD)
+    await with_timers(ways, hold(5)).fire([Due(uid(5), "hold", NOW)])
+    (new_run,) = ways.tx.new_runs
+    assert (new_run.match.event.sequence, new_run.status) == (5, "running")
+    assert (ways.heard.disarmed, ways.heard.ticks, ways.tx.timers_stored) == ([uid(5)], [], {})
+
+
+@moved
+async def test_gates_come_before_automations_and_these_before_timers() -> None:
+    ways = Ways(HELD)
+    await with_timers(ways, hold()).ring([uid(1)])
+    steps = ["lock_keys", "lock_automations", "take_holds", "create_runs"]
+    found = [one for one in ways.order if one in steps]
+    assert found[:3] == steps[:3]
+    assert found[-1] == steps[-1]
+    assert ways.tx.locked == ["a", "h/a/test_event/"]
+
+
+@moved
+async def test_what_is_not_due_or_gone_stays_as_it_is() -> None:
+    ways = Ways(HELD)
+    await with_timers(ways, hold(1, 0.001)).ring([uid(1), uid(2)])
+    assert (ways.statuses, [*ways.tx.timers_stored]) == ([], [uid(1)])
+    assert ways.told == ["offer"]
+
+
+@moved
+async def test_what_rings_twice_starts_one_run() -> None:
+    ways = Ways(HELD)
+    timers = with_timers(ways, hold())
+    await timers.ring([uid(1)])
+    await timers.ring([uid(1)])
+    assert len(ways.tx.new_runs) == 1
+
+
+@moved
+async def test_a_hold_that_another_replica_has_taken_behind_the_locks_starts_nothing() -> None:
+    ways = Ways(HELD)
+    timers = with_timers(ways, hold())
+    ways.tx.taken_by_another = True
+    await timers.ring([uid(1)])
+    assert (ways.statuses, ways.heard.disarmed) == ([], [])
+
+
+@moved
+async def test_for_no_timer_there_is_no_transaction() -> None:
+    ways = Ways(HELD)
+    await TriggerTimersDue(ways.parts).fire([])
+    assert ways.order == []
+
+
+@pytest.mark.parametrize("now", [triggered(), triggered(id="other", **{"for": {"minutes": 1}})])
+@moved
+async def test_a_hold_whose_trigger_is_gone_or_holds_no_more_starts_nothing_and_is_disarmed(
+    now: Any,
+) -> None:
+    ways = Ways(now)
+    await with_timers(ways, hold()).ring([uid(1)])
+    assert (ways.statuses, ways.heard.disarmed) == ([], [uid(1)])
+
+
+@moved
+async def test_conditions_are_judged_when_the_hold_ends() -> None:
+    trigger = {"event": "test.event", "for": {"minutes": 1}}
+    ways = Ways(automation(triggers=[trigger], conditions=["false"]))
+    await with_timers(ways, hold()).ring([uid(1)])
+    assert (ways.statuses, ways.heard.disarmed) == ([], [uid(1)])
+    assert [one.stage for one in ways.heard.decisions] == ["conditions"]
+
+
+@moved
+async def test_a_schedule_fires_and_says_when_its_next_tick_is() -> None:
+    ways = Ways(automation(triggers=[EVERY_MINUTE]))
+    await with_timers(ways, schedule()).ring([uid(1)])
+    (new_run,) = ways.tx.new_runs
+    assert new_run.match.event.payload == {"firedAt": "2026-05-30T12:00:00.000Z"}
+    assert ways.heard.ticks == [Due(uid(1), "schedule", later(minutes=1))]
+    assert ways.tx.timers_stored[uid(1)].due_at == later(minutes=1)
+
+
+@moved
+async def test_a_tick_that_another_replica_has_fired_is_not_fired_again() -> None:
+    ways = Ways(automation(triggers=[EVERY_MINUTE]))
+    timers = with_timers(ways, schedule())
+    ways.tx.taken_by_another = True
+    await timers.ring([uid(1)])
+    assert (ways.statuses, ways.heard.ticks) == ([], [])
+
+
+@moved
+async def test_a_schedule_that_was_taken_out_of_its_automation_fires_nothing() -> None:
+    ways = Ways(automation())
+    await with_timers(ways, schedule()).ring([uid(1)])
+    assert (ways.statuses, ways.heard.ticks) == ([], [])
+    assert "move_schedule" not in ways.order
+
+
+@moved
+async def test_while_the_store_is_away_timers_stay_due() -> None:
+    ways = Ways(HELD)
+    timers = with_timers(ways, hold())
+    ways.tx.faults["timers"] = Unavailable("away")
+    with pytest.raises(Unavailable):
+        await timers.ring([uid(1)])
+    assert [*ways.tx.timers_stored] == [uid(1)]

@@ -1,0 +1,79 @@
+"""Health and meter by themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from lockstep.telemetry import Health
+from lockstep.telemetry.health import LONGEST_BEAT_SECONDS
+from lockstep.telemetry.meter import Histogram
+
+
+@dataclass
+class Nats:
+    """A connection that may be lost."""
+
+    healthy: bool = True
+
+
+@dataclass
+class Beats:
+    """Heartbeats, of some age."""
+
+    is_fresh: bool = True
+    seconds_since_try: float = 0.0
+
+
+@dataclass
+class Serving:
+    """A replica that takes events."""
+
+    running: Mapping[str, bool] = field(default_factory=dict)
+    is_stopping: bool = False
+
+    def services(self) -> Mapping[str, bool]:
+        """See `telemetry.health.Serving`."""
+        return self.running
+
+
+def test_a_value_counts_in_the_bucket_that_it_equals() -> None:
+    histogram = Histogram((1.0, 2.0))
+    for value in (0.5, 1.0, 1.5, 2.0, 9.0):
+        histogram.add(value)
+    assert histogram.buckets() == [("1.0", 2.0), ("2.0", 4.0), ("+Inf", 5.0)]
+    assert histogram.total == 14.0
+
+
+def test_health_names_what_is_missing_in_the_order_in_which_it_comes() -> None:
+    health = Health()
+    assert health.missing == ["nats", "postgres", "migrations", "intake"]
+    health.found("postgres")
+    health.connected(Nats())
+    assert health.missing == ["migrations", "intake"]
+    health.found("migrations")
+    health.takes_events(Serving(), Beats())
+    assert health.state() == {"ready": True, "missing": []}
+
+
+def test_health_asks_anew_at_each_look_what_can_go_again() -> None:
+    health, nats, beats = Health(), Nats(), Beats()
+    health.found("postgres")
+    health.found("migrations")
+    health.connected(nats)
+    nats.healthy = False
+    assert health.missing == ["nats", "intake"], "while it starts, too"
+    serving = Serving({"outbox": True, "intake": False})
+    health.takes_events(serving, beats)
+    beats.is_fresh = False
+    assert health.missing == ["nats", "postgres", "intake"]
+    serving.is_stopping = True
+    assert health.missing == ["nats", "postgres", "stopping"]
+
+
+@pytest.mark.parametrize(("age", "lives"), [(0.0, True), (LONGEST_BEAT_SECONDS + 1, False)])
+def test_a_replica_whose_heartbeats_hang_does_not_live(age: float, lives: bool) -> None:
+    health = Health()
+    assert health.fault is None, "before the engine runs there are no heartbeats"
+    health.takes_events(Serving(), Beats(seconds_since_try=age))
+    assert (health.fault is None) == lives

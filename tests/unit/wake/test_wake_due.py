@@ -1,0 +1,102 @@
+"""Due: waits whose time has come are fired, and runs whose time is over are ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+
+from lockstep.model.errors import Unavailable
+from lockstep.model.waits import Due, Firing
+from lockstep.wake import DueWaits
+from lockstep_schemas.run_events import WaitKind
+from unit.fakes import Away, Ends, Heard, Measured
+from unit.moved import Clock, moved
+from unit.values import NOW, later, uid
+
+
+class Scene:
+    """Waits in the store, and who hears of them."""
+
+    def __init__(self) -> None:
+        self.away = Away()
+        self.armed: dict[UUID, datetime | None] = {}
+        self.fired: list[tuple[list[UUID], datetime]] = []
+        self.heard, self.terminator, self.meter = Heard(), Ends(), Measured()
+        self.due = DueWaits(self, Clock(), self.heard, self.terminator.port, self.meter)
+
+    @property
+    def woken(self) -> list[UUID]:
+        """The waits that listeners have heard of."""
+        return [one.id for one in self.heard.firings]
+
+    @property
+    def exceeded(self) -> list[list[UUID]]:
+        """The waits that runs were looked for whose deadline they are."""
+        return self.terminator.exceeded
+
+    @property
+    def late(self) -> list[float]:
+        """How late wakes came."""
+        return self.meter.late
+
+    async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Firing]:
+        """See `wake.due.ArmedWaits`."""
+        self.away.check()
+        self.fired.append(([*wait_ids], now))
+        return [
+            Firing(one, uid(9), "delay", True, None, self.armed.pop(one))
+            for one in wait_ids
+            if one in self.armed
+        ]
+
+
+def due(number: int, kind: WaitKind = "delay") -> Due:
+    """The n-th wait, whose time has come."""
+    return Due(uid(number), kind, NOW)
+
+
+@moved
+async def test_waits_are_fired_in_one_statement_and_who_listens_hears_of_those_that_were() -> None:
+    scene = Scene()
+    scene.armed = {uid(1): NOW}
+    await scene.due.fire([due(1), due(2)])
+    assert scene.fired == [([uid(1), uid(2)], NOW)]
+    assert scene.woken == [uid(1)]  # the other one was fired by somebody else
+    assert scene.exceeded == []
+
+
+@moved
+async def test_a_deadline_ends_its_run_and_fires_nothing() -> None:
+    scene = Scene()
+    await scene.due.fire([due(1, "deadline"), due(2, "event")])
+    assert scene.exceeded == [[uid(1)]]
+    assert [ids for ids, _ in scene.fired] == [[uid(2)]]
+    await scene.due.fire([due(3, "deadline")])
+    assert len(scene.fired) == 1
+
+
+@moved
+async def test_what_an_alarm_of_the_bus_names_may_be_of_either_kind() -> None:
+    scene = Scene()
+    scene.armed = {uid(1): NOW}
+    await scene.due.ring([uid(1), uid(2)])
+    assert (scene.woken, scene.exceeded) == ([uid(1)], [[uid(1), uid(2)]])
+
+
+@moved
+async def test_how_late_each_wake_came_is_told_where_it_had_a_time() -> None:
+    scene = Scene()
+    scene.armed = {uid(1): later(-2.5), uid(2): None}
+    await scene.due.fire([due(1), due(2)])
+    assert scene.late == [2.5]
+    assert scene.woken == [uid(1), uid(2)]
+
+
+@moved
+async def test_while_the_store_is_away_nobody_is_told_anything() -> None:
+    scene = Scene()
+    scene.armed, scene.away.times = {uid(1): NOW}, 1
+    with pytest.raises(Unavailable):
+        await scene.due.fire([due(1), due(2, "deadline")])
+    assert (scene.woken, scene.exceeded, scene.late) == ([], [], [])

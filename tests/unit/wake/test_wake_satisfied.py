@@ -1,0 +1,121 @@
+"""Satisfied: the waits that an event ends, each at most once, by the first event that passes."""
+
+import asyncio
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from lockstep.model.events import Event
+from lockstep.model.waits import Awaited, Satisfied
+from lockstep.wake import correlate
+from lockstep.wake.correlate import BREATH
+from lockstep_schemas.events import Actor
+from unit.fakes import Rows
+from unit.moved import moved
+from unit.values import FAILS, NOW, RENDERER, event, uid
+
+
+def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> Awaited:
+    """The n-th wait, which the event at a place may end."""
+    run_scope = scope or None
+    return Awaited(place, uid(number), uid(100 + number), text, run_scope, "actions[0]", None, "a")
+
+
+async def found(tx: Rows, *events: Event) -> list[Satisfied]:
+    """The waits that events end."""
+    return await correlate(events, RENDERER.expression, NOW, tx.port)
+
+
+def pairs(ended: list[Satisfied]) -> list[tuple[int, int]]:
+    """Waits and what ended them, as numbers."""
+    return [(one.wait.id.int, one.event.sequence) for one in ended]
+
+
+@moved
+async def test_an_event_ends_all_waits_that_its_filters_let_it() -> None:
+    tx = Rows()
+    tx.waits = [
+        wait(1),
+        wait(2, text="trigger.payload.n > 3"),
+        wait(3, text="trigger.payload.n > 5"),
+    ]
+    assert pairs(await found(tx, event(7, payload={"n": 5}))) == [(1, 7), (2, 7)]
+
+
+@moved
+async def test_a_wait_is_ended_once_by_the_first_event_that_passes() -> None:
+    tx = Rows()
+    tx.waits = [wait(1, place, "trigger.payload.n > 3") for place in (0, 1, 2)]
+    events = [event(sequence, payload={"n": sequence}) for sequence in (3, 4, 5)]
+    assert pairs(await found(tx, *events)) == [(1, 4)]
+
+
+@moved
+async def test_a_filter_sees_the_event_and_what_was_kept_of_its_run() -> None:
+    tx = Rows()
+    seen = (
+        "trigger.payload.id == run_scope.variables.id and trigger.actor.id == 'u'"
+        " and trigger.context_key == 'k' and now == '2026-05-30T12:00:00.000Z'"
+    )
+    tx.waits = [wait(1, text=seen, variables={"id": 7}), wait(2, text=seen, variables={"id": 8})]
+    arrived = event(1, "k", payload={"id": 7}, actor=Actor(id="u"))
+    assert pairs(await found(tx, arrived)) == [(1, 1)]
+
+
+@moved
+async def test_a_filter_that_asks_for_what_is_not_there_is_false() -> None:
+    tx = Rows()
+    tx.waits = [wait(1, text="run_scope.variables.id > 1")]
+    assert await found(tx, event()) == []
+    assert tx.warnings == {}
+
+
+@moved
+async def test_a_filter_that_cannot_be_judged_keeps_its_wait_waiting_with_a_warning() -> None:
+    tx = Rows()
+    tx.waits = [wait(2, text=FAILS), wait(1, text=FAILS), wait(3)]
+    with capture_logs() as logs:
+        assert pairs(await found(tx, event())) == [(3, 1)]
+    reason = "the filter could not be judged for an event: division by zero"
+    assert tx.warnings == {uid(1): reason, uid(2): reason}
+    assert [*tx.warnings] == [uid(1), uid(2)]  # rows are updated in one order
+    assert [(line["event"], line["run_id"]) for line in logs] == [
+        ("wait.failed", str(uid(102))),
+        ("wait.failed", str(uid(101))),
+    ]
+
+
+@moved
+async def test_a_wait_that_could_not_be_judged_for_one_event_is_ended_by_the_next() -> None:
+    tx = Rows()
+    tx.waits = [wait(1, place, "1 / trigger.payload.n > 0") for place in (0, 1)]
+    ended = await found(tx, event(1, payload={"n": 0}), event(2, payload={"n": 1}))
+    assert pairs(ended) == [(1, 2)]
+    assert [*tx.warnings] == [uid(1)]
+
+
+@moved
+async def test_many_filters_let_others_have_their_turn() -> None:
+    tx = Rows()
+    tx.waits = [wait(number, text="true") for number in range(1, 3 * BREATH + 1)]
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert len(await found(tx, event())) == 3 * BREATH
+    task.cancel()
+    assert turns == 3
+
+
+@moved
+async def test_nothing_is_asked_for_no_events_and_nothing_is_warned_of_for_no_reasons() -> None:
+    tx = Rows()
+    assert await found(tx) == []
+    assert tx.calls == []
+    await found(tx, event())
+    assert tx.calls == ["awaited"]
