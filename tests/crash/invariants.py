@@ -83,12 +83,12 @@ class Watch:
 
     async def look(self) -> None:
         """Judge the tables as they are, and note which steps have succeeded by now."""
-        misplaced = [dict(row) for row in await self.scene.rows(MISPLACED)]
+        misplaced = [dict(row) for row in await self.fleet.rows(MISPLACED)]
         if misplaced:
-            shown = await self.scene.show([row["id"] for row in misplaced])
+            shown = await self.fleet.show([row["id"] for row in misplaced])
             raise AssertionError(f"I5: {misplaced[:5]}\n{shown}")
-        done = {row[0]: row[1] for row in await self.scene.rows(SUCCEEDED)}
-        file = self.scene.record_file
+        done = {row[0]: row[1] for row in await self.fleet.rows(SUCCEEDED)}
+        file = self.fleet.record_file
         self.over.append((file.stat().st_size if file.exists() else 0, done))
 
     def check(self, *, stopped: bool = False) -> None:
@@ -97,7 +97,7 @@ class Watch:
         A replica that was `stopped` when it was about to call does so when it goes on; such a call
         is an earlier attempt than the one that has succeeded.
         """
-        content = self.scene.record_file.read_bytes()
+        content = self.fleet.record_file.read_bytes()
         for size, done in self.over:
             again = [
                 one

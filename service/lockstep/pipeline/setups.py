@@ -190,7 +190,7 @@ class TriggerSetups:
             if free and len(owned) < share:
                 owned |= await self._leases.claim(free, share - len(owned))
         except Unavailable as error:
-            log.warning("store.unavailable", error=error)
+            log.warning("service.delayed", error=error)
             return
         for key in sorted(owned & wanted.keys() - self._running.keys()):
             setup = wanted[key]
