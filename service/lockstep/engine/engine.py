@@ -49,17 +49,22 @@ class Engine:
         """
         started: list[tuple[Service, asyncio.Task[None]]] = []
         async with self.assembly.edge.http, asyncio.TaskGroup() as group:
-            for service in self._services:
-                if service.start is not None:
-                    await service.start()
-                started.append((service, group.create_task(self._run(service), name=service.name)))
-                self._running[service.name] = True
+            try:
+                for service in self._services:
+                    if service.start is not None:
+                        await service.start()
+                    task = group.create_task(self._run(service), name=service.name)
+                    started.append((service, task))
+                    self._running[service.name] = True
+            except BaseException:
+                # Those before it have work already: cut off, their runs would be nobody's.
+                await self._end_all(started)
+                raise
             log.info("engine.started", worker=str(self.id), version=__version__)
             if ready is not None:
                 ready()
             lost = await self._stopped()
-            for service, task in reversed(started):
-                await self._end(service, task)
+            await self._end_all(started)
         log.info("engine.stopped", worker=str(self.id))
         if lost is not None:
             raise BusUnavailable(f"the connection to NATS is lost for good: {lost}")
@@ -93,6 +98,10 @@ class Engine:
         finally:
             closed.cancel()
             stopping.cancel()
+
+    async def _end_all(self, started: Sequence[tuple[Service, asyncio.Task[None]]]) -> None:
+        for service, task in reversed(started):
+            await self._end(service, task)
 
     async def _end(self, service: Service, task: asyncio.Task[None]) -> None:
         """Let a service finish what it has begun, within its time; then nothing of it runs."""

@@ -260,12 +260,35 @@ async def test_a_bus_that_is_lost_for_good_ends_the_replica_in_good_order_and_is
 
 
 @moved
-async def test_where_a_service_cannot_start_those_behind_it_are_not_started() -> None:
+async def test_where_a_service_cannot_start_those_before_it_end_in_good_order() -> None:
     replica = Replica()
-    replica.add("first")
-    replica.services.append(Service(name="away", start=away))
+    stopped = asyncio.Event()
+
+    async def stop() -> None:
+        stopped.set()
+
+    async def away_later() -> None:
+        await turns()
+        await away()
+
+    replica.add("first", stop=stop)
+    replica.services.append(Service(name="away", start=away_later))
     replica.add("last")
     with pytest.raises(ExceptionGroup) as raised:
         await replica.engine().run()
     assert raised.group_contains(Unavailable)
-    assert replica.order == ["start first", "http closed"]
+    assert replica.order == ["start first", "drain first", "end first", "http closed"]
+    assert stopped.is_set()
+
+
+@moved
+async def test_one_that_is_cancelled_while_it_starts_ends_in_good_order_too() -> None:
+    replica = Replica()
+    replica.add("first")
+    replica.services.append(Service(name="slow", start=asyncio.Event().wait))
+    running = asyncio.create_task(replica.engine().run())
+    await turns()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert replica.order == ["start first", "drain first", "end first", "http closed"]
