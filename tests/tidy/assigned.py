@@ -7,6 +7,7 @@ from typing import Final
 from sources import Function, Source, Tree
 
 _MAKERS: Final = frozenset({"__init__", "__new__", "__post_init__"})
+_SETTERS: Final = frozenset({"setattr", "__setattr__"})
 _PATCHERS: Final = frozenset({"patch", "object"})  # of unittest.mock
 
 
@@ -14,19 +15,31 @@ def set_after_construction(sources: Tree) -> list[str]:
     """Say where an object gets a callable after it was made.
 
     That is a function, a lambda, a partial or a method assigned to an attribute of another object,
-    or of `self` outside of `__init__`; any value for an attribute that is known as a callable;
-    and the declaration of such an attribute without a value in a class that has an `__init__`.
+    or of `self` outside of `__init__`, and what is an argument that is typed as a callable; any
+    value for an attribute that is known as a callable; whatever `setattr` sets; and the declaration
+    of such an attribute without a value in a class that has an `__init__`.
     """
+    aliases = _aliases(sources)
     callables, methods = _callable_attributes(sources), _method_names(sources)
     strays = [stray for source in sources for stray in _promised(source)]
     for source in sources:
+        strays += [
+            f"{source.at(call)}: {ast.unparse(call)[:90]} sets what nobody finds"
+            for call in source.all(ast.Call)
+            if ast.unparse(call.func).rpartition(".")[2] in _SETTERS
+        ]
+        handed = _handed_over(source, aliases)
         functions, own_methods = _function_names(source), _method_names(Tree([source]))
         made_here = _made_in_constructors(source)
         strays += [
             f"{source.at(target)}: {ast.unparse(target)} is set after construction"
             for target, value in _attribute_assignments(source)
             if not (_is_own(target) and id(target) in made_here)
-            and (target.attr in callables or _is_callable(value, functions, methods, own_methods))
+            and (
+                target.attr in callables
+                or id(value) in handed
+                or _is_callable(value, functions, methods, own_methods)
+            )
         ]
     return strays
 
@@ -158,6 +171,18 @@ def _made_in_constructors(source: Source) -> Set[int]:
         if function.name in _MAKERS
         for node in ast.walk(function)
     }
+
+
+def _handed_over(source: Source, aliases: Set[str]) -> Set[int]:
+    """Give the uses of arguments that are typed as callables."""
+    found = set[int]()
+    for function in source.functions:
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        names = {one.arg for one in arguments if _says_callable(one.annotation, aliases)}
+        found |= {
+            id(one) for one in ast.walk(function) if isinstance(one, ast.Name) and one.id in names
+        }
+    return found
 
 
 def _says_callable(annotation: ast.expr | None, aliases: Set[str] = frozenset()) -> bool:

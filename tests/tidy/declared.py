@@ -209,7 +209,7 @@ def unexplained_numbers(sources: Tree, exceptions: Mapping[str, str]) -> list[st
 
 
 def _constant_name(node: ast.stmt) -> str:
-    """Give the name of a constant whose value is a number or a span of time; else nothing."""
+    """Give the name of a constant of numbers or spans of time; else nothing."""
     match node:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
             is_final = "Final" in ast.unparse(annotation)
@@ -232,6 +232,8 @@ def _is_number(value: ast.expr) -> bool:
             return _is_number(left) and _is_number(right)
         case ast.Call(func=ast.Name(id="timedelta"), keywords=keywords):
             return all(_is_number(one.value) for one in keywords)
+        case ast.Tuple(elts=some):
+            return bool(some) and all(_is_number(one) for one in some)
         case _:
             return False
 

@@ -49,6 +49,27 @@ def test_a_callable_that_an_object_gets_later_is_found(tmp_path: Path) -> None:
     assert sorted(places(set_after_construction(tree))) == sorted(f"b.py:{n}" for n in lines)
 
 
+def test_a_callable_that_is_handed_to_a_method_and_kept_is_found(tmp_path: Path) -> None:
+    tree = made_up(
+        tmp_path,
+        {
+            **PRODUCT,
+            "b.py": """
+                class Waking:
+                    def __init__(self): self.heard = []
+                    def hear(self, size: int, told: Callable[[], None] | None, *, by: Receive):
+                        self.told, self.size = told, size
+                        self.by = by
+                def build(waking):
+                    setattr(waking, "told", 1)
+                    object.__setattr__(waking, "told", 1)
+            """,
+        },
+    )
+    found = sorted(places(set_after_construction(tree)))
+    assert found == ["b.py:5", "b.py:6", "b.py:8", "b.py:9"]
+
+
 def test_values_may_be_set_later(tmp_path: Path) -> None:
     tree = made_up(
         tmp_path,

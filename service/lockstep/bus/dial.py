@@ -21,7 +21,7 @@ from lockstep.model.errors import (
     Unavailable,
 )
 
-NEEDED: Final = (2, 12)
+NEEDED: Final = (2, 12)  # the first that has schedules of messages, which alarms are
 _LIMIT_SECONDS: Final = 10.0
 """For each server; nats-py gives it two attempts of 2 s to connect and 2 s to greet."""
 _FILES: Final = (

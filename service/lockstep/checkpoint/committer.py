@@ -18,6 +18,7 @@ from lockstep.ports.listeners import Listener
 # Half of the walks by default: two commits have them all; locks are held shortly.
 BATCH: Final = 128
 COMMITTERS: Final = 2  # one batch fills while another commits; more would only be smaller ones
+# A failover takes some seconds: soon at first, as all walks wait; then no burden on who comes up.
 RETRY_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 log = structlog.get_logger()

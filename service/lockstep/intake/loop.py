@@ -16,7 +16,7 @@ from lockstep.ports.bus import MessageSource
 from lockstep.ports.pipeline import EventPipeline
 from lockstep.ports.telemetry import Meter
 
-RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)
+RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # a store that comes up is not asked more often
 REMEMBERED: Final = 10_000  # some MiB; an event that is forgotten is counted from the start
 
 _OUTCOMES: Final = {Accept: "accepted", Retry: "postponed", Terminate: "dead_lettered"}

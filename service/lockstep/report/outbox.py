@@ -24,6 +24,7 @@ IN_FLIGHT: Final = 256  # as many as are walked by default: each run has at most
 FORGET_AT_ONCE: Final = 512  # twice what is in flight: keeps up, and the statement stays short
 OVERDUE_SECONDS: Final = 5.0  # as long as an acknowledgement may take by default
 SWEEP_ROWS: Final = 2000  # some MiB; those after them come with the next sweep
+# Of each of those in flight: a bus that comes up is not asked more often.
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()

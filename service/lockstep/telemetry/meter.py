@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+# Some three for each power of ten, as Prometheus has by default, from a commit to a slow call.
 SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LONG: Final = (*SHORT, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0)
+# Of batches: powers of two, up to above the largest that the settings allow.
 SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1000.0)
 
 
