@@ -22,7 +22,7 @@ class Places(Listener):
         self._reserved = 0
         self._is_closed = False
         self._asked = self._answered = 0
-        self._offered: dict[UUID, RunState] = {}
+        self._offered: list[RunState] = []  # each has a place, also one that is there twice
         self._stopped: set[UUID] = set()
         self._woken: set[UUID] = set()
         self._empty = asyncio.Event()
@@ -63,7 +63,7 @@ class Places(Listener):
         self._free += reserved - len(runs)
         self._want()
         if runs:
-            self._offered |= {run.id: run for run in runs}
+            self._offered += runs
             self.news.set()
 
     def expect_ready(self) -> None:
@@ -101,7 +101,7 @@ class Places(Listener):
 
     def take_offered(self) -> Sequence[RunState]:
         """Give the runs that were offered; their places are taken."""
-        runs, self._offered = [*self._offered.values()], {}
+        runs, self._offered = self._offered, []
         return runs
 
     def take_stopped(self) -> set[UUID]:
@@ -112,7 +112,7 @@ class Places(Listener):
     def take_woken(self, walked: set[UUID], taken_up: set[UUID]) -> list[UUID]:
         """Give those of the woken runs that are walked; keep those that are being taken up."""
         found = [run_id for run_id in self._woken if run_id in walked]
-        self._woken &= taken_up | self._offered.keys()
+        self._woken &= taken_up | {run.id for run in self._offered}
         return found
 
     def is_woken(self, run_id: UUID) -> bool:

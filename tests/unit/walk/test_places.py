@@ -39,6 +39,16 @@ async def test_a_place_is_free_or_reserved_or_taken() -> None:
 
 
 @moved
+async def test_a_run_that_is_offered_twice_before_the_pool_looks_leaks_no_place() -> None:
+    places = Places(3)
+    places.offer([run_state(1)], places.reserve(1))
+    places.offer([run_state(1)], places.reserve(1))
+    for _ in places.take_offered():
+        places.release()
+    assert counts(places) == (3, 0)
+
+
+@moved
 async def test_what_was_reserved_for_nothing_is_free_again() -> None:
     places = Places(3)
     places.offer([], places.reserve(3))
