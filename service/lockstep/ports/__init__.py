@@ -6,7 +6,14 @@ them out. Each module is named for who needs what is in it.
 
 import importlib
 import warnings
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # what is given below, for the type checks of plug-ins
+    from lockstep.ports.actions import Asker as Asker
+    from lockstep.ports.actions import Children as Children
+    from lockstep.ports.actions import HttpCaller as HttpCaller
+    from lockstep.ports.actions import Secrets as Secrets
+    from lockstep.ports.bus import Publisher as Publisher
 
 # Where plug-ins of 0.1 have imported from: to be taken away with the version after the next.
 _MOVED: Final = {
