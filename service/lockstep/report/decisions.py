@@ -69,5 +69,6 @@ class DecisionLog(Listener):
                 await self._rows.add_decisions(some, self._clock.now())
             except DataRefused as error:
                 log.info("trail.refused", error=error)
-            except Unavailable:
+            except Unavailable as error:
+                log.warning("service.delayed", error=error)
                 await asyncio.sleep(RETRY_SECONDS)

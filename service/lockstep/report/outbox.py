@@ -180,7 +180,8 @@ class Reporter(Listener):
             rows = self._acknowledged[:FORGET_AT_ONCE]
             try:
                 await self._outbox.forget(rows)
-            except Unavailable:
+            except Unavailable as error:
+                log.warning("service.delayed", error=error)
                 await asyncio.sleep(RETRY_SECONDS[2])
                 continue
             del self._acknowledged[: len(rows)]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from structlog.testing import capture_logs
+
 from lockstep.model.decisions import Decision
 from lockstep.model.errors import DataRefused
 from lockstep.report import DecisionLog
@@ -106,12 +108,14 @@ async def test_the_writing_goes_on_when_the_store_is_back() -> None:
     kept = Kept()
     kept.away.times = 1
     trail = DecisionLog(kept, Clock(), is_kept=True)
-    async with Background(trail.run()):
-        trail.judged(judged(*range(BATCH)))
-        await turns()
-        trail.judged(judged(BATCH))
-        await trail.settled()
+    with capture_logs() as logs:
+        async with Background(trail.run()):
+            trail.judged(judged(*range(BATCH)))
+            await turns()
+            trail.judged(judged(BATCH))
+            await trail.settled()
     assert kept.details[-1] == str(BATCH)
+    assert [line["event"] for line in logs] == ["service.delayed"]
 
 
 @moved
