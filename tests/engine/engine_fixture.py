@@ -22,11 +22,12 @@ from lockstep.engine.engine import Engine
 from lockstep.engine.parts import Assembly, Seams
 from lockstep.engine.serve import open_store
 from lockstep.engine.services import table
+from lockstep.model.errors import BusUnavailable
 from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
 from lockstep_schemas import api
 from lockstep_schemas.events import HEADER_CONTEXT_KEY
 from lockstep_schemas.run_events import RunEvent
-from patience import LIMIT_SECONDS, patience
+from patience import LIMIT_SECONDS, patience, until
 
 FINAL = {"succeeded", "failed", "cancelled", "skipped"}
 _ids = count(1)
@@ -98,7 +99,12 @@ class EngineFixture:
             "actions": actions,
             **fields,
         }
-        stored = await self.call("automations.create", name=f"n{number}", definition=definition)
+        wanted = {"name": f"n{number}", "definition": definition}
+        try:
+            stored = await self.call("automations.create", **wanted)
+        except BusUnavailable:  # the loop stood still between two tests: it was taken for dead
+            await until(lambda: self.connection.healthy)
+            stored = await self.call("automations.create", **wanted)
         return Stored(self, stored["id"], event)
 
     async def publish(

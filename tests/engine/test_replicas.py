@@ -15,7 +15,7 @@ from lockstep import bus
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
 from lockstep.model.catalog import ActionContext, ActionResult
-from patience import patience
+from patience import patience, until
 
 ACTIVE = "select count(*) from runs where status in ('pending', 'running', 'waiting')"
 
@@ -153,6 +153,7 @@ async def test_an_engine_that_is_stopped_hands_its_runs_over_between_two_actions
             await first.publish(automation.event, {})
         await first.heard(automation.id, "started")
         first.engine.stop()
+        await until(lambda: first.assembly.hearing.places.free == 0)  # its walks are to stop
         release.set()
     left = await rows(dsn, "select status, owner from runs where finished_at is null")
     assert left

@@ -1,8 +1,9 @@
 """Between an event and its runs: windows, holds, schedules, starts by hand, and why not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,10 @@ from engine.test_language import record
 from engine.test_replicas import handled, settled
 from lockstep import bus
 from lockstep.embedded import Servers
+from lockstep.engine.parts import Seams
+from lockstep.model.messages import Message
+from lockstep.model.verdicts import Verdict
+from lockstep.ports.bus import MessageSource
 from patience import patience
 
 Json = dict[str, Any]
@@ -235,15 +240,56 @@ async def test_a_lane_is_not_held_up_by_what_waits_outside_of_it(
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"l{uuid4().hex[:10]}")
     nats = msgspec.structs.replace(settings.nats, lanes=["fast"])
-    async with engine_fixture(msgspec.structs.replace(settings, nats=nats)) as only:
+    lock = Lock()
+    settings = msgspec.structs.replace(settings, nats=nats)
+    async with engine_fixture(settings, seams=Seams(source=lock.around)) as only:
         automation = await only.automation([record("{{ trigger.payload.n }}")])
-        only.assembly.loops.lanes[0].puller.pause()
-        await automation.run({"n": "first"})  # what the paused intake had asked for already
+        await automation.run({"n": "first"})
         for n in range(50):
             await only.publish(automation.event, {"n": n})
         subject = only.connection.names.trigger(automation.event, "fast")
         await bus.Publisher(only.connection).publish(subject, b'{"n": "fast"}', {})
         await only.ended(automation.id, 2)
         assert [one.value for one in only.recorder.records] == ["first", "fast"]
-        only.assembly.loops.lanes[0].puller.resume()
+        lock.opened.set()
         await only.ended(automation.id, 52)
+
+
+class Lock:
+    """Lets one batch of events without a lane through, then none until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened, self.sources = asyncio.Event(), 0
+
+    def around(self, inner: MessageSource) -> MessageSource:
+        """Stand before the first consumer group, that without a lane."""
+        self.sources += 1
+        return inner if self.sources > 1 else Locked(self, inner)
+
+
+@dataclass
+class Locked:
+    """See `Lock`."""
+
+    lock: Lock
+    inner: MessageSource
+    batches: int = 0
+
+    async def batch(self, limit: int) -> Sequence[Message]:
+        """See `ports.bus.MessageSource`."""
+        if self.batches:
+            await self.lock.opened.wait()
+        self.batches += 1
+        return await self.inner.batch(limit)
+
+    async def settle(self, message: Message, verdict: Verdict) -> None:
+        """See `ports.bus.MessageSource`."""
+        await self.inner.settle(message, verdict)
+
+    def pause(self) -> None:
+        """See `ports.bus.MessageSource`."""
+        self.inner.pause()
+
+    def resume(self) -> None:
+        """See `ports.bus.MessageSource`."""
+        self.inner.resume()

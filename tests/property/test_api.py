@@ -87,7 +87,7 @@ class World:
         answer = await self.client.ask(subject, body, head, LIMIT_SECONDS)
         self.judge(asked, bus.ApiReply(answer.body, *_error(answer.head)), body)
 
-    def contract_check(self, asked: Asked, reply: bus.ApiReply, body: bytes) -> None:
+    def judge(self, asked: Asked, reply: bus.ApiReply, body: bytes) -> None:
         """An answer is a JSON object; an error says the same in its headers and in its body."""
         shown = (asked.endpoint, body[:300], reply.error_code, reply.body[:500])
         if not reply.error_code:
