@@ -37,7 +37,7 @@ latest:  ## Run the whole test suite on the newest of everything, in .venv-lates
 	$(LATEST)/bin/python $(SUITE)
 
 unit: $(STAMP)  ## Run the tests that need no server
-	$(BIN)/python -m pytest -q tests/unit tests/tidy
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/tidy
 
 lint: $(STAMP)  ## Check format and style
 	$(BIN)/ruff format --check .
