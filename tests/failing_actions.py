@@ -6,7 +6,7 @@ import msgspec
 
 from lockstep.catalog import MemoryCatalog, Recorder, compile_schema
 from lockstep.catalog.stubs import Record
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.types import ActionContext, ActionResult, ActionType
 
 REASON = "what it calls is away"
 

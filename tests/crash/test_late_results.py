@@ -12,9 +12,9 @@ from databases import TEMPLATE, database, on_server
 from lockstep import store, wake
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
-from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.program import Program
 from lockstep.model.runs import RunState
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep.ports.walk import Checkpoints
 from lockstep_schemas.events import ACTION_DONE
 from store_fixture import Alone, Killed, KilledAt, StoreFixture, store_fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 from lockstep import walk
 from lockstep.catalog import Registry
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from store_fixture import Alone, StoreFixture, store_fixture
 
 RAW = {

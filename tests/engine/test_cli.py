@@ -9,7 +9,7 @@ import pytest
 from engine.engine_fixture import EngineFixture
 from engine.shell import Json, Shell, closed_port, definition, stored, unique
 from engine.test_sleep import lend
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -15,7 +15,7 @@ from engine.engine_fixture import engine_fixture, settings_of
 from engine.shell import closed_port
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
-from lockstep.model.catalog import ActionContext
+from lockstep.model.types import ActionContext
 
 
 async def test_what_a_plugin_logs_by_itself_says_run_and_automation(

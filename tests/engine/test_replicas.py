@@ -14,7 +14,7 @@ from engine.test_language import record
 from lockstep import bus
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from patience import patience, until
 
 ACTIVE = "select count(*) from runs where status in ('pending', 'running', 'waiting')"

@@ -24,7 +24,7 @@ from engine.test_control import refused
 from lockstep import bus
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep.settings.structs import LogSettings, SecretSettings, Settings
 from lockstep.telemetry import logs
 from processes import call, environment, lockstep, talking

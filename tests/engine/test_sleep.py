@@ -14,7 +14,7 @@ from engine.test_language import record
 from lockstep import bus
 from lockstep.catalog import compile_schema
 from lockstep.embedded import Servers
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep_schemas import api
 from lockstep_schemas.run_events import RunEvent
 from patience import patience

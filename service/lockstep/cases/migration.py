@@ -12,7 +12,7 @@ from lockstep.cases.format import MigrationCase, MigrationExpect, WantedAction
 from lockstep.catalog import compile_schema
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.shape import Shaper
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.render import Renderer
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.migration import MANAGED_BY

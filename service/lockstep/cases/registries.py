@@ -15,7 +15,7 @@ from lockstep.catalog import (
     TriggerOptions,
 )
 from lockstep.definition import validate
-from lockstep.model.catalog import (
+from lockstep.model.types import (
     ActionContext,
     ActionResult,
     ActionType,

@@ -37,8 +37,8 @@ from lockstep.cases.registries import differences as registry_differences
 from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.shape import Shaper
-from lockstep.model.catalog import Catalog
 from lockstep.model.errors import RenderError
+from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas.api import RunDetail
 from lockstep_schemas.base import Json

@@ -18,10 +18,10 @@ from lockstep.catalog.schema import CompiledSchema, compile_schema
 from lockstep.catalog.services import ServiceBag
 from lockstep.catalog.shapes import schema_of, text_paths
 from lockstep.catalog.stubs import Recorder, Sleeper, register_stubs
-from lockstep.model.catalog import ActionContext, ActionResult, Fire, Identity, Logger, Services
 from lockstep.model.errors import EngineError, NobodyAnswers, Unavailable
 from lockstep.model.http import HttpRequest, HttpResponse
 from lockstep.model.messages import Reply
+from lockstep.model.types import ActionContext, ActionResult, Fire, Identity, Logger, Services
 from lockstep.ports.actions import Asker, Children, HttpCaller, Secrets
 from lockstep.ports.bus import Publisher
 

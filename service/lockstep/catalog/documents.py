@@ -9,7 +9,7 @@ from lockstep.catalog.errors import CatalogError
 from lockstep.catalog.options import ActionOptions, Filter
 from lockstep.catalog.registry import Batch, Registry, schema_for, title
 from lockstep.catalog.remote import RemoteCall
-from lockstep.model.catalog import ActionType, ArtifactType, Catalog, TriggerType
+from lockstep.model.types import ActionType, ArtifactType, Catalog, TriggerType
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 
 OWN_WORDS: Final = frozenset({"automation", "http", "lockstep", "nats"})

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Final, TypeAlias
 
 from lockstep.catalog.errors import BadResult
-from lockstep.model.catalog import ActionContext, ActionResult, Execute
+from lockstep.model.types import ActionContext, ActionResult, Execute
 
 Answer: TypeAlias = ActionResult | None
 Function: TypeAlias = Callable[[ActionContext], Awaitable[Answer] | Answer]

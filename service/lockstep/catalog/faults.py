@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import jsonschema_rs
 
-from lockstep.model.catalog import SchemaFault
+from lockstep.model.types import SchemaFault
 from lockstep_schemas.base import Json
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -8,11 +8,11 @@ from types import MappingProxyType
 from lockstep.catalog.errors import AlreadyRegistered, CatalogError
 from lockstep.catalog.options import Filter
 from lockstep.catalog.registry import Batch, Registry
-from lockstep.model.catalog import ActionType, ArtifactType, TriggerType
+from lockstep.model.types import ActionType, ArtifactType, TriggerType
 
 
 class MemoryCatalog:
-    """All types; implements `model.catalog.Catalog`.
+    """All types; implements `model.types.Catalog`.
 
     Types of plug-ins come by `register`, all of a plug-in or none; those of services and of files
     one by one, by `put_trigger` and `put_action`, and are replaced when they come again.
@@ -34,7 +34,7 @@ class MemoryCatalog:
 
     @property
     def is_open(self) -> bool:
-        """See `model.catalog.Catalog`."""
+        """See `model.types.Catalog`."""
         return self._is_open
 
     @property

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, TypedDict
 import msgspec
 
 from lockstep.catalog.context_keys import ContextKey
-from lockstep.model.catalog import Migrate
+from lockstep.model.types import Migrate
 from lockstep_schemas.base import JsonObject
 
 Shape: TypeAlias = type[msgspec.Struct] | JsonObject

@@ -9,7 +9,7 @@ import structlog
 from lockstep.catalog.documents import action_type, trigger_type
 from lockstep.catalog.errors import CatalogError
 from lockstep.catalog.memory import MemoryCatalog
-from lockstep.model.catalog import StoredType
+from lockstep.model.types import StoredType
 from lockstep.ports.catalog import TypeSource
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 

@@ -15,7 +15,7 @@ from lockstep.catalog.execution import Function, executor
 from lockstep.catalog.options import ActionOptions, Filter, Shape, TriggerOptions
 from lockstep.catalog.schema import CompiledSchema, compile_schema
 from lockstep.catalog.shapes import closed, schema_of, secret_paths, text_paths
-from lockstep.model.catalog import ANY_SCHEMA, ActionType, ArtifactType, Migrate, TriggerType
+from lockstep.model.types import ANY_SCHEMA, ActionType, ArtifactType, Migrate, TriggerType
 from lockstep.render.filters import BUILT_IN
 
 FunctionT = TypeVar("FunctionT", bound=Function)

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.catalog.builtins.headers import hop, trace
-from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.errors import EngineError, NobodyAnswers
 from lockstep.model.messages import Reply
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep.ports.actions import Asker
 from lockstep_schemas.events import HEADER_HOP
 from lockstep_schemas.remote import ActionReply, ActionRequest
@@ -20,7 +20,7 @@ _reply = msgspec.json.Decoder(ActionReply).decode
 
 
 class RemoteCall:
-    """Calls one action of a service; see `model.catalog.Execute`."""
+    """Calls one action of a service; see `model.types.Execute`."""
 
     def __init__(self, qualified_id: str, subject: str) -> None:
         self._id, self._subject = qualified_id, subject

@@ -13,7 +13,7 @@ import jsonschema_rs
 from lockstep.catalog.errors import SchemaRefused
 from lockstep.catalog.faults import MASK, MAX_MESSAGE, readable
 from lockstep.catalog.pointers import Weight
-from lockstep.model.catalog import SchemaFault
+from lockstep.model.types import SchemaFault
 from lockstep_schemas.base import Json, JsonObject
 
 # As deep as a value of a template may be: the evaluator recurses with it.

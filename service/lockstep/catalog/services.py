@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Self
 
 from lockstep.catalog.errors import AlreadyRegistered
-from lockstep.model.catalog import Service
+from lockstep.model.types import Service
 
 
 class ServiceBag:
-    """The services that the engine has; implements `model.catalog.Services`.
+    """The services that the engine has; implements `model.types.Services`.
 
     A service is asked for by the very type that it was added as, mostly a protocol of `ports`.
     """

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from lockstep.catalog.memory import MemoryCatalog
 from lockstep.catalog.registry import Registry
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep_schemas.base import Json, JsonObject
 
 

@@ -6,9 +6,9 @@ from typing import Protocol, TypeVar
 from msgspec import UNSET, UnsetType
 
 from lockstep.control.fitting import fitting
-from lockstep.model.catalog import ActionType, ArtifactType, Catalog, TriggerType
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression, Template
+from lockstep.model.types import ActionType, ArtifactType, Catalog, TriggerType
 from lockstep_schemas.catalog import (
     ActionInfo,
     Actions,

@@ -7,7 +7,7 @@ import msgspec
 
 from lockstep.catalog import AlreadyRegistered, CatalogError, action_type, trigger_type
 from lockstep.control.fitting import check_fits
-from lockstep.model.catalog import ActionType, Catalog, TriggerType, TypeKind
+from lockstep.model.types import ActionType, Catalog, TriggerType, TypeKind
 from lockstep_schemas.api import Issue, Success
 from lockstep_schemas.events import Actor
 from lockstep_schemas.registration import ActionRegister, TriggerRegister

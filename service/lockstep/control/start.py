@@ -10,11 +10,11 @@ from msgspec import UNSET
 
 from lockstep.control.errors import AutomationNotEnabled, bad_field, check_automation_id
 from lockstep.model.automations import Automation
-from lockstep.model.catalog import Catalog
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import TriggerRule
+from lockstep.model.types import Catalog
 from lockstep.ports.clock import Clock
 from lockstep.ports.pipeline import ByHand
 from lockstep_schemas.api import RunStart, RunStarted

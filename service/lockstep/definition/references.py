@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from lockstep.definition.tree import Path, Text, actions, bodies, called, texts, texts_of
-from lockstep.model.catalog import Catalog
 from lockstep.model.errors import RenderError
+from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas.actions import Action
 from lockstep_schemas.api import Issue

@@ -13,8 +13,8 @@ from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, actions, called, texts
 from lockstep.definition.wording import MAX_MESSAGE, short
-from lockstep.model.catalog import ActionType, Catalog, Schema, SchemaFault
 from lockstep.model.errors import EngineError, RenderError
+from lockstep.model.types import ActionType, Catalog, Schema, SchemaFault
 from lockstep.render import Renderer
 from lockstep_schemas.actions import (
     Action,

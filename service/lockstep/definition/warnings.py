@@ -7,9 +7,9 @@ from typing import Final
 from lockstep.definition.reach import unreachable
 from lockstep.definition.references import names_in
 from lockstep.definition.tree import Path, actions, called, texts
-from lockstep.model.catalog import Catalog, Schema
 from lockstep.model.secrets import names_in as names_of_secrets
 from lockstep.model.secrets import texts_in
+from lockstep.model.types import Catalog, Schema
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, JsonObject

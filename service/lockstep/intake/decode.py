@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from lockstep.intake.envelope import EnvelopeRefused, content, folded, traceparent
-from lockstep.model.catalog import Catalog, TriggerType
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
+from lockstep.model.types import Catalog, TriggerType
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import (
     HEADER_ACTOR,

@@ -11,12 +11,12 @@ import structlog
 
 from lockstep import gate
 from lockstep.model.automations import Automation
-from lockstep.model.catalog import Catalog
 from lockstep.model.child_runs import Child, ChildRefused, ChildWanted
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.runs import Checkpoint, Ended
+from lockstep.model.types import Catalog
 from lockstep.model.waits import Firing
 from lockstep.pipeline.commit import commit
 from lockstep.pipeline.parts import Decided, PipelineParts

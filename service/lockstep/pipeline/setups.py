@@ -14,12 +14,12 @@ from msgspec import UNSET, UnsetType
 
 from lockstep import matching
 from lockstep.model.automations import Automation
-from lockstep.model.catalog import Catalog, Fire, Identity, TriggerType
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import Candidate, TriggerMatch
 from lockstep.model.program import TriggerRule
+from lockstep.model.types import Catalog, Fire, Identity, TriggerType
 from lockstep.pipeline.commit import commit
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
@@ -76,7 +76,7 @@ class _Wanted:
 
 
 class SetupFire:
-    """See `model.catalog.Fire`."""
+    """See `model.types.Fire`."""
 
     def __init__(self, wanted: _Wanted, parts: PipelineParts) -> None:
         self._wanted, self._parts = wanted, parts
@@ -90,12 +90,12 @@ class SetupFire:
         actor: Actor | None = None,
         message_id: str | None = None,
     ) -> None:
-        """See `model.catalog.Fire`."""
+        """See `model.types.Fire`."""
         event = self._event(payload, context_key, actor or Actor(), message_id)
         await commit(partial(self._decide, event), self._parts)
 
     def from_thread(self, payload: JsonObject, **how: str | None) -> None:
-        """See `model.catalog.Fire`."""
+        """See `model.types.Fire`."""
         making = self(payload, **how)  # type: ignore[arg-type] # its keywords, as texts
         asyncio.run_coroutine_threadsafe(making, self._loop).result()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from lockstep.model.catalog import StoredType
+from lockstep.model.types import StoredType
 
 
 class TypeSource(Protocol):

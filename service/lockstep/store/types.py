@@ -1,6 +1,6 @@
 """Types that services have registered, in PostgreSQL."""
 
-from lockstep.model.catalog import StoredType, TypeKind
+from lockstep.model.types import StoredType, TypeKind
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from lockstep.catalog import compile_schema
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType, ArtifactType, Execute
+from lockstep.model.types import ActionContext, ActionResult, ActionType, ArtifactType, Execute
 from lockstep_schemas.base import Json, JsonObject
 
 

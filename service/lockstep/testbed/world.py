@@ -24,7 +24,7 @@ from lockstep.engine.assembly import build
 from lockstep.engine.engine import Engine
 from lockstep.engine.parts import Assembly, Seams
 from lockstep.engine.services import table
-from lockstep.model.catalog import ActionType
+from lockstep.model.types import ActionType
 from lockstep.settings.structs import Settings
 from lockstep.testbed.clock import CaseClock
 from lockstep.testbed.seams import TakenMessages

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import msgspec
 
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
 from lockstep.model.errors import RenderError
 from lockstep.model.secrets import MASKER, SecretRefused
+from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.model.waits import FiredWait
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame

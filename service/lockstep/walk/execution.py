@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.catalog import Catalog, Services
 from lockstep.model.errors import DataRefused, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Program
 from lockstep.model.run_events import iso, trigger_scope
 from lockstep.model.runs import OwnerLost, RunState
+from lockstep.model.types import Catalog, Services
 from lockstep.model.waits import FiredWait, WaitRow, Woken
 from lockstep.ports.actions import Secrets
 from lockstep.ports.clock import Clock

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from lockstep.model.catalog import ActionType
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Scope, Slot
 from lockstep.model.secrets import PLACEHOLDER, names_in, texts_in
+from lockstep.model.types import ActionType
 from lockstep_schemas.base import Json, JsonObject
 
 

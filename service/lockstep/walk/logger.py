@@ -4,11 +4,11 @@ import sys
 
 import structlog
 
-from lockstep.model.catalog import Logger
+from lockstep.model.types import Logger
 
 
 class LazyLogger:
-    """See `model.catalog.Logger`. Binding names to a logger costs more than walking a step."""
+    """See `model.types.Logger`. Binding names to a logger costs more than walking a step."""
 
     __slots__ = ("_bound", "_names")
 

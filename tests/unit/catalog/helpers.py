@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lockstep.catalog import MemoryCatalog, Registry, ServiceBag
-from lockstep.model.catalog import ActionContext, ActionType
+from lockstep.model.types import ActionContext, ActionType
 
 
 class Lines:

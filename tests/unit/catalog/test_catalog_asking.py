@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from lockstep.catalog import ServiceBag, build_catalog
-from lockstep.model.catalog import ActionResult
 from lockstep.model.errors import EngineError, NobodyAnswers, Unavailable
 from lockstep.model.messages import Reply
+from lockstep.model.types import ActionResult
 from lockstep.ports.actions import Asker
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import action_of, context

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from lockstep.catalog import ServiceBag, build_catalog
-from lockstep.model.catalog import ActionResult
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.types import ActionResult
 from lockstep.ports.bus import Publisher
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import Lines, Outbox, action_of, context

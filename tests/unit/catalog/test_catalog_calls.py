@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.catalog import AlreadyRegistered, BadResult, ServiceBag
 from lockstep.catalog.execution import Function
-from lockstep.model.catalog import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult
 from patience import LIMIT_SECONDS
 from unit.catalog.helpers import action_of, catalog_of, context
 

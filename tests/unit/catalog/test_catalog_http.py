@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lockstep.catalog import ServiceBag, build_catalog
 from lockstep.catalog.builtins.http import artifact, retry_after_ms
-from lockstep.model.catalog import ActionResult
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.types import ActionResult
 from lockstep.ports.actions import HttpCaller
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import action_of, context

@@ -1,6 +1,7 @@
 """Where plug-ins import from."""
 
 import ast
+import importlib
 import inspect
 
 import pytest
@@ -13,6 +14,16 @@ from lockstep import ports
 def test_what_plug_ins_have_imported_from_ports_is_there_for_one_more_version(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"lockstep.ports.{name} goes .* lockstep.catalog"):
         found = getattr(ports, name)
+    assert found is getattr(lockstep.catalog, name)
+
+
+@pytest.mark.parametrize("name", ["ActionContext", "ActionResult", "Logger", "Services"])
+def test_what_plug_ins_have_imported_from_the_model_is_there_for_one_more_version(
+    name: str,
+) -> None:
+    old = importlib.import_module("lockstep.model.catalog")
+    with pytest.warns(DeprecationWarning, match=f"lockstep.model.catalog.{name} goes"):
+        found = getattr(old, name)
     assert found is getattr(lockstep.catalog, name)
 
 

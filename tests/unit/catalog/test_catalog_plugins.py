@@ -8,7 +8,7 @@ import pytest
 import structlog.testing
 
 from lockstep.catalog import MemoryCatalog, Registry, build_catalog, load_plugins
-from lockstep.model.catalog import ActionContext
+from lockstep.model.types import ActionContext
 from unit.catalog.helpers import action_of
 
 

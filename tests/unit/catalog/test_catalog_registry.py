@@ -15,7 +15,7 @@ from lockstep.catalog import (
     build_catalog,
     compile_schema,
 )
-from lockstep.model.catalog import ActionContext, ActionType, ArtifactType, TriggerType
+from lockstep.model.types import ActionContext, ActionType, ArtifactType, TriggerType
 from unit.catalog.helpers import action_of, catalog_of
 
 

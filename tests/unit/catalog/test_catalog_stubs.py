@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog
-from lockstep.model.catalog import ActionResult
+from lockstep.model.types import ActionResult
 from lockstep_schemas.base import JsonObject
 from unit.catalog.helpers import action_of, context
 

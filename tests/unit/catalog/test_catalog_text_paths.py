@@ -4,7 +4,7 @@ import pytest
 
 from effort import at_most
 from lockstep.catalog import compile_schema, text_paths
-from lockstep.model.catalog import ActionContext, ActionResult, ActionType
+from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep_schemas.base import JsonObject
 
 TEXT = {"type": "string"}

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from lockstep.catalog import MemoryCatalog, build_catalog
 from lockstep.model.automations import Automation
-from lockstep.model.catalog import Fire, Identity, TriggerType
 from lockstep.model.errors import Unavailable
+from lockstep.model.types import Fire, Identity, TriggerType
 from lockstep.pipeline import TriggerSetups
 from lockstep.pipeline.setups import LOOK_SECONDS, FireRefused, Key
 from unit.fakes import Away

@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta
 from lockstep.catalog.builtins.headers import trace
 from lockstep.catalog.builtins.start import add_start
 from lockstep.catalog.registry import Registry
-from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.model.types import ActionContext, ActionResult, Execute
 from lockstep.ports.actions import Asker
 from lockstep.schedule import KINDS, PREFIX, Fired
 from lockstep_schemas.events import HEADER_MESSAGE_ID

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import Final
 
-from lockstep.model.catalog import ActionContext
+from lockstep.model.types import ActionContext
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import HEADER_TRACE
 

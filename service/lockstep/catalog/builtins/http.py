@@ -14,9 +14,9 @@ from msgspec import Meta
 from lockstep.catalog.builtins.bodies import Kind, decoded, encoded
 from lockstep.catalog.builtins.headers import headers_fault, names_schema, trace
 from lockstep.catalog.registry import Registry
-from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.errors import EngineError
 from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep.ports.actions import HttpCaller
 from lockstep_schemas.base import Json, JsonObject
 

@@ -9,8 +9,8 @@ from msgspec import Meta
 from lockstep.catalog.builtins.bodies import Kind, decoded, encoded
 from lockstep.catalog.builtins.headers import headers_fault, hop, names_schema, trace
 from lockstep.catalog.registry import Registry
-from lockstep.model.catalog import ActionContext, ActionResult, Execute
 from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.model.types import ActionContext, ActionResult, Execute
 from lockstep.ports.actions import Asker
 from lockstep.ports.bus import Publisher
 from lockstep_schemas.base import Json

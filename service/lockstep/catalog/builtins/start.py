@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from lockstep.catalog.registry import Registry
-from lockstep.model.catalog import ActionContext, ActionResult
 from lockstep.model.child_runs import ChildWanted, Parent
 from lockstep.model.errors import EngineError
+from lockstep.model.types import ActionContext, ActionResult
 from lockstep.ports.actions import Children
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import Actor

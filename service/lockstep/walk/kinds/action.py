@@ -8,12 +8,12 @@ from typing import Final, assert_never
 import msgspec
 
 from lockstep.model.artifacts import ArtifactRow
-from lockstep.model.catalog import ActionResult, ActionType
 from lockstep.model.errors import RenderError, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
 from lockstep.model.secrets import SecretRefused
+from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
 from lockstep.walk.call import brought_up, call, consume, converted, follow_up, resolved
 from lockstep.walk.execution import RETRY_SECONDS
