@@ -108,3 +108,4 @@ class Ended(msgspec.Struct, frozen=True):
     delays: Sequence[UUID]
     awaited: Sequence[UUID]
     ending: Ending
+    has_started: bool = True  # else it was still in a queue, or waited for a place

@@ -245,7 +245,8 @@ def run_state(row: asyncpg.Record) -> RunState:
         hop=row["hop"],
         actor=_actor(row["actor"]),
         context_key=row["context_key"],
-        started_at=row["started_at"],
+        # One that is ended from outside may never have started.
+        started_at=row["started_at"] or row["finished_at"],
         epoch=row["epoch"],
         event_seq=row["event_seq"] or 0,
         document=row["document"],

@@ -190,11 +190,15 @@ class WaitStore:
 async def end_runs(
     connection: "Connection", run_ids: Sequence[UUID], ending: Ending
 ) -> list[Ended]:
-    """End active runs; those that have ended are left as they are, and are not given."""
+    """End active runs; those that have ended are left as they are, and are not given.
+
+    Held first and then ended, in two statements: see runs/hold.
+    """
+    await connection.execute(*query("runs/hold", run_ids=run_ids))
     rows = await connection.fetch(
         *query(
             "runs/end",
-            run_ids=sorted(run_ids),
+            run_ids=run_ids,
             status=ending.status,
             reason=ending.reason,
             error=ending.error,
@@ -202,6 +206,13 @@ async def end_runs(
         )
     )
     return [
-        Ended(run_state(row), row["last_owner"], row["delays"], row["awaited"], ending)
+        Ended(
+            run_state(row),
+            row["last_owner"],
+            row["delays"],
+            row["awaited"],
+            ending,
+            has_started=row["started_at"] is not None,
+        )
         for row in rows
     ]

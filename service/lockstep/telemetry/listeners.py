@@ -36,7 +36,7 @@ class Measured(Listener):
         """Measure runs that did not end by themselves."""
         for one in ended:
             seconds = (one.ending.at - one.run.started_at).total_seconds()
-            self._meter.run_ended(one.ending.status, seconds)
+            self._meter.run_ended(one.ending.status, seconds if one.has_started else None)
 
 
 class Traced(Listener):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from lockstep.model.new_runs import NewRun
-from lockstep.model.runs import Checkpoint, RunState
+from lockstep.model.runs import Checkpoint, Ended, RunState
 from lockstep.ports.listeners import Listener
 from lockstep_schemas.run_events import ACTIVE
 
@@ -97,6 +97,11 @@ class Places(Listener):
     def checkpointed(self, done: Sequence[Checkpoint]) -> None:
         """Let the next in line be claimed, where a run of a queue has ended."""
         if any(one.status not in ACTIVE and one.run.queue_key is not None for one in done):
+            self.expect_ready()
+
+    def ended(self, ended: Sequence[Ended]) -> None:
+        """Let the next in line be claimed, where a run was ended that stood in a queue."""
+        if any(one.run.queue_key is not None for one in ended):
             self.expect_ready()
 
     def take_offered(self) -> Sequence[RunState]:

@@ -1,3 +1,7 @@
 -- The queues that runs stand in or hold up.
 -- :run_ids uuid[]
-select distinct gate from runs where id = any (:run_ids) and gate is not null order by gate;
+select gate
+  from runs
+ where id = any (:run_ids) and gate is not null
+ group by gate
+ order by gate collate "C";

@@ -1,18 +1,16 @@
 -- End active runs from outside: final status, fenced, without owner, waits gone, live steps failed.
 -- A run that has ended is left as it is, and gives no row.
--- Locks: runs by id, then their frames, then their waits.
+-- Locks: waits. Their runs and frames are held: runs/hold goes before, in a statement of its own.
 -- :run_ids uuid[], :status text, :reason text, :error text, :now timestamptz
 with active as (
     select id, owner
       from runs
      where id = any (:run_ids) and status in ('pending', 'running', 'waiting')
-     order by id
-       for update
 ),
 cancelled as (
     update runs r
        set status = :status, reason = :reason, error_message = :error, owner = null,
-           epoch = r.epoch + 1, finished_at = :now
+           queued = false, epoch = r.epoch + 1, finished_at = :now
       from active
      where r.id = active.id
     returning r.*, active.owner as last_owner
