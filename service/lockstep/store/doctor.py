@@ -11,10 +11,12 @@ from lockstep.model.findings import Finding, Verdict, clock, fault, fine
 from lockstep.store.migrate import pending
 from lockstep.store.pool import Store, explained
 from lockstep.store.queries import query
+from lockstep.store.sessions import SETTINGS
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
+_SAID: Final = "do what it says, and look again"
 SHOWN: Final = 5  # names in a line for people
 MOST: Final = 1000  # rows that are read of what breaks a rule: "1000 or more" says enough
 OLD_SECONDS: Final = 60.0  # longer than all that mends itself: adoption, sweeps, retries
@@ -125,7 +127,7 @@ async def examine(dsn: str, stale_seconds: float) -> list[Finding]:
             store = await Store.connect(dsn, 2)
     except EngineError as error:
         mend = "start it, or see postgres.dsn and postgres.password_file"
-        return [fault("postgres.server", str(error), mend)]
+        return [fault("postgres.server", str(error), mend if error.category == "busy" else _SAID)]
     try:
         return await _examine(store, dsn, stale_seconds)
     except EngineError as error:
@@ -141,6 +143,7 @@ async def _examine(store: Store, dsn: str, stale_seconds: float) -> list[Finding
     async with store.connection() as connection:
         version = connection.get_server_version()
         found = [fine("postgres.server", f"PostgreSQL {version.major}.{version.micro}")]
+        found.append(await _sessions(connection))
         found.append(await _clock(connection))
         found.append(await _disk(connection))
         if missing:
@@ -153,6 +156,16 @@ async def _examine(store: Store, dsn: str, stale_seconds: float) -> list[Finding
         if allowed.verdict == "ok":
             found += [await _judged(connection, rule, stale_seconds) for rule in RULES]
     return found
+
+
+async def _sessions(connection: "Connection") -> Finding:
+    """Say what holds in a session; that a pooler takes none from us was tried at its start."""
+    process = await connection.fetchval(*query("sessions/process"))
+    through = "through a pooler of sessions, " if process != connection.get_server_pid() else ""
+    names = sorted(SETTINGS)
+    (row,) = await connection.fetch(*query("sessions/found", names=names))
+    values = ", ".join(f"{name} {value}" for name, value in zip(names, row["values"], strict=True))
+    return fine("postgres.sessions", f"{through}with {values}")
 
 
 async def _clock(connection: "Connection") -> Finding:

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-
-from lockstep.model.errors import ServerUnfit, SettingError
+from lockstep.store.sessions import check_version, dial, fit
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 0x10C4_57E9  # any number that no one else takes
-MIN_VERSION: Final = 15  # what deploy/postgres/README.md promises
 
 _LEDGER: Final = """
 create table if not exists schema_migrations (
@@ -35,24 +32,23 @@ async def migrate(dsn: str, *, until: str | None = None) -> list[str]:
         The names of those applied now.
 
     Raises:
-        ServerUnfit: PostgreSQL is older than 15.
+        ServerUnfit: See `sessions.fit`.
+        StoreUnavailable: The server takes no writes now.
     """
-    connection = await dial(dsn)
-    try:
-        check_version(connection.get_server_version().major)
-        await connection.execute("select pg_advisory_lock($1)", LOCK)
-        await connection.execute(_LEDGER)
-        applied = {row["name"] for row in await connection.fetch(_APPLIED)}
+    async with fit(dsn) as session:
+        # What is built may take longer than the statements of an engine; other locks are for it.
+        await session.execute("set statement_timeout = 0")
+        await session.execute("select pg_advisory_lock($1)", LOCK)
+        await session.execute(_LEDGER)
+        applied = {row["name"] for row in await session.fetch(_APPLIED)}
         missing = [
             name for name in known() if name not in applied and (until is None or name <= until)
         ]
         for name in missing:
-            async with connection.transaction():
-                await connection.execute((FOLDER / f"{name}.sql").read_text())
-                await connection.execute("insert into schema_migrations (name) values ($1)", name)
+            async with session.transaction():
+                await session.execute((FOLDER / f"{name}.sql").read_text())
+                await session.execute("insert into schema_migrations (name) values ($1)", name)
         return missing
-    finally:
-        await connection.close()
 
 
 _APPLIED: Final = "select name from schema_migrations"
@@ -70,27 +66,6 @@ async def pending(dsn: str) -> list[str]:
         return [name for name in known() if name not in applied]
     finally:
         await connection.close()
-
-
-async def dial(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Connect once, outside of any pool.
-
-    Raises:
-        SettingError: The DSN cannot be read.
-    """
-    try:
-        return await asyncpg.connect(dsn)
-    except ValueError as error:
-        raise SettingError(f"postgres.dsn cannot be read: {error}") from None
-
-
-def check_version(major: int) -> None:
-    """Raise ServerUnfit where the server is too old."""
-    if major < MIN_VERSION:
-        raise ServerUnfit(
-            f"PostgreSQL {major} is too old: Lockstep needs {MIN_VERSION} or newer; "
-            "point postgres.dsn at a newer server"
-        )
 
 
 async def create_database(dsn: str, name: str) -> str:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from lockstep.model.errors import DataRefused, ServerUnfit, StoreUnavailable
-from lockstep.store.migrate import check_version, dial
+from lockstep.model.errors import DataRefused, StoreUnavailable
+from lockstep.store import sessions
 from lockstep.store.queries import query
 
 if TYPE_CHECKING:
@@ -23,18 +23,6 @@ COMMAND_TIMEOUT_SECONDS: Final = 30.0  # the server ends a statement after 10 s;
 ACQUIRE_TIMEOUT_SECONDS: Final = 15.0  # longer than a statement takes that holds a connection
 CLOSE_SECONDS: Final = 5.0  # what was begun is mostly over by then; a supervisor waits for us
 
-# Statements are written for one plan, and `tests/store` holds the plans; planning anew for each
-# set of values costs more than running them once tables are large.
-SERVER_SETTINGS: Final = {
-    "application_name": "lockstep",
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    # A replica that is frozen in the middle of a transaction must not hold its locks for much
-    # longer than it counts as alive; the second one is for a statement that it has only prepared.
-    "idle_in_transaction_session_timeout": "8000",
-    "statement_timeout": "10000",
-}
-
 _PASSING: Final = (
     OSError,
     TimeoutError,
@@ -44,7 +32,6 @@ _PASSING: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     # Not the fault of an event: another database, a role without rights, a disk that fails.
@@ -54,6 +41,8 @@ _PASSING: Final = (
     asyncpg.PostgresIOError,
     asyncpg.InternalServerError,
 )
+# A session of which this is heard is no longer what it was: none of its age is used again.
+_OUTLIVED: Final = (asyncpg.ReadOnlySQLTransactionError, *sessions.SWAPPED)
 
 
 async def _keep(_: object) -> None:
@@ -77,6 +66,10 @@ def explained() -> Iterator[None]:
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreUnavailable(f"PostgreSQL: {error}; create it, or see postgres.dsn") from error
+    except sessions.SWAPPED as error:
+        raise StoreUnavailable(str(sessions.swapped())) from error
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise StoreUnavailable(f"PostgreSQL takes no writes: {error}") from error
     except _PASSING as error:
         raise StoreUnavailable(
             f"PostgreSQL did not answer: {type(error).__name__}: {error}"
@@ -94,28 +87,22 @@ class Store:
         """Open the pool.
 
         Raises:
-            Unavailable: The server cannot be reached, or refuses the login.
-            ServerUnfit: It is too old.
+            Unavailable: The server cannot be reached, refuses the login, or takes no writes.
+            ServerUnfit: See `sessions.fit`.
         """
         with explained():
-            await (await dial(dsn)).close()  # a pool hides what is wrong with a DSN
-            pool = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=size,
-                timeout=ACQUIRE_TIMEOUT_SECONDS,
-                command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings=SERVER_SETTINGS,
-                # Nothing of ours outlives its transaction, so there is nothing to reset: it would
-                # be a round trip for each statement.
-                reset=_keep,
-            )
-            async with pool.acquire() as connection:
-                try:
-                    check_version(connection.get_server_version().major)
-                except ServerUnfit:
-                    pool.terminate()
-                    raise
+            async with sessions.fit(dsn):  # a pool hides what is wrong with a DSN
+                pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # of `dial`
+                    dsn,
+                    min_size=1,
+                    max_size=size,
+                    command_timeout=COMMAND_TIMEOUT_SECONDS,
+                    connect=sessions.dial,
+                    init=sessions.settle,
+                    # Nothing of ours outlives its transaction, so there is nothing to reset: it
+                    # would be a round trip for each statement.
+                    reset=_keep,
+                )
         return cls(pool)
 
     @asynccontextmanager
@@ -123,7 +110,11 @@ class Store:
         """Lend a connection; the errors of its statements are ours."""
         with explained():
             async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-                yield connection
+                try:
+                    yield connection
+                except _OUTLIVED:
+                    await self.pool.expire_connections()  # this one is closed when it is given back
+                    raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Connection"]:
