@@ -21,7 +21,7 @@ from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
 from lockstep.model.timers import Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Due, Firing, StepKey
+from lockstep.model.waits import Awaited, Due, Firing, Standing, StepKey
 from lockstep.ports.cancel import CancelTransaction, Terminator
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
@@ -178,6 +178,11 @@ class Rows:
     async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
         self.calls.append("awaited")
         return sorted(self.waits, key=lambda wait: wait.place)
+
+    async def standing(self, events: Sequence[Event]) -> Standing:
+        self.called("standing")
+        waits = sorted(self.waits, key=lambda wait: wait.place)
+        return Standing(self.number, [(one.place, one.id) for one in waits])
 
     async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:
         self.calls.append("open_results")

@@ -8,8 +8,9 @@ import msgspec
 
 from lockstep.definition import compile_program, parse
 from lockstep.model.automations import Automation
+from lockstep.model.decisions import Candidate
 from lockstep.model.events import Event
-from lockstep.model.matches import Candidate, Revival, TriggerMatch
+from lockstep.model.matches import Revival, TriggerMatch
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, RunState

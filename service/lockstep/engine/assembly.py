@@ -199,6 +199,7 @@ def _pipelines(
         compile_filter=knowledge.renderer.expression,
         listener=hearing.all,
         clock=basis.clock,
+        pace=pipeline.JudgingPace(),
         prefix=prefix,
     )
     decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})

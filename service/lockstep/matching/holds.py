@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from lockstep.matching.judge import refusal
-from lockstep.model.decisions import Decision
+from lockstep.model.decisions import Candidate, Decision
 from lockstep.model.ids import uuid7
-from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.timers import Hold, Holder
 from lockstep.ports.matching import MatchingTransaction
 
@@ -20,7 +20,7 @@ def lock_name(match: TriggerMatch) -> str:
 
 async def held(
     candidates: Sequence[Candidate], now: datetime, tx: MatchingTransaction
-) -> tuple[list[TriggerMatch], list[Decision], list[Hold], list[UUID]]:
+) -> tuple[list[Candidate], list[Decision], list[Hold], list[UUID]]:
     """Arm and disarm, in order; let through what has no hold.
 
     Returns:
@@ -32,15 +32,15 @@ async def held(
         if candidate.match.trigger.hold is not None
     ]
     if not holders:
-        return [candidate.match for candidate in candidates], [], [], []
+        return [*candidates], [], [], []
     stored = await tx.armed_holds(holders)
     state: dict[Holder, UUID | Hold | None] = dict(stored)
-    through: list[TriggerMatch] = []
+    through: list[Candidate] = []
     refused: list[Decision] = []
     for candidate in candidates:
         match = candidate.match
         if match.trigger.hold is None:
-            through.append(match)
+            through.append(candidate)
             continue
         holder = _holder(match)
         armed = state.get(holder)

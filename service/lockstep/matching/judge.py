@@ -1,17 +1,16 @@
 """Judge events by the triggers that ask for them: filter, and the automation's conditions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from lockstep.matching.index import Index
-from lockstep.model.decisions import Decision, Stage
+from lockstep.model.decisions import Candidate, Decision, Stage
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
-from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.occurrences import digest
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import HoldRule, TriggerRule
@@ -31,23 +30,11 @@ class Unjudged(Exception):
         self.stage = stage
 
 
-def candidates(
-    events: Sequence[Event], index: Index, now: datetime
-) -> tuple[list[Candidate], list[Decision]]:
-    """Find what passes filters: in order of events, then automations, then triggers.
-
-    Where neither a window nor a hold comes between, the conditions are judged at once.
-    """
-    found: list[Candidate] = []
-    refused: list[Decision] = []
-    for event in events:
-        for automation, trigger in index.entries(event.id):
-            judged = judge(TriggerMatch(event, automation, trigger), now)
-            if isinstance(judged, Candidate):
-                found.append(judged)
-            else:
-                refused.append(judged)
-    return found, refused
+def asks(match: TriggerMatch) -> bool:
+    """Say whether there is anything to judge: a filter, a condition, a gate with expressions."""
+    trigger = match.trigger
+    gates = trigger.filter, trigger.window, trigger.hold
+    return gates != (None, None, None) or bool(match.automation.program.conditions)
 
 
 def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
@@ -59,10 +46,7 @@ def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
 
 
 def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
-    trigger, conditions = match.trigger, match.automation.program.conditions
-    is_plain = trigger.window is None and trigger.hold is None
-    if is_plain and trigger.filter is None and not conditions:
-        return Candidate(match)
+    trigger = match.trigger
     scope = _scope(match, now)
     if trigger.hold is not None and trigger.cancel_filter is not None:
         try:
@@ -76,10 +60,17 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
                 return refusal(match, "filter", f"false: {trigger.filter.text}")
         except RenderError as error:
             raise Unjudged("filter", error) from error
-    if is_plain:
+    if trigger.hold is not None:
+        # Its conditions are judged when it ends.
+        partition, seconds = (
+            _partition(trigger, match.event, scope),
+            _hold_seconds(trigger.hold, scope),
+        )
+        return Candidate(match, partition, hold_seconds=seconds)
+    if trigger.window is None:
         return fails_condition(match, now, scope) or Candidate(match)
-    seconds = 0.0 if trigger.hold is None else _hold_seconds(trigger.hold, scope)
-    return Candidate(match, _partition(trigger, match.event, scope), hold_seconds=seconds)
+    unmet = meets_conditions(match, now, scope)
+    return Candidate(match, _partition(trigger, match.event, scope), unmet=unmet)
 
 
 def fails_condition(
@@ -103,10 +94,12 @@ def fails_condition(
     return None
 
 
-def meets_conditions(match: TriggerMatch, now: datetime) -> Decision | None:
+def meets_conditions(
+    match: TriggerMatch, now: datetime, scope: Mapping[str, object] | None = None
+) -> Decision | None:
     """Say why the conditions do not hold, or could not be judged; None if they hold."""
     try:
-        return fails_condition(match, now)
+        return fails_condition(match, now, scope)
     except Unjudged as error:
         return refusal(match, error.stage, str(error), is_error=True)
 

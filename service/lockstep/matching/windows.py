@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from lockstep.matching.judge import refusal
-from lockstep.model.decisions import Decision
-from lockstep.model.matches import Candidate
+from lockstep.model.decisions import Candidate, Decision
 from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.program import WindowRule
 from lockstep.ports.matching import MatchingTransaction

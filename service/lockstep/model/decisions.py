@@ -1,4 +1,4 @@
-"""Why an event went no further, or what it woke: for `lockstep why`."""
+"""How far an event came: what has passed a filter, and why another went no further."""
 
 from typing import Literal, TypeAlias
 
@@ -11,7 +11,7 @@ Stage: TypeAlias = Literal["filter", "cancel_filter", "window", "for", "conditio
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Why an event went no further at a stage; with an error, ops hear of it too."""
+    """Why an event went no further at a stage, for `lockstep why`; ops hear of an error too."""
 
     event: Event
     automation_id: str
@@ -19,3 +19,13 @@ class Decision(msgspec.Struct, frozen=True):
     stage: Stage
     detail: str
     match: TriggerMatch | None = None  # where it could not be judged
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A match that has passed its filter, and may have to pass a window and a hold."""
+
+    match: TriggerMatch
+    partition: bytes = b""  # what a window counts
+    cancels: bool = False  # it passed the cancel filter of a hold
+    hold_seconds: float = 0.0
+    unmet: Decision | None = None  # what refuses it once its window lets it through: a condition

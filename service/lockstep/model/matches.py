@@ -29,12 +29,3 @@ class TriggerMatch(msgspec.Struct, frozen=True):
     automation: Automation
     trigger: TriggerRule
     revival: Revival | None = None
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """A match that has passed its filter, and may have to pass a window and a hold."""
-
-    match: TriggerMatch
-    partition: bytes = b""  # what a window counts
-    cancels: bool = False  # it passed the cancel filter of a hold
-    hold_seconds: float = 0.0

@@ -1,6 +1,6 @@
 """What runs wait for: armed, shown, due, satisfied, fired."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias, assert_never
@@ -67,6 +67,13 @@ class Awaited(msgspec.Struct, frozen=True):
     path: str
     warning: str | None
     automation_id: str
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a transaction finds of that by which its events were judged beforehand."""
+
+    revision: int  # of the automations
+    armed: Sequence[tuple[int, UUID]]  # the place of an event, and a wait that it may satisfy
 
 
 class Satisfied(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@
 from lockstep.pipeline.by_hand import ByHand
 from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
 from lockstep.pipeline.events import EventPipeline
+from lockstep.pipeline.pace import JudgingPace
 from lockstep.pipeline.parts import PipelineParts
 from lockstep.pipeline.setups import TriggerSetups
 from lockstep.pipeline.timers import TriggerTimersDue
@@ -15,6 +16,7 @@ __all__ = [
     "ChildRunNews",
     "ChildRuns",
     "EventPipeline",
+    "JudgingPace",
     "PipelineParts",
     "TriggerSetups",
     "TriggerTimersDue",

@@ -7,7 +7,7 @@ from lockstep import gate
 from lockstep.model.automations import Automation
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.new_runs import NewRun, RunToRetry
-from lockstep.pipeline.commit import commit
+from lockstep.pipeline.judging import Made, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.pipeline import Transaction
 
@@ -23,26 +23,28 @@ class ByHand:
     ) -> list[NewRun]:
         """See `ports.pipeline.ByHand`."""
         index = self._parts.index
-
-        async def decide(tx: Transaction) -> Decided:
-            await index.at_least(await tx.revision())
-            match = make(index.automation(automation_id))
-            await tx.lock_keys([gate.queue_key_of(match)])
-            return Decided([match])
-
-        return await commit(decide, self._parts)
+        start = _StartByHand(lambda: make(index.automation(automation_id)), index)
+        return await commit_judged(start, self._parts)
 
     async def retry(
         self, run_id: UUID, make: Callable[[RunToRetry | None, Automation | None], TriggerMatch]
     ) -> list[NewRun]:
         """See `ports.pipeline.ByHand`."""
         index = self._parts.index
+        # It has ended, so it stays as it is; where it is forgotten meanwhile, copying its steps
+        # finds that.
+        past = await self._parts.transactions.run_to_retry(run_id)
+        start = _StartByHand(
+            lambda: make(past, index.automation(past.automation_id) if past else None), index
+        )
+        return await commit_judged(start, self._parts)
 
-        async def decide(tx: Transaction) -> Decided:
-            past = await tx.run_to_retry(run_id)
-            await index.at_least(await tx.revision())
-            match = make(past, index.automation(past.automation_id) if past else None)
-            await tx.lock_keys([gate.queue_key_of(match)])
-            return Decided([match])
 
-        return await commit(decide, self._parts)
+class _StartByHand(Made):
+    """A `pipeline.judging.Judging`."""
+
+    async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
+        """See `pipeline.judging.Judging`."""
+        match = await self.match(tx, is_last=is_last)
+        await tx.lock_keys([gate.queue_key_of(match)])
+        return Decided([match])

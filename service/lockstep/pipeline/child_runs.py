@@ -1,7 +1,7 @@
 """Runs that steps of other runs start: once for each step, ended with it, and waited for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -11,14 +11,14 @@ import structlog
 
 from lockstep import gate
 from lockstep.model.automations import Automation
-from lockstep.model.child_runs import Child, ChildRefused, ChildWanted
+from lockstep.model.child_runs import Child, ChildRefused, ChildWanted, Parent
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.runs import Checkpoint, Ended
 from lockstep.model.types import Catalog
 from lockstep.model.waits import Firing
-from lockstep.pipeline.commit import commit
+from lockstep.pipeline.judging import Made, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
@@ -114,15 +114,8 @@ class ChildRuns:
         if there is not None:
             return there
 
-        async def decide(tx: Transaction) -> Decided:
-            await self._parts.index.at_least(await tx.revision())
-            match = self._match(wanted)
-            await tx.lock_keys([gate.queue_key_of(match)])
-            if await tx.child(parent.run_id, parent.path) is not None:
-                return Decided()
-            return Decided([match])
-
-        new_runs = await commit(decide, self._parts)
+        start = _ChildStart(lambda: self._match(wanted), parent, self._parts)
+        new_runs = await commit_judged(start, self._parts)
         if new_runs:
             return Child(new_runs[0].id, new_runs[0].status)
         there = await self._runs.child(parent.run_id, parent.path)
@@ -192,3 +185,21 @@ class ChildRuns:
             ids = ", ".join(one.id for one in named[:5])
             raise ChildRefused(f"{len(named)} automations are named '{name}': {ids}; give the id")
         raise ChildRefused(f"automation '{name}' is not known, or is disabled")
+
+
+class _ChildStart(Made):
+    """A `pipeline.judging.Judging`: starts the run of a step, if it has none."""
+
+    def __init__(
+        self, make: Callable[[], TriggerMatch], parent: Parent, parts: PipelineParts
+    ) -> None:
+        super().__init__(make, parts.index)
+        self._parent = parent
+
+    async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
+        """See `pipeline.judging.Judging`."""
+        match = await self.match(tx, is_last=is_last)
+        await tx.lock_keys([gate.queue_key_of(match)])
+        if await tx.child(self._parent.run_id, self._parent.path) is not None:
+            return Decided()
+        return Decided([match])

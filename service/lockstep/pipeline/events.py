@@ -1,7 +1,6 @@
 """The way of an event: from bytes to runs, and what the bus shall do with it."""
 
 from collections.abc import Awaitable, Callable, Sequence, Set
-from functools import partial
 from typing import Protocol
 
 import structlog
@@ -11,8 +10,8 @@ from lockstep.model.errors import DataRefused, EngineError
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.verdicts import Accept, Verdict
-from lockstep.model.waits import StepKey
-from lockstep.pipeline.commit import commit
+from lockstep.model.waits import Awaited, StepKey
+from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
@@ -30,7 +29,7 @@ class EventTypes(Protocol):
         ...
 
 
-class Outdated(Exception):
+class Undecoded(Exception):
     """Events were decoded by types that have changed since: decode them again."""
 
 
@@ -74,12 +73,13 @@ class EventPipeline:
                 continue
             messages = {id(found): message for message, found in decoded}
             events = [found for _, found in decoded if isinstance(found, Event)]
+            judged = _Judged(self._parts, self._types, state)
             refused = list(await wake.unknown_steps(events, self._known_steps))
             unknown = {id(event) for event, _ in refused}
             try:
                 storable = [event for event in events if id(event) not in unknown]
-                refused += await self._store(storable, state)
-            except Outdated:
+                refused += await self._store(storable, judged)
+            except Undecoded:
                 continue
             break
         poison += [Poison(messages[id(event)], reason) for event, reason in refused]
@@ -93,34 +93,74 @@ class EventPipeline:
             return self._traces.begun(found)
         return found
 
-    async def _store(self, events: Sequence[Event], state: int) -> list[tuple[Event, str]]:
+    async def _store(self, events: Sequence[Event], judged: "_Judged") -> list[tuple[Event, str]]:
         """Store a batch; split it where it holds an event that cannot be stored, and name it."""
         if not events:
             return []
         try:
-            await commit(partial(self._taken, events, state), self._parts)
+            await commit_judged(_Batch(events, judged), self._parts)
         except DataRefused as error:
             if len(events) == 1:
                 return [(events[0], str(error))]
             log.warning("batch.refused", events=len(events), error=error)
             middle = len(events) // 2
-            first = await self._store(events[:middle], state)
-            return [*first, *await self._store(events[middle:], state)]
+            first = await self._store(events[:middle], judged)
+            return [*first, *await self._store(events[middle:], judged)]
         return []
 
-    async def _taken(self, events: Sequence[Event], state: int, tx: Transaction) -> Decided:
-        """Take events that are new through waits, filters, windows and holds."""
-        new = await tx.take_receipts(events)
-        await self._parts.index.at_least(await tx.revision())
-        if self._types.events_state != state:
-            raise Outdated
-        now = self._parts.clock.now()
-        fresh = [event for event in events if event.delivery in new]
-        # Judged before runs are launched: a wait of theirs is not satisfied by its own event.
-        satisfied = await wake.correlate(fresh, self._parts.compile_filter, now, tx)
+
+class _Judged:
+    """What was judged of messages that were decoded by one state of the types."""
+
+    def __init__(self, parts: PipelineParts, types: EventTypes, state: int) -> None:
+        self.parts = parts
+        self.waits = wake.Correlation(parts.compile_filter, parts.pace)
+        self.triggers = matching.Judgements(parts.index, parts.pace)
+        self._types, self._state = types, state
+
+    def check(self) -> None:
+        """Raise Undecoded where the types have changed."""
+        if self._types.events_state != self._state:
+            raise Undecoded
+
+
+class _Batch:
+    """A `pipeline.judging.Judging`: takes events that are new through waits and triggers."""
+
+    def __init__(self, events: Sequence[Event], judged: _Judged) -> None:
+        self._events, self._judged, self._parts = events, judged, judged.parts
+        self._fresh = events  # as far as is known
+
+    async def judge(self) -> None:
+        """See `pipeline.judging.Judging`."""
+        await self._judge(await self._parts.transactions.awaited(self._fresh))
+
+    async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
+        """See `pipeline.judging.Judging`."""
+        new = await tx.take_receipts(self._events)
+        fresh = self._fresh = [event for event in self._events if event.delivery in new]
+        if not fresh:
+            return Decided()
+        standing = await tx.standing(fresh)
+        await catch_up(self._parts.index, standing.revision, is_last=is_last)
+        self._judged.check()
+        # Told before runs are launched: a wait of theirs is not satisfied by its own event.
+        satisfied = await self._judged.waits.satisfied(fresh, standing.armed, tx)
+        if satisfied is None or self._judged.triggers.lack(fresh):
+            if not is_last:
+                raise Outdated(standing.revision)
+            awaited = await tx.awaited(fresh)
+            await self._judge(awaited)
+            armed = [(wait.place, wait.id) for wait in awaited]
+            satisfied = await self._judged.waits.satisfied(fresh, armed, tx) or []
         satisfied += await wake.late_results(fresh, tx)
-        candidates, refused = matching.candidates(fresh, self._parts.index, now)
-        decided = await pass_windows_and_holds(candidates, now, tx)
+        candidates, refused = self._judged.triggers.of(fresh)
+        decided = await pass_windows_and_holds(candidates, self._parts.clock.now(), tx)
         decided.satisfied = satisfied
         decided.judged = [*refused, *decided.judged]
         return decided
+
+    async def _judge(self, awaited: Sequence[Awaited]) -> None:
+        now = self._parts.clock.now()
+        await self._judged.waits.judge(self._fresh, awaited, now)
+        await self._judged.triggers.judge(self._fresh, now)

@@ -13,6 +13,7 @@ from lockstep.model.waits import Due, Satisfied
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
+from lockstep.ports.pace import Pace
 from lockstep.ports.pipeline import Transactions
 from lockstep.ports.places import Places
 
@@ -28,6 +29,7 @@ class PipelineParts:
     compile_filter: Callable[[str], Expression]
     listener: Listener
     clock: Clock
+    pace: Pace
     prefix: str
 
 

@@ -14,13 +14,14 @@ from msgspec import UNSET, UnsetType
 
 from lockstep import matching
 from lockstep.model.automations import Automation
+from lockstep.model.decisions import Candidate, Decision
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
-from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import TriggerRule
 from lockstep.model.types import Catalog, Fire, Identity, TriggerType
-from lockstep.pipeline.commit import commit
+from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
@@ -92,31 +93,12 @@ class SetupFire:
     ) -> None:
         """See `model.types.Fire`."""
         event = self._event(payload, context_key, actor or Actor(), message_id)
-        await commit(partial(self._decide, event), self._parts)
+        await commit_judged(_Fired(event, self._wanted.identity, self._parts), self._parts)
 
     def from_thread(self, payload: JsonObject, **how: str | None) -> None:
         """See `model.types.Fire`."""
         making = self(payload, **how)  # type: ignore[arg-type] # its keywords, as texts
         asyncio.run_coroutine_threadsafe(making, self._loop).result()
-
-    async def _decide(self, event: Event, tx: Transaction) -> Decided:
-        identity = self._wanted.identity
-        new = await tx.take_receipts([event])
-        await self._parts.index.at_least(await tx.revision())
-        if not await tx.owns_setup(identity.automation_id, identity.trigger_id):
-            raise FireRefused(
-                f"trigger '{identity.trigger_id}' of automation {identity.automation_id}: another "
-                "replica runs it now, or it was disabled"
-            )
-        automation = self._parts.index.automation(identity.automation_id)
-        rule = None if automation is None else _rule(automation, identity)
-        if not new or automation is None or rule is None:
-            return Decided()
-        now = self._parts.clock.now()
-        judged = matching.judge(TriggerMatch(event, automation, rule), now)
-        if isinstance(judged, Candidate):
-            return await pass_windows_and_holds([judged], now, tx)
-        return Decided(judged=[judged])
 
     def _event(
         self,
@@ -147,6 +129,52 @@ class SetupFire:
             time=self._parts.clock.now(),
             sequence=0,
         )
+
+
+class _Fired:
+    """A `pipeline.judging.Judging`: takes what a set-up has fired through its trigger."""
+
+    def __init__(self, event: Event, identity: Identity, parts: PipelineParts) -> None:
+        self._event, self._identity, self._parts = event, identity, parts
+        self._rule: TriggerRule | None = None
+        self._judged: Candidate | Decision | None = None
+
+    async def judge(self) -> None:
+        """See `pipeline.judging.Judging`."""
+        match = self._match()
+        rule = None if match is None else match.trigger
+        if match is None or rule is not self._rule:
+            self._judged = None if match is None else matching.judge(match, self._parts.clock.now())
+            self._rule = rule
+
+    async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
+        """See `pipeline.judging.Judging`."""
+        new = await tx.take_receipts([self._event])
+        revision = await tx.revision()
+        await catch_up(self._parts.index, revision, is_last=is_last)
+        identity = self._identity
+        if not await tx.owns_setup(identity.automation_id, identity.trigger_id):
+            raise FireRefused(
+                f"trigger '{identity.trigger_id}' of automation {identity.automation_id}: another "
+                "replica runs it now, or it was disabled"
+            )
+        match = self._match()
+        if not new or match is None:
+            return Decided()
+        if match.trigger is not self._rule:
+            if not is_last:
+                raise Outdated(revision)
+            await self.judge()
+        if isinstance(self._judged, Candidate):
+            return await pass_windows_and_holds([self._judged], self._parts.clock.now(), tx)
+        return Decided(judged=[self._judged] if self._judged is not None else [])
+
+    def _match(self) -> TriggerMatch | None:
+        automation = self._parts.index.automation(self._identity.automation_id)
+        rule = None if automation is None else _rule(automation, self._identity)
+        if automation is None or rule is None:
+            return None
+        return TriggerMatch(self._event, automation, rule)
 
 
 class TriggerSetups:

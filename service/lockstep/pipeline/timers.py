@@ -1,8 +1,10 @@
 """A way to runs: timers of triggers. Holds that ended, ticks of schedules."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -11,16 +13,16 @@ import structlog
 from lockstep import gate, matching
 from lockstep import schedule as schedules
 from lockstep.model.automations import Automation
-from lockstep.model.decisions import Decision
+from lockstep.model.decisions import Candidate, Decision
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
-from lockstep.model.matches import Candidate, TriggerMatch
-from lockstep.model.program import Expression
+from lockstep.model.matches import TriggerMatch
+from lockstep.model.program import Expression, Program
 from lockstep.model.run_events import iso
 from lockstep.model.timers import StoredTimer
 from lockstep.model.waits import Due
-from lockstep.pipeline.commit import commit
+from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import lock_names, pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
@@ -47,62 +49,10 @@ class TriggerTimersDue:
             Unavailable: The store is away; they stay due.
         """
         if timer_ids:
-            await commit(partial(_expired, timer_ids, self._parts), self._parts)
+            await commit_judged(_Ringing(timer_ids, self._parts), self._parts)
 
 
-async def _expired(timer_ids: Sequence[UUID], parts: PipelineParts, tx: Transaction) -> Decided:
-    """Take what is due, each once; judged by the automation as it is now."""
-    await parts.index.at_least(await tx.revision())
-    now = parts.clock.now()
-    timers = [timer for timer in await tx.timers(timer_ids) if timer.due_at <= now]
-    matches, stale = _held([timer for timer in timers if timer.event is not None], parts)
-    ticked = [one for t in timers if t.event is None for one in _ticked(t, parts, now)]
-    names = {gate.queue_key_of(match) for match in matches.values()}
-    names |= {matching.holds.lock_name(match) for match in matches.values()}
-    names |= lock_names([candidate for one in ticked for candidate in one.candidates])
-    # Keys, then automations, then timers: as everywhere.
-    await tx.lock_keys(sorted(names))
-    await tx.lock_automations(sorted({timer.automation_id for timer in timers}))
-    taken = await tx.take_holds([*matches, *stale], now)
-    moved = [one for one in ticked if await _moves(one, tx)]
-    decided = await pass_windows_and_holds(
-        [candidate for one in moved for candidate in one.candidates], now, tx
-    )
-    decided.judged += [judged for one in moved for judged in one.refused]
-    decided.disarmed = [*decided.disarmed, *taken]
-    decided.ticking = [
-        Due(one.timer.id, "schedule", one.following) for one in moved if one.following is not None
-    ]
-    passed = list(decided.matches)
-    for timer_id, match in matches.items():
-        if timer_id in taken:
-            failed = matching.meets_conditions(match, now)
-            if failed is None:
-                passed.append(match)
-            else:
-                decided.judged.append(failed)
-    decided.matches = passed
-    return decided
-
-
-def _held(
-    holds: Sequence[StoredTimer], parts: PipelineParts
-) -> tuple[dict[UUID, TriggerMatch], list[UUID]]:
-    """Find what holds are for; those whose trigger is gone, or holds no more, are stale."""
-    matches: dict[UUID, TriggerMatch] = {}
-    stale = []
-    for timer in holds:
-        automation = parts.index.automation(timer.automation_id)
-        triggers = automation.program.triggers if automation is not None else ()
-        rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
-        if automation is None or rule is None or timer.event is None:
-            stale.append(timer.id)
-        else:
-            matches[timer.id] = TriggerMatch(timer.event, automation, rule)
-    return matches, stale
-
-
-class _Ticked(msgspec.Struct):
+class _Ticked(msgspec.Struct, frozen=True):
     """What a schedule fires, and when it is due next."""
 
     timer: StoredTimer
@@ -112,16 +62,113 @@ class _Ticked(msgspec.Struct):
     value: bool | None
 
 
-def _ticked(timer: StoredTimer, parts: PipelineParts, now: datetime) -> Iterator[_Ticked]:
+class _Held(msgspec.Struct, frozen=True):
+    """The match of a hold that has ended, and the condition that refuses it."""
+
+    match: TriggerMatch
+    unmet: Decision | None
+
+
+_Rung: TypeAlias = _Ticked | _Held | None
+"""None for what its automation does not ask for any more."""
+
+
+class _Ringing:
+    """A `pipeline.judging.Judging`: judges what is due by its automation as it is now."""
+
+    def __init__(self, timer_ids: Sequence[UUID], parts: PipelineParts) -> None:
+        self._ids, self._parts = timer_ids, parts
+        self._timers: Sequence[StoredTimer] = ()
+        self._rung: dict[UUID, tuple[Program | None, _Rung]] = {}
+
+    async def judge(self) -> None:
+        """See `pipeline.judging.Judging`."""
+        now = self._parts.clock.now()
+        stored = await self._parts.transactions.timers(self._ids)
+        self._timers = [timer for timer in stored if timer.due_at <= now]
+        await self._judge(now)
+
+    async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
+        """Take what is due, each once. See `pipeline.judging.Judging`."""
+        revision = await tx.revision()
+        await catch_up(self._parts.index, revision, is_last=is_last)
+        now = self._parts.clock.now()
+        if self._unjudged():
+            if not is_last:
+                raise Outdated(revision)
+            await self._judge(now)
+        rung = {timer.id: self._rung[timer.id][1] for timer in self._timers}
+        held = {name: one for name, one in rung.items() if isinstance(one, _Held)}
+        ticked = [one for one in rung.values() if isinstance(one, _Ticked)]
+        stale = [timer.id for timer in self._timers if timer.event and rung[timer.id] is None]
+        names = {gate.queue_key_of(one.match) for one in held.values()}
+        names |= {matching.holds.lock_name(one.match) for one in held.values()}
+        names |= lock_names([candidate for one in ticked for candidate in one.candidates])
+        # Keys, then automations, then timers: as everywhere.
+        await tx.lock_keys(sorted(names))
+        await tx.lock_automations(sorted({timer.automation_id for timer in self._timers}))
+        taken = await tx.take_holds([*held, *stale], now)
+        moved = [one for one in ticked if await _moves(one, tx)]
+        decided = await pass_windows_and_holds(
+            [candidate for one in moved for candidate in one.candidates], now, tx
+        )
+        ended = [one for name, one in held.items() if name in taken]
+        decided.matches = [
+            *decided.matches, *(one.match for one in ended if one.unmet is None)
+        ]  # fmt: skip
+        decided.judged += [judged for one in moved for judged in one.refused]
+        decided.judged += [one.unmet for one in ended if one.unmet is not None]
+        decided.disarmed = [*decided.disarmed, *taken]
+        decided.ticking = [
+            Due(one.timer.id, "schedule", one.following)
+            for one in moved
+            if one.following is not None
+        ]
+        return decided
+
+    async def _judge(self, now: datetime) -> None:
+        for timer in self._unjudged():
+            automation = self._parts.index.automation(timer.automation_id)
+            begun = time.thread_time_ns()
+            rung = None if automation is None else _rung(timer, automation, self._parts, now)
+            self._rung[timer.id] = automation.program if automation else None, rung
+            spent = time.thread_time_ns() - begun
+            await self._parts.pace.took(timer.automation_id, "", spent)
+
+    def _unjudged(self) -> list[StoredTimer]:
+        """Give what was not judged by the program that is in force."""
+        found = []
+        for timer in self._timers:
+            automation = self._parts.index.automation(timer.automation_id)
+            program = automation.program if automation is not None else None
+            if timer.id not in self._rung or self._rung[timer.id][0] is not program:
+                found.append(timer)
+        return found
+
+
+def _rung(timer: StoredTimer, automation: Automation, parts: PipelineParts, now: datetime) -> _Rung:
+    """Say what a timer that is due gives; nothing if its trigger is gone, or is another now."""
+    if timer.event is None:
+        return _ticked(timer, automation, parts, now)
+    triggers = automation.program.triggers
+    rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
+    if rule is None:
+        return None
+    match = TriggerMatch(timer.event, automation, rule)
+    return _Held(match, matching.meets_conditions(match, now))
+
+
+def _ticked(
+    timer: StoredTimer, automation: Automation, parts: PipelineParts, now: datetime
+) -> _Ticked | None:
     """Say what a schedule that is due fires; nothing if it was changed a moment ago."""
-    automation = parts.index.automation(timer.automation_id)
-    schedule = None if automation is None else _schedule(automation, timer)
-    if automation is None or schedule is None:
-        return  # the transaction of the change takes its row away
+    schedule = _schedule(automation, timer)
+    if schedule is None:
+        return None  # the transaction of the change takes its row away
     holds = partial(_holds, parts.compile_filter)
     found = schedules.ticks(schedule, timer.due_at, now, timer.last_value, holds)
     judged = [matching.judge(_match(automation, timer, at, now), now) for at in found.fire]
-    yield _Ticked(
+    return _Ticked(
         timer,
         [one for one in judged if isinstance(one, Candidate)],
         [one for one in judged if isinstance(one, Decision)],

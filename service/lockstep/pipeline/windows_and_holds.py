@@ -1,10 +1,10 @@
-"""What lies between a filter and the gate: windows, holds, and the conditions that follow them."""
+"""What lies between a filter and the gate: windows, holds, and what follows them."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from lockstep import gate, matching
-from lockstep.model.matches import Candidate
+from lockstep.model.decisions import Candidate
 from lockstep.pipeline.parts import Decided
 from lockstep.ports.pipeline import Transaction
 
@@ -12,22 +12,18 @@ from lockstep.ports.pipeline import Transaction
 async def pass_windows_and_holds(
     candidates: Sequence[Candidate], now: datetime, tx: Transaction
 ) -> Decided:
-    """Lock what these ask for, and take them through windows, holds and what follows a window."""
+    """Lock what these ask for, and take them through windows and holds.
+
+    The conditions behind a window were judged with the filter: nothing is judged here.
+    """
     if not candidates:
         return Decided()
     await tx.lock_keys(sorted(lock_names(candidates)))
     counted, uncounted = await matching.windows.counted(candidates, tx)
-    matches, held, armed, disarmed = await matching.holds.held(counted, now, tx)
-    judged = [*uncounted, *held]
-    passed = []
-    for match in matches:
-        # Without a window in between they were judged with the filter.
-        failed = matching.meets_conditions(match, now) if match.trigger.window is not None else None
-        if failed is None:
-            passed.append(match)
-        else:
-            judged.append(failed)
-    return Decided(passed, (), judged, armed, disarmed)
+    through, held, armed, disarmed = await matching.holds.held(counted, now, tx)
+    unmet = [one.unmet for one in through if one.unmet is not None]
+    passed = [one.match for one in through if one.unmet is None]
+    return Decided(passed, (), [*uncounted, *held, *unmet], armed, disarmed)
 
 
 def lock_names(candidates: Sequence[Candidate]) -> set[str]:

@@ -14,6 +14,7 @@ from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.timers import StoredTimer
 from lockstep.model.verdicts import Verdict
+from lockstep.model.waits import Awaited
 from lockstep.ports.cancel import CancelTransaction
 from lockstep.ports.gate import GateTransaction
 from lockstep.ports.launch import LaunchTransaction
@@ -50,10 +51,6 @@ class Transaction(
         """Whether this worker runs the set-up of a trigger; it does until the end."""
         ...
 
-    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
-        """Timers, to be judged."""
-        ...
-
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """Take holds that are due, each once; they are locked."""
         ...
@@ -64,13 +61,12 @@ class Transaction(
         """Set the next tick, or end the schedule; say whether nobody has done so before."""
         ...
 
-    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
-        """A run that is to be retried."""
-        ...
-
 
 class Transactions(Protocol):
-    """Opens transactions."""
+    """Opens transactions, and reads what is judged before one.
+
+    Reading raises Unavailable where the store is away.
+    """
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin; commit at the end, or roll back where the block raises.
@@ -79,6 +75,18 @@ class Transactions(Protocol):
             Unavailable: Nothing is committed, or it is in doubt: the events must come again.
             DataRefused: A value of one of the events cannot be stored.
         """
+        ...
+
+    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+        """See `ports.wake.WakeTransaction`."""
+        ...
+
+    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+        """Timers of triggers."""
+        ...
+
+    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
+        """A run that is to be retried."""
         ...
 
 

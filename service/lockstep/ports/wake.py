@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.events import Event
-from lockstep.model.waits import Awaited, Firing, StepKey
+from lockstep.model.waits import Awaited, Firing, Standing, StepKey
 
 
 class WakeTransaction(Protocol):
@@ -14,6 +14,10 @@ class WakeTransaction(Protocol):
 
     async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
         """The armed waits that events may satisfy, in order of the events."""
+        ...
+
+    async def standing(self, events: Sequence[Event]) -> Standing:
+        """The revision that events must be judged by, and the waits that they may satisfy."""
         ...
 
     async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:

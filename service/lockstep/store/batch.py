@@ -17,7 +17,7 @@ from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Ended, Ending
 from lockstep.model.timers import Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Firing, StepKey
+from lockstep.model.waits import Awaited, Firing, Standing, StepKey
 from lockstep.store import children, retries, triggers, waits
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
@@ -148,10 +148,6 @@ class BatchTransaction:
         """See `ports.matching.MatchingTransaction`."""
         await triggers.change_holds(self._connection, armed, gone)
 
-    async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
-        """See `ports.pipeline.Transaction`."""
-        return await triggers.timers(self._connection, ids)
-
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """See `ports.pipeline.Transaction`."""
         rows = await self._connection.fetch(*query("timers/take_holds", ids=ids, now=now))
@@ -178,6 +174,10 @@ class BatchTransaction:
         """See `ports.wake.WakeTransaction`."""
         return await waits.awaited(self._connection, events)
 
+    async def standing(self, events: Sequence[Event]) -> Standing:
+        """See `ports.wake.WakeTransaction`."""
+        return await waits.standing(self._connection, events)
+
     async def open_results(self, keys: Sequence[StepKey]) -> list[Awaited]:
         """See `ports.wake.WakeTransaction`."""
         return await waits.open_results(self._connection, keys)
@@ -192,10 +192,6 @@ class BatchTransaction:
         """See `ports.wake.WakeTransaction`."""
         await self._connection.execute(*query("waits/warn", warnings=reasons))
 
-    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
-        """See `ports.pipeline.Transaction`."""
-        return await retries.run_to_retry(self._connection, run_id)
-
     async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
         """See `ports.launch.LaunchTransaction`."""
         await retries.copy_steps(self._connection, run_id, revival)
@@ -206,7 +202,7 @@ class BatchTransaction:
 
 
 class Batches:
-    """Opens the transactions of batches."""
+    """Opens the transactions of batches, and reads what is judged before them."""
 
     def __init__(self, store: Store, worker_id: UUID) -> None:
         self._store, self._worker_id = store, worker_id
@@ -216,3 +212,18 @@ class Batches:
         """See `ports.pipeline.Transactions`."""
         async with self._store.transaction() as connection:
             yield BatchTransaction(connection, self._worker_id)
+
+    async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
+        """See `ports.pipeline.Transactions`."""
+        async with self._store.connection() as connection:
+            return await waits.awaited(connection, events)
+
+    async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
+        """See `ports.pipeline.Transactions`."""
+        async with self._store.connection() as connection:
+            return await triggers.timers(connection, ids)
+
+    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
+        """See `ports.pipeline.Transactions`."""
+        async with self._store.connection() as connection:
+            return await retries.run_to_retry(connection, run_id)

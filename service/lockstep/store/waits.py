@@ -16,6 +16,7 @@ from lockstep.model.waits import (
     Cause,
     Firing,
     MirroredWait,
+    Standing,
     StepKey,
     has_key,
     topic,
@@ -56,6 +57,18 @@ async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awa
         )
         for row in rows
     ]
+
+
+async def standing(connection: "Connection", events: Sequence[Event]) -> Standing:
+    """Read what a batch that was judged beforehand is compared with."""
+    rows = await connection.fetch(
+        *query(
+            "waits/standing",
+            events=columns(Event, events, topic=[topic(e.id, e.context_key) for e in events]),
+        )
+    )
+    armed = [(row["place"] - 1, row["id"]) for row in rows if row["id"] is not None]
+    return Standing(rows[0]["revision"], armed)
 
 
 async def open_results(connection: "Connection", keys: Sequence[StepKey]) -> list[Awaited]:

@@ -1,7 +1,7 @@
 """Wake: what sleeps goes on, at its time or by an event, once."""
 
 from lockstep.wake.bus_alarms import BusAlarms
-from lockstep.wake.correlate import correlate
+from lockstep.wake.correlate import Correlation
 from lockstep.wake.due import DueWaits
 from lockstep.wake.kv_mirror import KvMirror
 from lockstep.wake.late_results import late_results, unknown_steps
@@ -9,13 +9,13 @@ from lockstep.wake.timers import Timers, TimerService, TriggerTimers, WaitTimers
 
 __all__ = [
     "BusAlarms",
+    "Correlation",
     "DueWaits",
     "KvMirror",
     "TimerService",
     "Timers",
     "TriggerTimers",
     "WaitTimers",
-    "correlate",
     "late_results",
     "unknown_steps",
 ]

@@ -1,11 +1,12 @@
 """Satisfy: the waits that an event ends, each at most once, by the first event that passes."""
 
-import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TypeAlias
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from lockstep.model.errors import RenderError
@@ -13,53 +14,101 @@ from lockstep.model.events import Event
 from lockstep.model.program import Expression
 from lockstep.model.run_events import iso, trigger_scope
 from lockstep.model.waits import Awaited, Satisfied
+from lockstep.ports.pace import Pace
 from lockstep.ports.wake import WakeTransaction
 
-BREATH: Final = 64  # filters after which others have their turn
+_Verdict: TypeAlias = bool | str
+"""Whether a filter lets an event pass, or why it could not be judged."""
 
 log = structlog.get_logger()
 
 
-async def correlate(
-    events: Sequence[Event],
-    compile_filter: Callable[[str], Expression],
-    now: datetime,
-    tx: WakeTransaction,
-) -> list[Satisfied]:
-    """Find the waits that these events end, in order.
+class Correlation:
+    """Which waits events end: judged before a transaction, looked up in it.
 
-    Only waits that were stored before this transaction: one that is armed while its event is
-    handled is not satisfied by it. A filter that cannot be judged keeps its wait waiting.
+    A wait that is armed while its event is handled is not satisfied by it. A filter that cannot be
+    judged keeps its wait waiting.
     """
-    if not events:
-        return []
-    taken: dict[UUID, Satisfied] = {}
-    reasons: dict[UUID, str] = {}
-    for number, wait in enumerate(await tx.awaited(events), 1):
-        if wait.id in taken:
-            continue
-        event = events[wait.place]
+
+    def __init__(self, compile_filter: Callable[[str], Expression], pace: Pace) -> None:
+        self._compile, self._pace = compile_filter, pace
+        self._judged: dict[tuple[str, UUID], tuple[Awaited, _Verdict]] = {}
+
+    async def judge(
+        self, events: Sequence[Event], awaited: Sequence[Awaited], now: datetime
+    ) -> None:
+        """Judge which waits events end, in order; others have their turn in between."""
+        ended: set[UUID] = set()
+        for wait in awaited:
+            event = events[wait.place]
+            known = self._judged.get((event.delivery, wait.id))
+            if known is not None:
+                verdict = known[1]
+            elif wait.id in ended:
+                continue
+            else:
+                verdict = await self._verdict(wait, event, now)
+                bare = (
+                    wait if wait.run_scope is None else msgspec.structs.replace(wait, run_scope={})
+                )
+                self._judged[event.delivery, wait.id] = bare, verdict
+            if verdict is True:
+                ended.add(wait.id)
+
+    async def satisfied(
+        self, events: Sequence[Event], armed: Sequence[tuple[int, UUID]], tx: WakeTransaction
+    ) -> list[Satisfied] | None:
+        """Give the waits that these events end, of those that are armed now.
+
+        Returns:
+            None where one of them was not judged.
+        """
+        taken: dict[UUID, Satisfied] = {}
+        failed: dict[UUID, tuple[Awaited, Event, str]] = {}
+        for place, wait_id in armed:
+            if wait_id in taken:
+                continue
+            event = events[place]
+            known = self._judged.get((event.delivery, wait_id))
+            if known is None:
+                return None
+            wait, verdict = known
+            if isinstance(verdict, str):
+                failed[wait_id] = wait, event, verdict
+            elif verdict:
+                taken[wait_id] = Satisfied(wait, event)
+        if failed:
+            await _warn(failed, tx)
+        return [*taken.values()]
+
+    async def _verdict(self, wait: Awaited, event: Event, now: datetime) -> _Verdict:
+        if wait.filter is None:
+            return True
+        begun = time.thread_time_ns()
         try:
-            if _passes(wait, event, compile_filter, now):
-                taken[wait.id] = Satisfied(wait, event)
+            verdict: _Verdict = self._compile(wait.filter).holds(_scope(wait, event, now))
         except RenderError as error:
-            reasons[wait.id] = f"the filter could not be judged for an event: {error}"
-            log.warning(
-                "wait.failed", run_id=str(wait.run_id), automation_id=wait.automation_id,
-                path=wait.path, event_id=event.id, error=error,
-            )  # fmt: skip
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
-    if reasons:
-        await tx.warn(sorted(reasons.items()))
-    return list(taken.values())
+            verdict = str(error)
+        spent = time.thread_time_ns() - begun
+        await self._pace.took(wait.automation_id, event.id, spent)
+        return verdict
 
 
-def _passes(
-    wait: Awaited, event: Event, compile_filter: Callable[[str], Expression], now: datetime
-) -> bool:
-    if wait.filter is None:
-        return True
+async def _warn(failed: dict[UUID, tuple[Awaited, Event, str]], tx: WakeTransaction) -> None:
+    for wait, event, error in failed.values():
+        log.warning(
+            "wait.failed", run_id=str(wait.run_id), automation_id=wait.automation_id,
+            path=wait.path, event_id=event.id, error=error,
+        )  # fmt: skip
+    await tx.warn(
+        [
+            (wait_id, f"the filter could not be judged for an event: {error}")
+            for wait_id, (_, _, error) in sorted(failed.items())
+        ]
+    )
+
+
+def _scope(wait: Awaited, event: Event, now: datetime) -> dict[str, object]:
     trigger = trigger_scope(
         None,
         event.id,
@@ -70,5 +119,4 @@ def _passes(
         event.context_key,
         event.hop,
     )
-    scope = {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(now)}
-    return compile_filter(wait.filter).holds(scope)
+    return {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(now)}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lockstep.matching.holds import held, lock_name
-from lockstep.model.matches import Candidate
+from lockstep.model.decisions import Candidate
 from lockstep.model.timers import Holder
 from unit.fakes import Rows
 from unit.moved import moved
@@ -106,7 +106,7 @@ async def test_what_has_no_hold_goes_on_at_once_in_its_order() -> None:
     plain = [candidate(triggered(), event(sequence)) for sequence in (1, 3)]
     tx = Rows()
     through, _, armed, _ = await held([plain[0], arms(2), plain[1]], NOW, tx.port)
-    assert [one.event.sequence for one in through] == [1, 3]
+    assert [one.match.event.sequence for one in through] == [1, 3]
     assert len(armed) == 1
 
 

@@ -1,14 +1,16 @@
 """Hits: which triggers ask for an event, and why the others do not."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
-from lockstep.matching import Index, candidates, judge, meets_conditions, warning
+from lockstep.matching import Index, Judgements, judge, meets_conditions, warning
 from lockstep.model.automations import Automation, Head, StoredDefinition
-from lockstep.model.decisions import Decision
-from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.decisions import Candidate, Decision
+from lockstep.model.events import Event
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import Program
 from lockstep_schemas.events import Actor
 from unit.fakes import Definitions
@@ -52,11 +54,31 @@ async def indexed(**programs: Program) -> Index:
     return index
 
 
+class Unhurried:
+    """A pace that lets nobody wait, and notes who was judged."""
+
+    def __init__(self) -> None:
+        self.judged: list[tuple[str, str]] = []
+
+    async def took(self, automation_id: str, event_id: str, nanoseconds: int) -> None:
+        """See `ports.pace.Pace`."""
+        assert nanoseconds >= 0
+        self.judged.append((automation_id, event_id))
+
+
+async def judged_all(index: Index, *events: Event) -> tuple[list[Candidate], list[Decision]]:
+    """Judge events as a batch."""
+    judgements = Judgements(index, Unhurried())
+    await judgements.judge(events, NOW)
+    assert not judgements.lack(events)
+    return judgements.of(events)
+
+
 @moved
 async def test_matches_come_by_event_then_creation_then_definition() -> None:
     both = [{"event": "test.event", "id": "x"}, {"event": "test.event", "id": "y"}]
     index = await indexed(old=program(triggers=both), new=program())
-    found, none = candidates([event(1), event(2)], index, NOW)
+    found, none = await judged_all(index, event(1), event(2))
     names = [(m.match.event.sequence, m.match.automation.id, m.match.trigger.id) for m in found]
     assert names == [
         (sequence, *rest)
@@ -73,9 +95,45 @@ async def test_what_does_not_pass_is_told_beside_what_does() -> None:
         b=program(),
         c=program(triggers=[{"event": "other.event"}]),
     )
-    found, none = candidates([event()], index, NOW)
+    found, none = await judged_all(index, event())
     assert [candidate.match.automation.id for candidate in found] == ["b"]
     assert [judged.automation_id for judged in none] == ["a"]
+
+
+@moved
+async def test_what_was_judged_is_not_judged_again_and_what_has_changed_since_is() -> None:
+    source = Definitions()
+    programs = {"a": program(triggers=[{"event": "test.event", "filter": "true"}])}
+    save = partial(Head, id="a", name="a", enabled=True, position=0)
+    source.save(save(version=1))
+    index = Index(source, lambda stored: programs[str(stored.definition)], source.refresh_types)
+    await index.refresh()
+    pace = Unhurried()
+    judgements = Judgements(index, pace)
+    for _ in range(2):
+        await judgements.judge([event(1), event(2)], NOW)
+        assert pace.judged == [("a", "test.event")] * 2
+    source.save(Head(id="b", name="b", enabled=False, version=1, position=1))
+    await index.refresh()  # another revision, but nothing of these events
+    assert not judgements.lack([event(1), event(2)])
+    programs["a"] = program(triggers=[{"event": "test.event", "filter": "false"}])
+    source.save(save(version=2))
+    await index.refresh()
+    assert judgements.lack([event(1)])
+    await judgements.judge([event(1)], NOW)
+    found, none = judgements.of([event(1)])
+    assert (found, [one.stage for one in none], len(pace.judged)) == ([], ["filter"], 3)
+
+
+@moved
+async def test_where_nothing_is_asked_nothing_is_judged() -> None:
+    pace = Unhurried()
+    index = await indexed(a=program())
+    judgements = Judgements(index, pace)
+    await judgements.judge([event()], NOW)
+    assert ([one.match.automation.id for one in judgements.of([event()])[0]], pace.judged) == (
+        ["a"], [],
+    )  # fmt: skip
 
 
 def test_a_filter_sees_the_event_the_automation_and_the_time() -> None:
@@ -143,14 +201,15 @@ def test_the_filter_is_judged_before_the_conditions() -> None:
 @pytest.mark.parametrize(
     "gate", [{"window": {"count": 2, "minutes": 1}}, {"for": {"seconds": 1}}], ids=["window", "for"]
 )
-def test_conditions_are_judged_after_a_window_or_a_hold_and_not_before(gate: Any) -> None:
+def test_conditions_refuse_nothing_before_a_window_or_a_hold(gate: Any) -> None:
     one = automation(triggers=[{"event": "test.event", **gate}], conditions=["false"])
     found = matched(one)
-    assert told(meets_conditions(found.match, NOW)) == (
-        "conditions",
-        "conditions[0] is false",
-        False,
-    )
+    refused = "conditions", "conditions[0] is false", False
+    assert told(meets_conditions(found.match, NOW)) == refused
+    if "window" in gate:  # they are judged with the filter, and refuse what the window lets through
+        assert told(found.unmet) == refused
+    else:
+        assert found.unmet is None
 
 
 def test_conditions_that_are_judged_later_give_a_warning_where_they_fail() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from lockstep.matching.windows import counted, lock_name
 from lockstep.model.automations import Automation
-from lockstep.model.matches import Candidate, TriggerMatch
+from lockstep.model.decisions import Candidate
+from lockstep.model.matches import TriggerMatch
 from lockstep.model.occurrences import Counter
 from unit.fakes import Rows
 from unit.moved import moved

@@ -1,11 +1,16 @@
 """What the ways to a run pass through, on dictionaries; all note in one list what was done when."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from lockstep.matching import Index
 from lockstep.model.automations import Automation, Head, StoredDefinition
+from lockstep.model.events import Event
+from lockstep.model.new_runs import RunToRetry
 from lockstep.model.program import Program
+from lockstep.model.timers import StoredTimer
+from lockstep.model.waits import Awaited
 from lockstep.pipeline import PipelineParts
 from lockstep.ports.pipeline import Transaction
 from unit.fakes import Definitions, Ends, FreePlaces, Heard, Rows
@@ -33,6 +38,31 @@ class Transactions:
             rows.calls.append("rollback")
             raise
 
+    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+        """See `ports.pipeline.Transactions`."""
+        return await self.rows.awaited(events)
+
+    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+        """See `ports.pipeline.Transactions`."""
+        return await self.rows.timers(ids)
+
+    async def run_to_retry(self, run_id: UUID) -> RunToRetry | None:
+        """See `ports.pipeline.Transactions`."""
+        return await self.rows.run_to_retry(run_id)
+
+
+class NotedPace:
+    """A pace that notes among all else what was judged when."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+        self.on_judged: Callable[[], None] = lambda: None
+
+    async def took(self, automation_id: str, event_id: str, nanoseconds: int) -> None:
+        """See `ports.pace.Pace`."""
+        self.order.append(f"judged {automation_id}")
+        self.on_judged()
+
 
 class Ways:
     """The parts of the ways to a run, and those who hear of them."""
@@ -47,6 +77,7 @@ class Ways:
         self.on_types: Callable[[], None] = lambda: None
         for one in automations:
             self.save(one)
+        self.pace = NotedPace(self.order)
         self.index = Index(self.source, self._compiled, self._refresh_types)
         self.parts = PipelineParts(
             transactions=Transactions(self.tx),
@@ -56,6 +87,7 @@ class Ways:
             compile_filter=RENDERER.expression,
             listener=self.heard,
             clock=Clock(),
+            pace=self.pace,
             prefix="lockstep",
         )
 

@@ -104,12 +104,18 @@ async def test_what_is_stored_is_accepted_and_what_cannot_be_read_is_poison() ->
     assert way.ways.order.count("commit") == 1  # a batch is one transaction
 
 
+FOUND_OLD = ["awaited", "begin", "take_receipts", "standing"]
+"""The first try of a new engine, whose index has loaded nothing yet."""
+
+
 @moved
 async def test_receipts_come_before_waits_and_waits_before_gates_and_runs() -> None:
     ways = Ways(automation())
     await Way(ways).receive(event(1))
-    steps = ["take_receipts", "revision", "awaited", "lock_keys", "create_runs", "commit"]
-    assert [one for one in ways.order if one in steps] == steps
+    steps = [
+        "awaited", "begin", "take_receipts", "standing", "lock_keys", "create_runs", "commit",
+    ]  # fmt: skip
+    assert [one for one in ways.order if one in steps] == [*FOUND_OLD, *steps]
 
 
 @moved
@@ -168,7 +174,8 @@ async def test_events_are_decoded_again_where_their_types_have_changed_meanwhile
     ways.on_types = change  # when the index is loaded, within the transaction
     assert await way.receive(event(1)) == [Accept()]
     assert way.decoded == 2
-    assert [one for one in ways.order if one in {"rollback", "commit"}] == ["rollback", "commit"]
+    ends = ["rollback", "rollback", "commit"]  # an index that is old, types that have changed
+    assert [one for one in ways.order if one in {"rollback", "commit"}] == ends
     assert len(ways.tx.new_runs) == 1
 
 

@@ -1,9 +1,11 @@
 """Windows and holds: all that is asked for is locked at once, and conditions come last."""
 
+from lockstep.matching import judge
+from lockstep.model.decisions import Candidate
 from lockstep.pipeline.windows_and_holds import lock_names, pass_windows_and_holds
 from unit.fakes import Rows
 from unit.moved import moved
-from unit.values import NOW, automation, candidate, event, triggered
+from unit.values import NOW, automation, candidate, event, match, triggered
 
 WINDOW = {"event": "test.event", "window": {"count": 1, "minutes": 1}}
 PLAIN = triggered()
@@ -53,11 +55,14 @@ async def test_what_cancels_a_hold_disarms_it() -> None:
 
 
 @moved
-async def test_conditions_are_judged_after_a_window_and_only_there() -> None:
-    counted = automation("b", triggers=[WINDOW], conditions=["false"])
-    decided = await pass_windows_and_holds([candidate(counted, event())], NOW, Rows().port)
-    assert (decided.matches, [one.stage for one in decided.judged]) == ([], ["conditions"])
-    # Without a window they were judged with the filter: not a second time, at another moment.
+async def test_conditions_refuse_behind_a_window_and_nothing_is_judged_here() -> None:
+    two = {**WINDOW, "window": {"count": 2, "minutes": 1}}
+    for trigger, stage in ((two, "window"), (WINDOW, "conditions")):
+        counted = automation("b", triggers=[trigger], conditions=["false"])
+        judged = judge(match(counted, event()), NOW)
+        assert isinstance(judged, Candidate)
+        decided = await pass_windows_and_holds([judged], NOW, Rows().port)
+        assert (decided.matches, [one.stage for one in decided.judged]) == ([], [stage])
     plain = automation("a", conditions=["false"])
     decided = await pass_windows_and_holds([candidate(plain, event())], NOW, Rows().port)
     assert [one.automation.id for one in decided.matches] == ["a"]

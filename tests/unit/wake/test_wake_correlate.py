@@ -1,14 +1,13 @@
 """Satisfied: the waits that an event ends, each at most once, by the first event that passes."""
 
-import asyncio
 from typing import Any
 
 from structlog.testing import capture_logs
 
 from lockstep.model.events import Event
 from lockstep.model.waits import Awaited, Satisfied
-from lockstep.wake import correlate
-from lockstep.wake.correlate import BREATH
+from lockstep.pipeline import JudgingPace
+from lockstep.wake import Correlation
 from lockstep_schemas.events import Actor
 from unit.fakes import Rows
 from unit.moved import moved
@@ -23,7 +22,12 @@ def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> 
 
 async def found(tx: Rows, *events: Event) -> list[Satisfied]:
     """The waits that events end."""
-    return await correlate(events, RENDERER.expression, NOW, tx.port)
+    waits = Correlation(RENDERER.expression, JudgingPace())
+    await waits.judge(events, await tx.awaited(events), NOW)
+    standing = await tx.standing(events)
+    ended = await waits.satisfied(events, standing.armed, tx.port)
+    assert ended is not None
+    return ended
 
 
 def pairs(ended: list[Satisfied]) -> list[tuple[int, int]]:
@@ -95,27 +99,37 @@ async def test_a_wait_that_could_not_be_judged_for_one_event_is_ended_by_the_nex
 
 
 @moved
-async def test_many_filters_let_others_have_their_turn() -> None:
+async def test_nothing_is_warned_of_for_no_reasons() -> None:
     tx = Rows()
-    tx.waits = [wait(number, text="true") for number in range(1, 3 * BREATH + 1)]
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(others())
-    assert len(await found(tx, event())) == 3 * BREATH
-    task.cancel()
-    assert turns == 3
+    await found(tx, event())
+    assert tx.calls == ["awaited", "standing"]
 
 
 @moved
-async def test_nothing_is_asked_for_no_events_and_nothing_is_warned_of_for_no_reasons() -> None:
+async def test_a_wait_that_was_armed_since_is_not_judged_and_one_that_is_gone_is_left_out() -> None:
     tx = Rows()
-    assert await found(tx) == []
-    assert tx.calls == []
-    await found(tx, event())
-    assert tx.calls == ["awaited"]
+    tx.waits = [wait(1), wait(2)]
+    waits = Correlation(RENDERER.expression, JudgingPace())
+    await waits.judge([event()], await tx.awaited([event()]), NOW)
+    tx.waits = [wait(1)]
+    ended = await waits.satisfied([event()], (await tx.standing([event()])).armed, tx.port)
+    assert pairs(ended or []) == [(1, 1)]
+    tx.waits = [wait(1), wait(3)]
+    armed = (await tx.standing([event()])).armed
+    assert await waits.satisfied([event()], armed, tx.port) is None
+    await waits.judge([event()], await tx.awaited([event()]), NOW)
+    assert pairs(await waits.satisfied([event()], armed, tx.port) or []) == [(1, 1), (3, 1)]
+
+
+@moved
+async def test_where_the_first_of_two_events_has_been_handled_before_the_second_is_judged() -> None:
+    """The second was not: a wait is ended by one event alone."""
+    tx = Rows()
+    tx.waits = [wait(1, 0), wait(1, 1)]
+    events = [event(1), event(2)]
+    waits = Correlation(RENDERER.expression, JudgingPace())
+    await waits.judge(events, await tx.awaited(events), NOW)
+    tx.waits = [wait(1, 0)]
+    assert await waits.satisfied(events[1:], [(0, uid(1))], tx.port) is None
+    await waits.judge(events[1:], await tx.awaited(events[1:]), NOW)
+    assert pairs(await waits.satisfied(events[1:], [(0, uid(1))], tx.port) or []) == [(1, 2)]

@@ -1,0 +1,60 @@
+"""What triggers make of events: judged before a transaction, looked up in it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from lockstep.matching.index import Index
+from lockstep.matching.judge import asks, judge
+from lockstep.model.decisions import Candidate, Decision
+from lockstep.model.events import Event
+from lockstep.model.matches import TriggerMatch
+from lockstep.ports.pace import Pace
+
+_Key: TypeAlias = tuple[str, int]
+
+
+class Judgements:
+    """What came of each event and each trigger that asks for it, as long as both are the same.
+
+    A trigger is one as long as the version of its automation is; then it is the same object, which
+    is kept alive by what came of it.
+    """
+
+    def __init__(self, index: Index, pace: Pace) -> None:
+        self._index, self._pace = index, pace
+        self._found: dict[_Key, Candidate | Decision] = {}
+
+    async def judge(self, events: Sequence[Event], now: datetime) -> None:
+        """Judge what is not judged yet; others have their turn in between."""
+        for key, match in self._asked(events):
+            if key in self._found:
+                continue
+            if not asks(match):
+                self._found[key] = Candidate(match)
+                continue
+            begun = time.thread_time_ns()
+            self._found[key] = judge(match, now)
+            spent = time.thread_time_ns() - begun
+            await self._pace.took(match.automation.id, match.event.id, spent)
+
+    def lack(self, events: Sequence[Event]) -> bool:
+        """Say whether something of what is in force is not judged yet."""
+        return any(key not in self._found for key, _ in self._asked(events))
+
+    def of(self, events: Sequence[Event]) -> tuple[list[Candidate], list[Decision]]:
+        """Give what passes filters, and what does not: by events, then automations, then triggers.
+
+        Where neither a window nor a hold comes between, the conditions were judged too.
+        """
+        found = [self._found[key] for key, _ in self._asked(events)]
+        return (
+            [one for one in found if isinstance(one, Candidate)],
+            [one for one in found if isinstance(one, Decision)],
+        )
+
+    def _asked(self, events: Sequence[Event]) -> Iterator[tuple[_Key, TriggerMatch]]:
+        for event in events:
+            for automation, trigger in self._index.entries(event.id):
+                yield (event.delivery, id(trigger)), TriggerMatch(event, automation, trigger)
