@@ -212,6 +212,8 @@ HOT: dict[str, list[Any]] = {
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],
     "runs/adopt": [10, uuid4(), 4.0],
+    "runs/owned": [uuid4()],
+    "runs/let_go": [[uuid4()], [1], uuid4()],
     "artifacts/consumable": ["a1", "k1", ["x.y"]],
     "outbox/of_topics": [["x", "y"]],
     "outbox/old": [5.0, 100],

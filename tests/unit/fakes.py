@@ -25,6 +25,7 @@ from lockstep.model.waits import Awaited, Due, Firing, Standing, StepKey
 from lockstep.ports.cancel import CancelTransaction, Terminator
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
+from lockstep.ports.places import Reservation
 from unit.values import NOW, run_state
 
 
@@ -272,21 +273,21 @@ class FreePlaces:
         self.woken: list[UUID] = []
         self.stopped: list[UUID] = []
 
-    def reserve(self, wanted: int) -> int:
+    def reserve(self, wanted: int) -> Reservation:
         """See `ports.places.Places`."""
         self.order.append("reserve")
         self.reservations.append(wanted)
-        places = min(self.free, wanted)
-        self.free -= places
-        self.reserved += places
-        return places
+        reserved = Reservation(min(self.free, wanted))
+        self.free -= reserved.places
+        self.reserved += reserved.places
+        return reserved
 
-    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
+    def offer(self, runs: Sequence[RunState], reserved: Reservation) -> None:
         """See `ports.places.Places`."""
         self.order.append("offer")
-        self.reserved -= reserved
+        self.reserved -= reserved.places
         self.active += len(runs)
-        self.free += reserved - len(runs)
+        self.free += reserved.places - len(runs)
         self.offered += runs
 
     def expect_ready(self) -> None:

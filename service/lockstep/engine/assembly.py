@@ -255,6 +255,7 @@ def _loops(
         pool=walk.WalkPool(places, walking, knowledge.index.program),
         heartbeat=heartbeat,
         claims=claims,
+        unwalked=replicas.Unwalked(tables.runs, places),
         presence=_presence(basis, edge, [claims, wakeups]),
         wakeups=wakeups,
         lanes=lanes,

@@ -133,6 +133,7 @@ class Loops:
     pool: walk.WalkPool
     heartbeat: replicas.Heartbeat
     claims: replicas.Claims
+    unwalked: replicas.Unwalked
     presence: replicas.Presence
     wakeups: Wakeups
     lanes: Sequence[Lane]

@@ -118,6 +118,7 @@ def _waking(a: Assembly) -> Iterator[Service]:
 def _taking(a: Assembly) -> Iterator[Service]:
     """Give what takes up work: runs that are ready, set-ups, events."""
     yield Service(name="claims", run=a.loops.claims.run)
+    yield Service(name="unwalked", run=a.loops.unwalked.run)
     yield Service(name="trigger_setups", run=a.pipelines.setups.run)
     lanes = a.loops.lanes
     yield Service(

@@ -67,6 +67,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "run.stopped": "a run was ended from outside; its walk stops",
     "runs.adopted": "runs of a worker that is gone go on here",
     "runs.forgotten": "runs that ended long ago are deleted",
+    "runs.unwalked": "runs that were this worker's, and that it did not walk, are ready again",
     "runs.left": "walks that did not end within the grace period are left to others",
     "secret.refused": "a secret that was used before cannot be resolved any more",
     "service.delayed": "a background service met a server that is away; it tries again",

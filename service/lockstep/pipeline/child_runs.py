@@ -26,6 +26,7 @@ from lockstep_schemas.run_events import ACTIVE
 
 CANCELLED: Final = "the run that started it was cancelled"
 AT_ONCE: Final = 200  # runs ended in one transaction, which locks their queues
+RETRY_SECONDS: Final = 1.0  # while the store is away; the time of the step bounds it
 
 log = structlog.get_logger()
 
@@ -104,6 +105,14 @@ class ChildRuns:
 
     async def start(self, wanted: ChildWanted) -> Child:
         """See `ports.actions.Children`."""
+        while True:
+            try:
+                return await self._start(wanted)
+            except Unavailable:
+                # Perhaps it was started: nobody knows. Asked again, it is found or started now.
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _start(self, wanted: ChildWanted) -> Child:
         parent = wanted.parent
         if wanted.hop > self._hop_limit:
             raise ChildRefused(

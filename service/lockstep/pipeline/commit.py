@@ -12,6 +12,7 @@ from lockstep.model.run_events import run_event
 from lockstep.model.waits import Firing, Satisfied
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.pipeline import Transaction
+from lockstep.ports.places import Reservation
 
 log = structlog.get_logger()
 
@@ -24,13 +25,13 @@ async def commit(
     Locks: receipts, keys (of queues, windows and holds), automations, runs, waits; always in
     this order.
     """
-    places = 0
+    reserved = Reservation(0)
     try:
         async with parts.transactions.transaction() as tx:
             decided = await decide(tx)
             admissions, replaced = await gate.admit(decided.matches, tx, parts.clock)
-            places = parts.places.reserve(sum(1 for a in admissions if a.outcome == "start"))
-            new_runs = await launch.create(admissions, places, parts.clock.now(), tx)
+            reserved = parts.places.reserve(sum(1 for a in admissions if a.outcome == "start"))
+            new_runs = await launch.create(admissions, reserved.places, parts.clock.now(), tx)
             if replaced and decided.satisfied:
                 await tx.lock_runs(replaced, [one.wait.id for one in decided.satisfied])
             ended = await parts.terminator.replace(replaced, tx) if replaced else ()
@@ -43,10 +44,10 @@ async def commit(
             if reported:
                 await tx.add_events(reported)
     except BaseException:
-        parts.places.offer([], places)
+        parts.places.offer([], reserved)  # where the commit is in doubt a sweep finds its runs
         raise
     # Only now: every row is committed, and a redelivery finds its receipt.
-    parts.places.offer([launch.state(one) for one in new_runs if one.status == "running"], places)
+    parts.places.offer([launch.state(one) for one in new_runs if one.status == "running"], reserved)
     _tell(decided, new_runs, firings, reported, parts)
     await parts.terminator.announce(ended)
     return new_runs

@@ -2,10 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.runs import RunState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reservation:
+    """Places that are held for runs which a transaction may bring; given back by `offer`."""
+
+    places: int
 
 
 class Places(Protocol):
@@ -29,12 +37,15 @@ class Places(Protocol):
         """How often ready runs were announced; to be given back to `none_ready`."""
         ...
 
-    def reserve(self, wanted: int) -> int:
-        """Hold up to `wanted` free places; give how many."""
+    def reserve(self, wanted: int) -> Reservation:
+        """Hold up to `wanted` free places."""
         ...
 
-    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
-        """Walk these, on places that were reserved; give back the places that are left."""
+    def offer(self, runs: Sequence[RunState], reserved: Reservation) -> None:
+        """Walk these, on places that were reserved; give back the places that are left.
+
+        A run that is walked with an equal or higher epoch is passed over: the offer came late.
+        """
         ...
 
     def expect_ready(self) -> None:

@@ -142,12 +142,12 @@ class Claims:
         return (self._places.free + 1) // 2
 
     async def _take(self, claim: Callable[[int], Awaitable[Sequence[RunState]]]) -> int:
-        places = self._places.reserve(self._share())
-        if not places:
+        reserved = self._places.reserve(self._share())
+        if not reserved.places:
             return 0
         runs: Sequence[RunState] = ()
         try:
-            runs = await claim(places)
+            runs = await claim(reserved.places)
             for run in runs:
                 if not run.has_frames:
                     run.event_seq = await self._runs.revive(run)  # so that it can be failed
@@ -155,5 +155,5 @@ class Claims:
                 # What the last owner has committed and not sent goes first: the order holds.
                 await self._report.take_over([str(run.id) for run in runs])
         finally:
-            self._places.offer(runs, places)
+            self._places.offer(runs, reserved)
         return len(runs)

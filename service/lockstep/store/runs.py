@@ -101,6 +101,20 @@ class RunStore:
             )
             return await _with_fired(connection, [run_state(row) for row in rows])
 
+    async def owned(self) -> Mapping[UUID, int]:
+        """See `replicas.unwalked.OwnedRuns`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("runs/owned", worker_id=self._worker_id))
+        return {row["id"]: row["epoch"] for row in rows}
+
+    async def let_go(self, runs: Sequence[tuple[UUID, int]]) -> int:
+        """See `replicas.unwalked.OwnedRuns`."""
+        async with self._store.connection() as connection:
+            given_up = await connection.fetchval(
+                *query("runs/let_go", given=runs, worker_id=self._worker_id)
+            )
+        return int(given_up)
+
     async def revive(self, run: RunState) -> int:
         """See `replicas.claims.OwnerlessRuns`."""
         async with self._store.connection() as connection:

@@ -1,14 +1,16 @@
 """The call of an action: what it is handed, its time limit, and what it gives back."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
 
-from lockstep.model.errors import RenderError
+from lockstep.model.errors import RenderError, Unavailable
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.model.waits import FiredWait
+from lockstep.walk.execution import RETRY_SECONDS
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
@@ -133,7 +135,14 @@ async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
     walk = step.walk
     await walk.checkpoint()  # what this run has produced counts too
     run = walk.run
-    found = await walk.parts.history.consumable(run.automation_id, run.context_key, kind.consumes)
+    found = None
+    while found is None:
+        try:
+            found = await walk.parts.history.consumable(
+                run.automation_id, run.context_key, kind.consumes
+            )
+        except Unavailable:
+            await asyncio.sleep(RETRY_SECONDS)
     frame.consumed = {_local(name): one.data for name, one in found.items()}
     frame.closes = [found[name].id for name in kind.closes if name in found] or None
 

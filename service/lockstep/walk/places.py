@@ -5,12 +5,13 @@ the pool later. What is offered before the pool runs waits for it.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from uuid import UUID
 
 from lockstep.model.new_runs import NewRun
 from lockstep.model.runs import Checkpoint, Ended, RunState
 from lockstep.ports.listeners import Listener
+from lockstep.ports.places import Reservation
 from lockstep_schemas.run_events import ACTIVE
 
 
@@ -19,10 +20,12 @@ class Places(Listener):
 
     def __init__(self, limit: int) -> None:
         self._limit = self._free = limit
-        self._reserved = 0
+        self._reservations: set[Reservation] = set()
+        self._epochs: dict[UUID, int] = {}  # of the runs that have a place, or are held
+        self._held: set[UUID] = set()
         self._is_closed = False
         self._asked = self._answered = 0
-        self._offered: list[RunState] = []  # each has a place, also one that is there twice
+        self._offered: list[RunState] = []  # each has a place
         self._stopped: set[UUID] = set()
         self._woken: set[UUID] = set()
         self._empty = asyncio.Event()
@@ -38,7 +41,7 @@ class Places(Listener):
     @property
     def active(self) -> int:
         """See `ports.places.Places`."""
-        return self._limit - self._free - self._reserved
+        return self._limit - self._free - sum(one.places for one in self._reservations)
 
     @property
     def asked(self) -> int:
@@ -48,23 +51,40 @@ class Places(Listener):
     @property
     def is_behind(self) -> bool:
         """Whether runs may be ready that no place was free for, or are being taken up."""
-        return self._asked > self._answered or self._reserved > 0
+        return self._asked > self._answered or bool(self._reservations)
 
-    def reserve(self, wanted: int) -> int:
-        """See `ports.places.Places`."""
-        places = min(wanted, self.free)
-        self._free -= places
-        self._reserved += places
-        return places
+    @property
+    def reservations(self) -> Set[Reservation]:
+        """See `replicas.unwalked.WalkedRuns`."""
+        return self._reservations
 
-    def offer(self, runs: Sequence[RunState], reserved: int) -> None:
+    @property
+    def epochs(self) -> Mapping[UUID, int]:
+        """See `replicas.unwalked.WalkedRuns`."""
+        return self._epochs
+
+    def reserve(self, wanted: int) -> Reservation:
         """See `ports.places.Places`."""
-        self._reserved -= reserved
-        self._free += reserved - len(runs)
+        reserved = Reservation(min(wanted, self.free))
+        self._free -= reserved.places
+        if reserved.places:
+            self._reservations.add(reserved)
+        return reserved
+
+    def offer(self, runs: Sequence[RunState], reserved: Reservation) -> None:
+        """See `ports.places.Places`."""
+        self._reservations.discard(reserved)
+        fresh = [run for run in runs if not self._has(run)]
+        self._epochs.update((run.id, run.epoch) for run in fresh)
+        self._free += reserved.places - len(fresh)
         self._want()
-        if runs:
-            self._offered += runs
+        if fresh:
+            self._offered += fresh
             self.news.set()
+
+    def _has(self, run: RunState) -> bool:
+        known = self._epochs.get(run.id)
+        return known is not None and known >= run.epoch
 
     def expect_ready(self) -> None:
         """See `ports.places.Places`."""
@@ -124,9 +144,15 @@ class Places(Listener):
         """Whether something has fired of a run that was taken up meanwhile."""
         return run_id in self._woken
 
-    def release(self) -> None:
-        """Give a place back: its walk has ended."""
+    def hold(self, run_id: UUID) -> None:
+        """Keep a run that cannot be walked here: it has no place, and counts as if it had one."""
+        self._held.add(run_id)
+
+    def release(self, run: RunState) -> None:
+        """Give the place of a run back: its walk has ended."""
         self._free += 1
+        if self._epochs.get(run.id) == run.epoch and run.id not in self._held:
+            del self._epochs[run.id]
         if not self.active:
             self._empty.set()
         self._want()

@@ -65,11 +65,14 @@ class WalkPool:
 
     def _begin(self, group: asyncio.TaskGroup) -> None:
         for run in self._places.take_offered():
+            older = self._tasks.get(run.id)
+            if older is not None:
+                older.cancel()  # it has lost the run, and has not seen that yet
             # Named by its automation: what is logged of a run always says which that is.
             task = group.create_task(self._walk(run), name=run.automation_id)
             self._tasks[run.id] = task
             # Not in the coroutine: a task that is cancelled before its first step never runs it.
-            task.add_done_callback(functools.partial(self._ended, run.id))
+            task.add_done_callback(functools.partial(self._ended, run))
         for run_id in self._places.take_stopped():
             stopped = self._tasks.get(run_id)
             if stopped is not None:
@@ -108,6 +111,7 @@ class WalkPool:
             await walk_run(walk)
         except FramesNewer as error:
             # It stays ours, and as it is, until this replica ends: whoever adopts it may know more.
+            self._places.hold(run.id)
             walk.log.warning("run.held", error=error)
         except EngineError as error:
             await _fail(walk, str(error))
@@ -115,11 +119,11 @@ class WalkPool:
             log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
             await _fail(walk, f"{type(error).__name__}: {error}")
 
-    def _ended(self, run_id: UUID, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(run_id) is task:  # not taken up again already
-            self._walks.pop(run_id, None)
-            del self._tasks[run_id]
-        self._places.release()
+    def _ended(self, run: RunState, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(run.id) is task:  # not taken up again already
+            self._walks.pop(run.id, None)
+            del self._tasks[run.id]
+        self._places.release(run)
 
     async def _open(self, run: RunState) -> Execution:
         """Take up a run; wait where the store is away."""

@@ -1,5 +1,6 @@
 """Runs that steps of other runs start: once for each step, and each is told of the other's end."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.runs import Checkpoint, Ended, Ending
 from lockstep.model.waits import Firing
 from lockstep.pipeline import ChildRunNews, ChildRuns
-from lockstep.pipeline.child_runs import AT_ONCE, CANCELLED
+from lockstep.pipeline.child_runs import AT_ONCE, CANCELLED, RETRY_SECONDS
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus
 from unit.fakes import Away
@@ -41,7 +42,7 @@ class Families:
     """The stored runs, by who has started whom."""
 
     def __init__(self) -> None:
-        self.away = Away()
+        self.away, self.looks_away = Away(), Away()
         self.there: list[Child | None] = []  # what each look finds; after that nothing
         self.woken: list[list[UUID]] = []
         self.children: dict[UUID, list[UUID]] = {}
@@ -51,6 +52,7 @@ class Families:
     async def child(self, run_id: UUID, path: str) -> Child | None:
         """See `ParentsAndChildren`."""
         assert (run_id, path) == (PARENT.run_id, PARENT.path)
+        self.looks_away.check()
         return self.there.pop(0) if self.there else None
 
     async def wake_parents(self, run_ids: Sequence[UUID], now: datetime) -> Sequence[Firing]:
@@ -70,6 +72,18 @@ class Families:
     async def orphans(self) -> Sequence[UUID]:
         """See `ParentsAndChildren`."""
         return self.orphaned
+
+
+@moved
+async def test_a_start_in_doubt_is_asked_for_again_until_it_is_known() -> None:
+    home = Home(automation())
+    home.families.looks_away.times = 3
+    asked = asyncio.create_task(home.children.start(wanted()))
+    await asyncio.sleep(2.5 * RETRY_SECONDS)
+    assert not asked.done()
+    home.families.there = [Child(uid(3), "running")]  # an earlier try had gone through
+    assert await asked == Child(uid(3), "running")
+    assert home.ways.tx.new_runs == []
 
 
 def firing(number: int) -> Firing:

@@ -28,13 +28,14 @@ def counts(places: Places) -> tuple[int, int]:
 @moved
 async def test_a_place_is_free_or_reserved_or_taken() -> None:
     places = Places(3)
-    assert places.reserve(2) == 2
-    assert counts(places) == (1, 0)
-    assert places.reserve(5) == 1
-    assert places.reserve(1) == 0
-    places.offer([run_state(1)], 3)
+    first, second, third = places.reserve(2), places.reserve(5), places.reserve(1)
+    assert [one.places for one in (first, second, third)] == [2, 1, 0]
+    assert counts(places) == (0, 0)
+    places.offer([run_state(1)], first)
+    assert counts(places) == (1, 1)
+    places.offer([], second)
     assert counts(places) == (2, 1)
-    places.release()
+    places.release(run_state(1))
     assert counts(places) == (3, 0)
 
 
@@ -43,9 +44,45 @@ async def test_a_run_that_is_offered_twice_before_the_pool_looks_leaks_no_place(
     places = Places(3)
     places.offer([run_state(1)], places.reserve(1))
     places.offer([run_state(1)], places.reserve(1))
-    for _ in places.take_offered():
-        places.release()
+    for run in places.take_offered():
+        places.release(run)
     assert counts(places) == (3, 0)
+
+
+@moved
+async def test_an_offer_that_comes_late_is_passed_over_and_a_newer_one_is_not() -> None:
+    places = Places(5)
+    places.offer([run_state(1, epoch=2)], places.reserve(1))
+    for epoch in (1, 2):
+        places.offer([run_state(1, epoch=epoch), run_state(2, epoch=epoch)], places.reserve(2))
+    places.offer([run_state(1, epoch=3)], places.reserve(1))
+    offered = [(run.id.int, run.epoch) for run in places.take_offered()]
+    assert offered == [(1, 2), (2, 1), (2, 2), (1, 3)]
+    assert places.epochs == {uid(1): 3, uid(2): 2}
+    for number, epoch in offered:
+        places.release(run_state(number, epoch=epoch))
+    assert (counts(places), places.epochs) == ((5, 0), {})
+
+
+@moved
+async def test_a_run_that_is_held_has_no_place_and_counts_as_walked() -> None:
+    places = Places(1)
+    places.offer([run_state(1, epoch=2)], places.reserve(1))
+    places.hold(uid(1))
+    for run in places.take_offered():
+        places.release(run)
+    assert (counts(places), places.epochs) == ((1, 0), {uid(1): 2})
+
+
+@moved
+async def test_a_reservation_is_open_until_it_is_given_back() -> None:
+    places = Places(2)
+    reserved, nothing = places.reserve(2), places.reserve(1)
+    assert places.reservations == {reserved}
+    places.offer([], nothing)
+    assert places.reservations == {reserved}
+    places.offer([], reserved)
+    assert places.reservations == set()
 
 
 @moved
@@ -98,7 +135,7 @@ async def test_a_place_is_wanted_when_runs_are_ready_and_one_is_free() -> None:
     assert places.is_behind
     places.offer([run_state(1)], reserved)
     assert not places.wanted.is_set()
-    places.release()
+    places.release(run_state(1))
     assert places.wanted.is_set()
 
 
@@ -130,12 +167,12 @@ async def test_who_gives_up_gives_no_more_places_and_is_done_when_all_are_releas
     places = Places(3)
     places.offer([run_state(1), run_state(2)], places.reserve(3))
     places.close()
-    assert (places.free, places.reserve(1)) == (0, 0)
+    assert (places.free, places.reserve(1).places) == (0, 0)
     emptied = asyncio.create_task(places.emptied())
-    for _ in range(2):
+    for number in (1, 2):
         await turns()
         assert not emptied.done()
-        places.release()
+        places.release(run_state(number))
     places.expect_ready()
     assert not places.wanted.is_set()
     await emptied
@@ -144,16 +181,16 @@ async def test_who_gives_up_gives_no_more_places_and_is_done_when_all_are_releas
 @moved
 async def test_who_gives_up_is_not_done_while_a_run_comes_on_a_place_reserved_before() -> None:
     places = Places(2)
-    reserved = places.reserve(2)
-    places.offer([run_state(1)], reserved - 1)
+    first, second = places.reserve(1), places.reserve(1)
+    places.offer([run_state(1)], first)
     places.close()
     emptied = asyncio.create_task(places.emptied())
     await turns()
-    places.release()
-    places.offer([run_state(2)], 1)
+    places.release(run_state(1))
+    places.offer([run_state(2)], second)
     await turns()
     assert not emptied.done()
-    places.release()
+    places.release(run_state(2))
     await emptied
 
 

@@ -148,6 +148,35 @@ async def test_a_walk_that_is_stopped_is_cancelled_whatever_it_waits_for() -> No
 
 
 @moved
+async def test_a_walk_ends_whose_run_is_offered_with_a_newer_epoch() -> None:
+    scene = Scene()
+    scene.store.saves.clear()
+    async with Background(scene.pool.run()):
+        scene.offer(run_state(1, epoch=1))
+        await turns()
+        scene.offer(run_state(1, epoch=2))
+        await turns()
+        assert (scene.places.active, scene.pool.active, scene.places.epochs) == (1, 1, {uid(1): 2})
+        scene.offer(run_state(1, epoch=1))  # the answer of a commit that was given up
+        await turns()
+        assert scene.store.begun == [(1, "success")] * 2
+        scene.store.saves.set()
+        await turns()
+    assert (scene.places.free, scene.places.epochs) == (3, {})
+
+
+@moved
+async def test_a_run_that_a_newer_version_has_saved_is_held_without_a_place() -> None:
+    scene = Scene()
+    async with Background(scene.pool.run()):
+        scene.offer(run_state(1, document=b'{"f":99}'))
+        with capture_logs() as logs:
+            await turns()
+    assert [line["event"] for line in logs] == ["run.held"]
+    assert (scene.places.free, scene.places.epochs) == (3, {uid(1): 1})
+
+
+@moved
 async def test_runs_that_are_walked_hear_together_what_has_fired_of_them() -> None:
     scene = Scene()
     scene.store.saves.clear()
@@ -202,7 +231,7 @@ async def test_who_gives_up_lets_walks_end_between_two_actions_for_others_to_go_
         given_up = asyncio.create_task(scene.pool.give_up())
         await turns()
         assert not given_up.done()
-        assert scene.places.reserve(1) == 0
+        assert scene.places.reserve(1).places == 0
         scene.finds.set()
         await given_up
     assert scene.store.saved == [(1, "pending")]

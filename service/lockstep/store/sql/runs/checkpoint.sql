@@ -3,6 +3,8 @@
 -- A run goes to sleep only if no wait of it has fired since its walk looked: each firing raises
 -- `wakes`. Else all is stored, but it stays with its owner. (A test for fired waits in here would
 -- look at a snapshot that is older than the lock.)
+-- A commit that was in doubt is tried again. One that has let the run go keeps its epoch until the
+-- next owner comes: that there is an owner tells it from one that was not done.
 -- Locks: runs by id (those that end, rest or sleep), then frames by run id, then their waits.
 -- :walks (run_id uuid, epoch integer, wakes integer, event_seq integer, document bytea,
 --     status text, reason text, error text, at timestamptz): sorted by run id; `wakes` as the walk
@@ -20,7 +22,7 @@ with walks as (
     select * from unnest(:walks)
 ),
 leaving as (
-    select r.id, r.epoch, r.wakes
+    select r.id, r.epoch, r.wakes, r.owner
       from runs r
       join walks w on w.run_id = r.id and w.status <> 'running'
      order by r.id
@@ -31,7 +33,8 @@ locked as (
       from run_frames f
       join walks w on w.run_id = f.run_id and w.epoch = f.epoch
      where w.status = 'running'
-        or exists (select from leaving l where l.id = f.run_id and l.epoch = w.epoch)
+        or exists (select from leaving l where l.id = f.run_id and l.epoch = w.epoch
+                                             and l.owner is not null)
      order by f.run_id
        for update of f
 ),
