@@ -26,7 +26,7 @@ class Judgements:
         self._index, self._pace = index, pace
         self._found: dict[_Key, Candidate | Decision] = {}
 
-    async def judge(self, events: Sequence[Event], now: datetime) -> None:
+    async def prepare(self, events: Sequence[Event], now: datetime) -> None:
         """Judge what is not judged yet; others have their turn in between."""
         for key, match in self._asked(events):
             if key in self._found:

@@ -131,7 +131,7 @@ class _Batch:
         self._events, self._judged, self._parts = events, judged, judged.parts
         self._fresh = events  # as far as is known
 
-    async def judge(self) -> None:
+    async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
         await self._judge(await self._parts.transactions.awaited(self._fresh))
 
@@ -162,5 +162,5 @@ class _Batch:
 
     async def _judge(self, awaited: Sequence[Awaited]) -> None:
         now = self._parts.clock.now()
-        await self._judged.waits.judge(self._fresh, awaited, now)
-        await self._judged.triggers.judge(self._fresh, now)
+        await self._judged.waits.prepare(self._fresh, awaited, now)
+        await self._judged.triggers.prepare(self._fresh, now)

@@ -29,7 +29,7 @@ class Outdated(Exception):
 class Judging(Protocol):
     """What is judged first, and then decided in a transaction."""
 
-    async def judge(self) -> None:
+    async def prepare(self) -> None:
         """Judge what is not judged yet, before the transaction."""
         ...
 
@@ -45,12 +45,12 @@ class Judging(Protocol):
 async def commit_judged(judging: Judging, parts: PipelineParts) -> list[NewRun]:
     """Judge, then decide and launch in one transaction; see `commit`."""
     for _ in range(MOST_ROLLBACKS):
-        await judging.judge()
+        await judging.prepare()
         try:
             return await commit(partial(judging.decide, is_last=False), parts)
         except Outdated as outdated:
             await parts.index.at_least(outdated.revision)
-    await judging.judge()
+    await judging.prepare()
     return await commit(partial(judging.decide, is_last=True), parts)
 
 
@@ -73,7 +73,7 @@ class Made:
         self._revision = -1
         self._match: TriggerMatch | None = None
 
-    async def judge(self) -> None:
+    async def prepare(self) -> None:
         """Make it of the automations as they are now. Raises what the making raises."""
         await self._index.refresh()
         self._current()

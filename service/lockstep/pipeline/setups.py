@@ -139,7 +139,7 @@ class _Fired:
         self._rule: TriggerRule | None = None
         self._judged: Candidate | Decision | None = None
 
-    async def judge(self) -> None:
+    async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
         match = self._match()
         rule = None if match is None else match.trigger
@@ -164,7 +164,7 @@ class _Fired:
         if match.trigger is not self._rule:
             if not is_last:
                 raise Outdated(revision)
-            await self.judge()
+            await self.prepare()
         if isinstance(self._judged, Candidate):
             return await pass_windows_and_holds([self._judged], self._parts.clock.now(), tx)
         return Decided(judged=[self._judged] if self._judged is not None else [])

@@ -81,7 +81,7 @@ class _Ringing:
         self._timers: Sequence[StoredTimer] = ()
         self._rung: dict[UUID, tuple[Program | None, _Rung]] = {}
 
-    async def judge(self) -> None:
+    async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
         now = self._parts.clock.now()
         stored = await self._parts.transactions.timers(self._ids)

@@ -34,7 +34,7 @@ class Correlation:
         self._compile, self._pace = compile_filter, pace
         self._judged: dict[tuple[str, UUID], tuple[Awaited, _Verdict]] = {}
 
-    async def judge(
+    async def prepare(
         self, events: Sequence[Event], awaited: Sequence[Awaited], now: datetime
     ) -> None:
         """Judge which waits events end, in order; others have their turn in between."""

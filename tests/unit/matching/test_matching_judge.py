@@ -69,7 +69,7 @@ class Unhurried:
 async def judged_all(index: Index, *events: Event) -> tuple[list[Candidate], list[Decision]]:
     """Judge events as a batch."""
     judgements = Judgements(index, Unhurried())
-    await judgements.judge(events, NOW)
+    await judgements.prepare(events, NOW)
     assert not judgements.lack(events)
     return judgements.of(events)
 
@@ -111,7 +111,7 @@ async def test_what_was_judged_is_not_judged_again_and_what_has_changed_since_is
     pace = Unhurried()
     judgements = Judgements(index, pace)
     for _ in range(2):
-        await judgements.judge([event(1), event(2)], NOW)
+        await judgements.prepare([event(1), event(2)], NOW)
         assert pace.judged == [("a", "test.event")] * 2
     source.save(Head(id="b", name="b", enabled=False, version=1, position=1))
     await index.refresh()  # another revision, but nothing of these events
@@ -120,7 +120,7 @@ async def test_what_was_judged_is_not_judged_again_and_what_has_changed_since_is
     source.save(save(version=2))
     await index.refresh()
     assert judgements.lack([event(1)])
-    await judgements.judge([event(1)], NOW)
+    await judgements.prepare([event(1)], NOW)
     found, none = judgements.of([event(1)])
     assert (found, [one.stage for one in none], len(pace.judged)) == ([], ["filter"], 3)
 
@@ -130,7 +130,7 @@ async def test_where_nothing_is_asked_nothing_is_judged() -> None:
     pace = Unhurried()
     index = await indexed(a=program())
     judgements = Judgements(index, pace)
-    await judgements.judge([event()], NOW)
+    await judgements.prepare([event()], NOW)
     assert ([one.match.automation.id for one in judgements.of([event()])[0]], pace.judged) == (
         ["a"], [],
     )  # fmt: skip

@@ -23,7 +23,7 @@ def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> 
 async def found(tx: Rows, *events: Event) -> list[Satisfied]:
     """The waits that events end."""
     waits = Correlation(RENDERER.expression, JudgingPace())
-    await waits.judge(events, await tx.awaited(events), NOW)
+    await waits.prepare(events, await tx.awaited(events), NOW)
     standing = await tx.standing(events)
     ended = await waits.satisfied(events, standing.armed, tx.port)
     assert ended is not None
@@ -110,14 +110,14 @@ async def test_a_wait_that_was_armed_since_is_not_judged_and_one_that_is_gone_is
     tx = Rows()
     tx.waits = [wait(1), wait(2)]
     waits = Correlation(RENDERER.expression, JudgingPace())
-    await waits.judge([event()], await tx.awaited([event()]), NOW)
+    await waits.prepare([event()], await tx.awaited([event()]), NOW)
     tx.waits = [wait(1)]
     ended = await waits.satisfied([event()], (await tx.standing([event()])).armed, tx.port)
     assert pairs(ended or []) == [(1, 1)]
     tx.waits = [wait(1), wait(3)]
     armed = (await tx.standing([event()])).armed
     assert await waits.satisfied([event()], armed, tx.port) is None
-    await waits.judge([event()], await tx.awaited([event()]), NOW)
+    await waits.prepare([event()], await tx.awaited([event()]), NOW)
     assert pairs(await waits.satisfied([event()], armed, tx.port) or []) == [(1, 1), (3, 1)]
 
 
@@ -128,8 +128,8 @@ async def test_where_the_first_of_two_events_has_been_handled_before_the_second_
     tx.waits = [wait(1, 0), wait(1, 1)]
     events = [event(1), event(2)]
     waits = Correlation(RENDERER.expression, JudgingPace())
-    await waits.judge(events, await tx.awaited(events), NOW)
+    await waits.prepare(events, await tx.awaited(events), NOW)
     tx.waits = [wait(1, 0)]
     assert await waits.satisfied(events[1:], [(0, uid(1))], tx.port) is None
-    await waits.judge(events[1:], await tx.awaited(events[1:]), NOW)
+    await waits.prepare(events[1:], await tx.awaited(events[1:]), NOW)
     assert pairs(await waits.satisfied(events[1:], [(0, uid(1))], tx.port) or []) == [(1, 2)]
