@@ -13,7 +13,6 @@ from lockstep.ports.actions import Asker
 from lockstep_schemas.events import HEADER_HOP
 from lockstep_schemas.remote import ActionReply, ActionRequest
 
-MAX_ERROR: Final = 4096  # characters of the provider's words that are kept
 MARGIN_SECONDS: Final = 1.0  # the step's own limit speaks first
 
 _reply = msgspec.json.Decoder(ActionReply).decode
@@ -44,7 +43,7 @@ class RemoteCall:
     def _result(self, reply: Reply) -> ActionResult:
         if reply.error_code:
             text = f"the provider of '{self._id}' answered {reply.error_code}: {reply.error}"
-            return _failed(text[:MAX_ERROR])
+            return _failed(text)
         try:
             return result_of(_reply(reply.body))
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -65,7 +64,7 @@ def result_of(reply: ActionReply) -> ActionResult:
         success=reply.success,
         artifact=reply.artifact,
         external_id=reply.external_id,
-        error=None if reply.error is None else reply.error[:MAX_ERROR],
+        error=reply.error,
         retry_after_ms=reply.retry_after_ms,
     )
 

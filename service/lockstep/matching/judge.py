@@ -14,7 +14,8 @@ from lockstep.model.matches import TriggerMatch
 from lockstep.model.occurrences import digest
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import HoldRule, TriggerRule
-from lockstep.model.run_events import iso, trigger_scope
+from lockstep.model.run_events import encoded, iso, trigger_scope
+from lockstep.model.texts import storable
 from lockstep_schemas.run_events import RunEvent, RunEventData
 
 LONGEST_HOLD_SECONDS: Final = 30 * 86_400.0  # as long as the longest delay of a run
@@ -108,7 +109,12 @@ def refusal(match: TriggerMatch, stage: Stage, detail: str, *, is_error: bool = 
     """Build the record of an event that goes no further."""
     event = match.event
     return Decision(
-        event, match.automation.id, match.trigger.id, stage, detail, match if is_error else None
+        event,
+        match.automation.id,
+        match.trigger.id,
+        stage,
+        storable(detail),
+        match if is_error else None,
     )
 
 
@@ -188,4 +194,4 @@ def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) ->
         data=data,
     )
     subject = f"{prefix}.run.{automation.id}.warning"
-    return EventRow(topic, 1, subject, topic, msgspec.json.encode(event))
+    return EventRow(topic, 1, subject, topic, encoded(event))

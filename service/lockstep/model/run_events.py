@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import RunState, StepRow
+from lockstep.model.texts import TEXT_BYTES, storable
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunEvent, RunEventData, RunStatus, What
+
+EVENT_BYTES: Final = 64 * 1024
+"""Far below what any server takes, so that an event that is committed can always be published."""
+# All texts of an event together are below its bound then, each of their bytes escaped as six.
+_SHORT_BYTES: Final = 512
 
 _encode = msgspec.json.Encoder().encode
 
@@ -48,9 +55,9 @@ def run_event(
         action_kind=row.kind if row else None,
         provider_action_id=row.provider_action_id if row else None,
         attempts=row.attempts if row else None,
-        error=error,
-        reason=reason,
-        waiting_for=waiting_for,
+        error=error if error is None else storable(error),
+        reason=reason if reason is None else storable(reason),
+        waiting_for=waiting_for if waiting_for is None else storable(waiting_for),
         duration_ms=duration_ms,
     )
     return _row(prefix, what, data, traceparent or run.traceparent)
@@ -67,8 +74,30 @@ def _row(prefix: str, what: What, data: RunEventData, traceparent: str | None) -
         data=data,
     )
     subject = f"{prefix}.run.{data.automation_id}.{what}"
-    body = _encode(event)
+    body = encoded(event)
     return EventRow(data.run_id, data.seq, subject, message_id, body, traceparent=traceparent)
+
+
+def encoded(event: RunEvent) -> bytes:
+    """Give a run event as it is published: of at most 64 KiB, whatever it tells.
+
+    A text of it that is too long for that, such as a context key, is cut and ends with `…`.
+    """
+    body = _encode(event)
+    if len(body) <= TEXT_BYTES:
+        return body
+    for most in (TEXT_BYTES, _SHORT_BYTES):
+        texts = {
+            name: storable(value, most)
+            for name, value in msgspec.structs.asdict(event.data).items()
+            if isinstance(value, str)
+        }
+        body = _encode(
+            msgspec.structs.replace(event, data=msgspec.structs.replace(event.data, **texts))
+        )
+        if len(body) <= EVENT_BYTES:
+            break
+    return body
 
 
 def iso(time: datetime) -> str:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.artifacts import ArtifactRow
 from lockstep.model.errors import EngineError
 from lockstep.model.outbox import EventRow
+from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
@@ -55,6 +55,25 @@ class RunState(msgspec.Struct, kw_only=True):
     fired: Mapping[UUID, FiredWait] = {}  # what has fired and was not taken up when it was claimed
 
 
+class ArtifactRow(msgspec.Struct, frozen=True):
+    """What a step produced."""
+
+    id: UUID
+    action_id: str
+    artifact_type: str
+    data: JsonObject
+
+
+class Consumable(msgspec.Struct, frozen=True):
+    """An open artifact that an action is handed."""
+
+    id: UUID
+    data: Json
+
+
+Consumed = Mapping[str, Consumable]
+
+
 class StepRow(msgspec.Struct, kw_only=True):
     """One visit of an action, as it is stored."""
 
@@ -98,6 +117,11 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     error: str | None = None
     at: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("reason", "error"):
+            if (text := getattr(self, name)) is not None:
+                msgspec.structs.force_setattr(self, name, storable(text))
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from lockstep.model.artifacts import Consumed
-from lockstep.model.runs import Checkpoint
+from lockstep.model.runs import Checkpoint, Consumed
 from lockstep.model.waits import Woken
 from lockstep_schemas.base import Json
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 
 from lockstep.model.decisions import Decision
@@ -49,7 +50,7 @@ class DecisionLog(Listener):
             return
         room = MOST - len(self._waiting)
         self.dropped += max(0, len(decisions) - room)
-        self._waiting.extend(decisions[:room])
+        self._waiting.extend(_light(one) for one in decisions[:room])
         self._idle.clear()
         self._arrived.set()
 
@@ -72,3 +73,9 @@ class DecisionLog(Listener):
             except Unavailable as error:
                 log.warning("service.delayed", error=error)
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _light(decision: Decision) -> Decision:
+    """Keep what is written of a decision: not the payloads of ten thousand events."""
+    event = msgspec.structs.replace(decision.event, payload={}, body=b"", message=None)
+    return msgspec.structs.replace(decision, event=event, match=None)

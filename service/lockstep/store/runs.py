@@ -9,8 +9,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from lockstep.model.artifacts import ArtifactRow, Consumable, Consumed
-from lockstep.model.runs import Checkpoint, RunState, StepRow
+from lockstep.model.runs import ArtifactRow, Checkpoint, Consumable, Consumed, RunState, StepRow
 from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query

@@ -11,7 +11,10 @@ from structlog.typing import EventDict, Processor
 
 from lockstep.model.errors import EngineError
 from lockstep.model.secrets import MASKER
+from lockstep.model.texts import TEXT_BYTES, storable
 from lockstep.settings.structs import LogSettings
+
+TRACEBACK_BYTES: Final = 64 * 1024  # hundreds of lines; what an exception says may be long
 
 
 def explain(_: object, __: str, line: EventDict) -> EventDict:
@@ -36,6 +39,17 @@ def _raised(exc_info: object) -> object:
     if isinstance(exc_info, tuple):
         return exc_info[1]
     return sys.exc_info()[1] if exc_info is True else exc_info
+
+
+def bounded(_: object, __: str, line: EventDict) -> EventDict:
+    """Cut texts that are too long for a line, after the secrets in them are masked."""
+    for name, value in line.items():
+        most = TRACEBACK_BYTES if name == "exception" else TEXT_BYTES
+        text = repr(value) if isinstance(value, dict | list | tuple) else value
+        if isinstance(text, str) and len(text) > most // 4:
+            cut = storable(MASKER.text(text), most)
+            line[name] = cut if isinstance(value, str) or cut != text else value
+    return line
 
 
 _SHARED: Final[tuple[Processor, ...]] = (
@@ -78,6 +92,7 @@ def _as_json() -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _mask,
+        bounded,
         structlog.processors.JSONRenderer(serializer=_encode),
     ]
 
@@ -85,6 +100,7 @@ def _as_json() -> list[Processor]:
 def _for_people(*, colors: bool) -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        bounded,
         _masked(
             structlog.dev.ConsoleRenderer(
                 colors=colors and not os.environ.get("NO_COLOR"),
@@ -98,7 +114,9 @@ def _for_people(*, colors: bool) -> list[Processor]:
 
 def _masked(render: Processor) -> Processor:
     """Take the values of secrets out of a line for people."""
-    return lambda logger, method, line: MASKER.text(str(render(logger, method, line)))
+    return lambda logger, method, line: storable(
+        MASKER.text(str(render(logger, method, line))), 2 * TRACEBACK_BYTES
+    )
 
 
 def _mask(_: object, __: str, line: EventDict) -> EventDict:

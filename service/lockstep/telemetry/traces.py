@@ -27,6 +27,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusC
 from lockstep.model.events import Event
 from lockstep.model.messages import Message
 from lockstep.model.runs import RunState
+from lockstep.model.texts import storable
 from lockstep.settings.structs import TraceSettings
 from lockstep_schemas.run_events import RunStatus
 
@@ -62,7 +63,7 @@ class OtelStepSpan:
 
     def failed(self, error: str) -> None:
         """See `ports.telemetry.StepSpan`."""
-        self._span.set_status(StatusCode.ERROR, error)
+        self._span.set_status(StatusCode.ERROR, storable(error))
 
 
 class OtelTraces:
@@ -117,7 +118,7 @@ class OtelTraces:
             span = self._handled.pop(id(message), None)
             if span is not None:
                 if error is not None:
-                    span.set_status(StatusCode.ERROR, error)
+                    span.set_status(StatusCode.ERROR, storable(error))
                 span.end()
 
     @contextmanager

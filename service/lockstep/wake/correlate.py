@@ -13,6 +13,7 @@ from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.program import Expression
 from lockstep.model.run_events import iso, trigger_scope
+from lockstep.model.texts import storable
 from lockstep.model.waits import Awaited, Satisfied
 from lockstep.ports.pace import Pace
 from lockstep.ports.wake import WakeTransaction
@@ -102,7 +103,7 @@ async def _warn(failed: dict[UUID, tuple[Awaited, Event, str]], tx: WakeTransact
         )  # fmt: skip
     await tx.warn(
         [
-            (wait_id, f"the filter could not be judged for an event: {error}")
+            (wait_id, storable(f"the filter could not be judged for an event: {error}"))
             for wait_id, (_, _, error) in sorted(failed.items())
         ]
     )

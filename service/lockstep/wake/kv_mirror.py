@@ -16,6 +16,7 @@ import structlog
 from lockstep.model.errors import EngineError, ServerUnfit, Unavailable
 from lockstep.model.run_events import iso
 from lockstep.model.runs import Checkpoint, Ended, RunState
+from lockstep.model.texts import storable
 from lockstep.model.timers import Hold
 from lockstep.model.waits import Due, Firing, MirroredWait, WaitRow, has_key, is_awaited
 from lockstep.ports.listeners import Listener
@@ -195,7 +196,7 @@ def sleeper(run: RunState, wait: WaitRow) -> MirroredWait:
         path=wait.path,
         waiting_for=wait.waiting_for,
         event=wait.event_id,
-        context_key=wait.context_key,
+        context_key=wait.context_key if wait.context_key is None else storable(wait.context_key),
         armed_at=wait.armed_at,
         due_at=wait.due_at,
     )
@@ -213,7 +214,9 @@ def holding(hold: Hold) -> MirroredWait:
         path="",
         waiting_for=f"trigger {holder.trigger_id} holds until {iso(hold.due_at)}",
         event=hold.event.id,
-        context_key=holder.context_key,
+        context_key=(
+            holder.context_key if holder.context_key is None else storable(holder.context_key)
+        ),
         armed_at=hold.armed_at,
         due_at=hold.due_at,
     )

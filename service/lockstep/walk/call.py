@@ -8,6 +8,7 @@ import msgspec
 
 from lockstep.model.errors import RenderError, Unavailable
 from lockstep.model.secrets import MASKER, SecretRefused
+from lockstep.model.texts import storable
 from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.model.waits import FiredWait
 from lockstep.walk.execution import RETRY_SECONDS
@@ -174,14 +175,18 @@ def _context(
 
 
 def _masked(result: ActionResult) -> ActionResult:
-    """Take resolved secrets out of what is stored and told: services echo what they are sent."""
+    """Take resolved secrets out of what is stored and told: services echo what they are sent.
+
+    Then, and not before, the words of a service are cut: half of a secret is not masked.
+    """
+    error = None if result.error is None else storable(MASKER.text(str(result.error)))
     if not MASKER.knows_any:
-        return result
+        return msgspec.structs.replace(result, error=error)
     return msgspec.structs.replace(
         result,
         artifact=MASKER.json(result.artifact),
         external_id=MASKER.json(result.external_id),
-        error=MASKER.json(result.error),
+        error=error,
     )
 
 

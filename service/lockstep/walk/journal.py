@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.artifacts import ArtifactRow
 from lockstep.model.outbox import EventRow
 from lockstep.model.run_events import run_event
-from lockstep.model.runs import Checkpoint, RunState, StepRow
+from lockstep.model.runs import ArtifactRow, Checkpoint, RunState, StepRow
+from lockstep.model.texts import storable
 from lockstep.model.waits import WaitRow
 from lockstep.ports.clock import Clock
 from lockstep_schemas.base import Json
@@ -18,11 +18,7 @@ from lockstep_schemas.run_events import RunStatus, What
 
 # Rows after which a walk stores what it has, effect or not: it bounds its memory, and the commit.
 FULL: Final = 500
-
-
-def storable(text: str) -> str:
-    """Replace what a text column of PostgreSQL cannot hold."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+WARNINGS: Final = 16  # of one step: a loop of ten thousand iterations may warn in each
 
 
 class Journal:
@@ -88,9 +84,11 @@ class Journal:
         )
 
     def warn(self, row: StepRow, message: str) -> None:
-        """Note a warning on a step, and tell ops."""
+        """Note a warning on a step, and tell ops; of many, the step keeps the last ones."""
         kept: Json = row.result if isinstance(row.result, dict) else {}
-        row.result = {**kept, "warnings": [*kept.get("warnings", []), message]}
+        message = storable(message)
+        warnings = [*kept.get("warnings", []), message]
+        row.result = {**kept, "warnings": warnings[-WARNINGS:]}
         self.step(row)
         self.event("warning", "running", self.clock.now(), row=row, reason=message)
 

@@ -4,6 +4,8 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
+from lockstep.model.texts import storable
+
 
 class Ok(msgspec.Struct, frozen=True):
     """It did what it should."""
@@ -14,11 +16,17 @@ class Skipped(msgspec.Struct, frozen=True):
 
     reason: str
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reason", storable(self.reason))
+
 
 class Failed(msgspec.Struct, frozen=True):
     """It did not; its list ends unless it says `continue_on_error`."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reason", storable(self.reason))
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -30,6 +38,10 @@ class Stopped(msgspec.Struct, frozen=True):
     reason: str | None
     error: bool = False
     guard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reason is not None:
+            msgspec.structs.force_setattr(self, "reason", storable(self.reason))
 
 
 class Suspended(msgspec.Struct, frozen=True):

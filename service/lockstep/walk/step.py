@@ -9,10 +9,10 @@ from uuid import UUID
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Guard, Node, Provide
 from lockstep.model.runs import StepRow
+from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
 from lockstep.walk.execution import Execution
 from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep, attempts
-from lockstep.walk.journal import storable
 from lockstep.walk.outcome import Failed, Finished, ListEnd, Ok, Skipped, Stopped, Suspended
 from lockstep.walk.scope import Scope
 from lockstep_schemas.base import Json

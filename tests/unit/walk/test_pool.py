@@ -7,9 +7,8 @@ from uuid import UUID
 from structlog.testing import capture_logs
 
 from lockstep.catalog import ServiceBag, build_catalog
-from lockstep.model.artifacts import Consumed
 from lockstep.model.program import Program
-from lockstep.model.runs import Checkpoint, OwnerLost, RunState
+from lockstep.model.runs import Checkpoint, Consumed, OwnerLost, RunState
 from lockstep.model.waits import FiredWait, Woken
 from lockstep.walk import Places, WalkParts, WalkPool
 from lockstep.walk.execution import RETRY_SECONDS

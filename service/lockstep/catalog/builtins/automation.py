@@ -24,7 +24,6 @@ from lockstep_schemas.notify import (
 
 CATEGORY: Final = "Automation"
 NOTIFY_SECONDS: Final = 30.0  # as long as `http.request` waits unless told otherwise
-MAX_SHOWN: Final = 500  # characters of what a service says: some lines, kept with the step
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,5 +148,4 @@ def _why_not(results: Sequence[ChannelResult]) -> str:
 
 
 def _failed(reason: str) -> ActionResult:
-    text = f"not notified: {reason}"
-    return ActionResult(success=False, error=text[:MAX_SHOWN])
+    return ActionResult(success=False, error=f"not notified: {reason}")

@@ -21,7 +21,6 @@ MAX_SUBJECT_BYTES: Final = 512  # as `bus.names`: past some 4 KiB the server cut
 MAX_SECONDS: Final = 3600  # as `fetch.settings`: what takes longer is told by an event
 # A scope holds 1 MiB: what is larger could not be kept.
 MAX_REPLY_BYTES: Final = 524_288
-MAX_SHOWN: Final = 500  # characters of what a service says: some lines, kept with the step
 
 # The engine sets these: one makes a repeated call harmless, one ends loops of automations.
 _OWN_HEADERS: Final = frozenset({HEADER_MESSAGE_ID.lower(), HEADER_HOP.lower()})
@@ -127,8 +126,7 @@ def requester(prefix: str) -> Execute:
         except EngineError as error:
             return _failed(f"'{subject}': {error}")
         if reply.error_code:
-            text = f"'{subject}' answered with error {reply.error_code}: {reply.error}"
-            return _failed(text[:MAX_SHOWN])
+            return _failed(f"'{subject}' answered with error {reply.error_code}: {reply.error}")
         if len(reply.body) > MAX_REPLY_BYTES:
             size = len(reply.body)
             return _failed(

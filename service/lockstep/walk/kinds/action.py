@@ -7,11 +7,11 @@ from typing import Final, assert_never
 
 import msgspec
 
-from lockstep.model.artifacts import ArtifactRow
 from lockstep.model.errors import RenderError, Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
+from lockstep.model.runs import ArtifactRow
 from lockstep.model.secrets import SecretRefused
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
