@@ -96,4 +96,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
     waits: Annotated[WaitsStatus | None, Meta(description="What runs wait for.")]
     outbox: Annotated[OutboxStatus | None, Meta(description="What is not published yet.")]
     dead_letters: Annotated[int | None, Meta(description="How many there are.")]
-    problems: Annotated[list[str], Meta(description="What could not be told, and why.")]
+    problems: Annotated[
+        list[str],
+        Meta(description="What is wrong with the worker that answered; what could not be told."),
+    ]

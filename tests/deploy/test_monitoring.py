@@ -55,6 +55,7 @@ async def told(*, servers_answer: bool) -> Samples:
     measures = telemetry.Measures()
     measures.step_ended("delay", 1.0)
     measures.listener_failed("Reporter")
+    measures.service_failed("outbox")
     for code in ("200", "400", "404", "409", "500", "503"):
         measures.answered("runs.list", code)
 
@@ -73,6 +74,7 @@ async def told(*, servers_answer: bool) -> Samples:
             walks=lambda: 1,
             services=lambda: {"intake": True},
             connections=lambda: states,
+            decisions_dropped=lambda: 0,
             numbers=numbers,
             lag=lag,
         )

@@ -35,7 +35,8 @@ NAMES = {
     "lockstep_walks_active", "lockstep_waits", "lockstep_wakes_late_seconds",
     "lockstep_outbox_depth", "lockstep_outbox_oldest_seconds", "lockstep_pool_connections",
     "lockstep_ready_runs", "lockstep_dead_letters", "lockstep_api_requests",
-    "lockstep_listener_failures", "lockstep_service_running",
+    "lockstep_listener_failures", "lockstep_service_running", "lockstep_service_failures",
+    "lockstep_decisions_dropped",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 

@@ -19,6 +19,7 @@ async def test_without_postgres_the_status_still_tells_of_the_bus(shared: Engine
         store.StatusStore(closed, 4.0),
         bus.Lag(shared.connection),
         shared.assembly.basis.clock,
+        list,
         "w1",
         "9.9",
     )
@@ -37,6 +38,7 @@ async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: Engin
         store.StatusStore(shared.assembly.edge.database, 4.0),
         bus.Lag(connection),
         shared.assembly.basis.clock,
+        list,
         "w1",
         "9.9",
     )
@@ -48,3 +50,18 @@ async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: Engin
         "consumer groups", "dead letters"
     }  # fmt: skip
     assert "NOWHERE_" in told.problems[0]
+
+
+async def test_what_is_wrong_with_the_replica_that_answers_is_told_first(
+    shared: EngineFixture,
+) -> None:
+    endpoint = control.StatusEndpoint(
+        store.StatusStore(shared.assembly.edge.database, 4.0),
+        bus.Lag(shared.connection),
+        shared.assembly.basis.clock,
+        lambda: ["the service outbox of this replica has failed 3 times in a row"],
+        "w1",
+        "9.9",
+    )
+    told = await endpoint.status(StatusRequest(), None)
+    assert told.problems == ["the service outbox of this replica has failed 3 times in a row"]

@@ -311,6 +311,7 @@ class Ends:
     """Ends runs from outside: notes which, and what it was asked."""
 
     def __init__(self, order: list[str] | None = None) -> None:
+        self.stubborn: set[UUID] = set()
         self.order = [] if order is None else order
         self.away = Away()
         self.cancelled: list[tuple[list[UUID], str | None]] = []
@@ -325,6 +326,8 @@ class Ends:
 
     async def cancel(self, run_ids: Sequence[UUID], reason: str | None) -> Sequence[Ended]:
         self.away.check()
+        if self.stubborn & {*run_ids}:
+            raise LookupError("a run that cannot be ended")
         self.cancelled.append(([*run_ids], reason))
         return []
 
@@ -347,6 +350,7 @@ class Measured:
 
     def __init__(self) -> None:
         self.late: list[float] = []
+        self.services: dict[str, int] = {}
         self.failed: dict[str, int] = {}
 
     def event(self, outcome: str, number: int = 1) -> None: ...
@@ -364,6 +368,9 @@ class Measured:
 
     def listener_failed(self, listener: str, number: int = 1) -> None:
         self.failed[listener] = self.failed.get(listener, 0) + number
+
+    def service_failed(self, service: str, number: int = 1) -> None:
+        self.services[service] = self.services.get(service, 0) + number
 
 
 class Away:
@@ -384,6 +391,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.away = Away()
+        self.refused: dict[str, Exception] = {}  # by message id
         self.stored: list[str] = []  # message ids, in order
         self.headers: dict[str, Mapping[str, str]] = {}
         self.attempts: list[str] = []
@@ -397,6 +405,8 @@ class Bus:
         name = headers["Nats-Msg-Id"]
         self.attempts.append(name)
         self.away.check()
+        if name in self.refused:
+            raise self.refused[name]
         is_new = name not in self.stored
         if is_new:
             self.stored.append(name)

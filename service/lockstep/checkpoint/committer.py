@@ -64,7 +64,12 @@ class Committer:
                 self._arrived.clear()
                 await self._arrived.wait()
             size = min(len(self._waiting), BATCH)
-            await self._commit([self._waiting.popleft() for _ in range(size)])
+            batch = [self._waiting.popleft() for _ in range(size)]
+            try:
+                await self._commit(batch)
+            finally:
+                # Cut off in the middle: the next one commits, and answers, whoever waits still.
+                self._waiting.extendleft(one for one in reversed(batch) if not one[1].done())
 
     async def _commit(self, batch: list[tuple[Checkpoint, Committed]]) -> None:
         batch.sort(key=lambda entry: entry[0].run.id)

@@ -1,7 +1,7 @@
 """The endpoint `status`: how the whole is, as far as the servers tell."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from lockstep.model.errors import EngineError
@@ -45,14 +45,21 @@ class StatusEndpoint:
     """Puts together what the servers tell; one that is silent is a problem, not an error."""
 
     def __init__(
-        self, store: StatusStore, bus: BusStatus, clock: Clock, worker: str, version: str
+        self,
+        store: StatusStore,
+        bus: BusStatus,
+        clock: Clock,
+        faults: Callable[[], Sequence[str]],
+        worker: str,
+        version: str,
     ) -> None:
-        self._store, self._bus, self._clock = store, bus, clock
+        """`faults` says what is wrong with the replica that answers."""
+        self._store, self._bus, self._clock, self._faults = store, bus, clock, faults
         self._worker, self._version = worker, version
 
     async def status(self, _request: StatusRequest, _: Actor | None) -> Status:
         """Say how it is now."""
-        problems: list[str] = []
+        problems = [*self._faults()]
         stored, queues, dead_letters = await asyncio.gather(
             _asked("PostgreSQL", self._store.stored, problems),
             _asked("consumer groups", self._bus.queues, problems),

@@ -35,6 +35,7 @@ from lockstep import (
 )
 from lockstep.bus.names import ENGINE
 from lockstep.cancel import Terminator
+from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
 from lockstep.engine.listeners import Listeners
 from lockstep.engine.parts import (
@@ -81,6 +82,7 @@ def build(
         meter=seams.meter or telemetry.Measures(),
         traces=seams.traces,
         frames=seams.frames or walk.FrameFormat(),
+        faults=Faults(),
     )
     edge = _edge(settings, database, connection)
     tables = Tables(

@@ -46,6 +46,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
             store.StatusStore(database, settings.engine.stale_seconds),
             bus.Lag(connection),
             clock,
+            a.basis.faults.lines,
             str(a.basis.id),
             __version__,
         ),

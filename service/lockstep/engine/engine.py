@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
-from structlog.contextvars import bind_contextvars
 
 from lockstep import __version__
 from lockstep.engine.parts import Assembly
 from lockstep.engine.services import Service
+from lockstep.engine.supervision import Supervised
 from lockstep.model.errors import BusUnavailable, Unavailable
 
 log = structlog.get_logger()
@@ -19,9 +19,11 @@ class Engine:
     """One replica: equal to all others, owner of the runs that it walks."""
 
     def __init__(self, assembly: Assembly, services: Sequence[Service]) -> None:
-        self.assembly, self._services = assembly, services
+        self.assembly = assembly
         self._stopping = asyncio.Event()
-        self._running: dict[str, bool] = {service.name: False for service in services}
+        self._services = [Supervised(one, assembly.basis.meter) for one in services]
+        for one in self._services:
+            assembly.basis.faults.ask(one.faults)
 
     @property
     def id(self) -> UUID:
@@ -34,8 +36,8 @@ class Engine:
         return self._stopping.is_set()
 
     def services(self) -> Mapping[str, bool]:
-        """Say of each service whether it runs."""
-        return self._running
+        """Say of each service whether it runs, and has not failed again and again."""
+        return {one.service.name: one.is_up and not one.is_failing for one in self._services}
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""
@@ -47,15 +49,15 @@ class Engine:
         Raises:
             Unavailable: The bus closed the connection; start the engine again.
         """
-        started: list[tuple[Service, asyncio.Task[None]]] = []
+        started: list[tuple[Supervised, asyncio.Task[None]]] = []
+        closed = self.assembly.edge.connection.closed
         async with self.assembly.edge.http, asyncio.TaskGroup() as group:
             try:
-                for service in self._services:
-                    if service.start is not None:
-                        await service.start()
-                    task = group.create_task(self._run(service), name=service.name)
-                    started.append((service, task))
-                    self._running[service.name] = True
+                for one in self._services:
+                    await one.start(closed.is_set)
+                    task = group.create_task(one.run(), name=one.service.name)
+                    started.append((one, task))
+                    one.is_up = True
             except BaseException:
                 # Those before it have work already: cut off, their runs would be nobody's.
                 await self._end_all(started)
@@ -69,24 +71,6 @@ class Engine:
         if lost is not None:
             raise BusUnavailable(f"the connection to NATS is lost for good: {lost}")
 
-    async def _run(self, service: Service) -> None:
-        """Run a service; what it logs says its name."""
-        if service.run is None:
-            return
-        bind_contextvars(service=service.name)
-        try:
-            if service.every is None:
-                await service.run()
-                return
-            while True:
-                try:
-                    await service.run()
-                except Unavailable as error:
-                    log.warning("service.delayed", error=error)
-                await asyncio.sleep(service.every)
-        finally:
-            self._running[service.name] = False
-
     async def _stopped(self) -> str | None:
         """Wait for the end; say why where it is the bus that ended."""
         connection = self.assembly.edge.connection
@@ -99,13 +83,17 @@ class Engine:
             closed.cancel()
             stopping.cancel()
 
-    async def _end_all(self, started: Sequence[tuple[Service, asyncio.Task[None]]]) -> None:
-        for service, task in reversed(started):
-            await self._end(service, task)
+    async def _end_all(self, started: Sequence[tuple[Supervised, asyncio.Task[None]]]) -> None:
+        for one, task in reversed(started):
+            await self._end(one, task)
 
-    async def _end(self, service: Service, task: asyncio.Task[None]) -> None:
-        """Let a service finish what it has begun, within its time; then nothing of it runs."""
-        self._running[service.name] = False
+    async def _end(self, supervised: Supervised, task: asyncio.Task[None]) -> None:
+        """Let a service finish what it has begun, within its time; then nothing of it runs.
+
+        Whatever that raises: those after it end in good order too.
+        """
+        supervised.end()
+        service = supervised.service
         try:
             if service.drain is not None:
                 async with asyncio.timeout(service.drain_seconds):
@@ -113,6 +101,8 @@ class Engine:
         except TimeoutError:
             if service.undrained is not None:
                 service.undrained()
+        except Exception as error:
+            log.exception("service.undrained", service=service.name, error=error)
         task.cancel()
         await asyncio.wait({task})
         if service.stop is not None:
@@ -120,3 +110,5 @@ class Engine:
                 await service.stop()
             except Unavailable as error:  # others find out by themselves, a little later
                 log.info("service.delayed", service=service.name, error=error)
+            except Exception as error:
+                log.exception("service.undrained", service=service.name, error=error)

@@ -19,6 +19,7 @@ def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> te
         walks=functools.partial(_walks, assembly),
         services=services,
         connections=functools.partial(_connections, assembly.edge.database),
+        decisions_dropped=functools.partial(_dropped, assembly),
         numbers=functools.partial(store.numbers, assembly.edge.database),
         lag=functools.partial(bus.lag, assembly.edge.connection),
     )
@@ -26,6 +27,10 @@ def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> te
 
 def _walks(assembly: Assembly) -> int:
     return assembly.hearing.places.active
+
+
+def _dropped(assembly: Assembly) -> int:
+    return assembly.hearing.decisions.dropped
 
 
 def _connections(database: store.Store) -> Mapping[str, int]:

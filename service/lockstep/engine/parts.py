@@ -19,6 +19,7 @@ from lockstep import (
 )
 from lockstep.cancel import Terminator
 from lockstep.catalog import MemoryCatalog, Registered
+from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
 from lockstep.engine.wakeups import Wakeups
 from lockstep.ports.bus import MessageSource
@@ -56,6 +57,7 @@ class Basis:
     meter: Meter
     traces: Traces | None
     frames: walk.FrameFormat
+    faults: Faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,13 +102,22 @@ class Intake:
             if not batch:
                 self._finished.set()
                 return  # the source has stopped
-            most = self._retries.deliveries
-            often = [message for message in batch if message.deliveries > most]
-            rest = [message for message in batch if message.deliveries <= most]
-            if rest:
-                await self.take(rest)
-            for message in often:
-                await self._take_suspect(message)
+            try:
+                await self._take_all(batch)
+            except BaseException:
+                # Kept alive for ever they would be nobody's. Of a verdict the first one counts.
+                for message in batch:
+                    await self._source.settle(message, Retry(RETRY_SECONDS[-1]))
+                raise
+
+    async def _take_all(self, batch: Sequence[Message]) -> None:
+        most = self._retries.deliveries
+        often = [message for message in batch if message.deliveries > most]
+        rest = [message for message in batch if message.deliveries <= most]
+        if rest:
+            await self.take(rest)
+        for message in often:
+            await self._take_suspect(message)
 
     async def finished(self) -> None:
         """Return when the source has stopped and its last batch is settled."""

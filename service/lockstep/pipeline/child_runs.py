@@ -20,6 +20,7 @@ from lockstep.model.types import Catalog
 from lockstep.model.waits import Firing
 from lockstep.pipeline.judging import Made, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
+from lockstep.ports.apart import apart
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
 from lockstep_schemas.run_events import ACTIVE
@@ -137,8 +138,7 @@ class ChildRuns:
         while True:
             ended, cancelled = await self._news.next()
             try:
-                if ended:
-                    self._tell(await self._runs.wake_parents(ended, self._parts.clock.now()))
+                await apart(ended, self._wake_parents, _refused)
                 if cancelled:
                     await self._end(await self._runs.of_parents(cancelled))
             except Unavailable as error:
@@ -149,13 +149,19 @@ class ChildRuns:
         self._tell(await self._runs.wake_missed(self._parts.clock.now()))
         await self._end(await self._runs.orphans())
 
+    async def _wake_parents(self, run_ids: Sequence[UUID]) -> None:
+        self._tell(await self._runs.wake_parents(run_ids, self._parts.clock.now()))
+
     def _tell(self, firings: Sequence[Firing]) -> None:
         if firings:
             self._parts.listener.fired(firings)
 
     async def _end(self, run_ids: Sequence[UUID]) -> None:
         for start in range(0, len(run_ids), AT_ONCE):
-            await self._parts.terminator.cancel(run_ids[start : start + AT_ONCE], CANCELLED)
+            await apart(run_ids[start : start + AT_ONCE], self._cancel, _refused)
+
+    async def _cancel(self, run_ids: Sequence[UUID]) -> None:
+        await self._parts.terminator.cancel(run_ids, CANCELLED)
 
     def _match(self, wanted: ChildWanted) -> TriggerMatch:
         """Make what starts the run: the first trigger, filter and conditions passed over."""
@@ -212,3 +218,8 @@ class _ChildStart(Made):
         if await tx.child(self._parent.run_id, self._parent.path) is not None:
             return Decided()
         return Decided([match])
+
+
+def _refused(run_id: UUID, error: Exception) -> None:
+    """Tell of one that cannot be ended, or whose parent cannot be woken; the sweep tries again."""
+    log.error("child.refused", run=str(run_id), exc_info=error)

@@ -42,6 +42,10 @@ class Meter(Protocol):
         """A listener raised at what it heard; none, to have its name shown."""
         ...
 
+    def service_failed(self, service: str, number: int = 1) -> None:
+        """A background service raised, or ended by itself; none, to have its name shown."""
+        ...
+
 
 class StepSpan(Protocol):
     """The span of one call of an action."""

@@ -7,20 +7,21 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
 from lockstep.model.decisions import Decision
-from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.errors import Unavailable
+from lockstep.ports.apart import apart
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
 
 MOST: Final = 10_000  # some MiB, if the store falls behind; what is more is counted and left out
-BATCH: Final = 500  # of one statement, which ends soon; if it fails, so many are lost
-# A store that is away loses a batch a second, and is not asked more often.
-RETRY_SECONDS: Final = 1.0
+BATCH: Final = 500  # of one statement, which ends soon
+RETRY_SECONDS: Final = 1.0  # a store that is away is not asked more often by each replica
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class DecisionLog(Listener):
         self._idle = asyncio.Event()
         self._idle.set()
         self.dropped = 0
+        """How many were left out since the start: too many waited, or the store refused them."""
 
     def judged(self, decisions: Sequence[Decision]) -> None:
         """Take decisions; of too many the newest are left out."""
@@ -65,14 +67,22 @@ class DecisionLog(Listener):
                 self._idle.set()
                 self._arrived.clear()
                 await self._arrived.wait()
-            some = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            some = [*islice(self._waiting, BATCH)]
             try:
-                await self._rows.add_decisions(some, self._clock.now())
-            except DataRefused as error:
-                log.info("trail.refused", error=error)
+                await apart(some, self._write, self._refused)
             except Unavailable as error:
                 log.warning("service.delayed", error=error)
                 await asyncio.sleep(RETRY_SECONDS)
+                continue
+            for _ in some:
+                self._waiting.popleft()
+
+    async def _write(self, some: Sequence[Decision]) -> None:
+        await self._rows.add_decisions(some, self._clock.now())
+
+    def _refused(self, _decision: Decision, error: Exception) -> None:
+        self.dropped += 1
+        log.info("trail.refused", error=error)
 
 
 def _light(decision: Decision) -> Decision:

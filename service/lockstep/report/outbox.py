@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Checkpoint
 from lockstep.ports.bus import Publisher
@@ -26,6 +26,8 @@ OVERDUE_SECONDS: Final = 5.0  # as long as an acknowledgement may take by defaul
 SWEEP_ROWS: Final = 2000  # some MiB; those after them come with the next sweep
 # Of each of those in flight: a bus that comes up is not asked more often.
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+# What the bus refuses for what it is passes when an operator has changed the bus.
+REFUSED_SECONDS: Final = 60.0
 
 log = structlog.get_logger()
 
@@ -139,14 +141,30 @@ class Reporter(Listener):
     async def _publish_for_ever(self) -> None:
         while True:
             topic = await self._turns.get()
-            waiting = self._topics[topic]
-            await self._publish(waiting[0])
-            self._acknowledged.append(waiting.popleft())
-            self._forget.set()
-            if waiting:
-                self._turns.put_nowait(topic)
-            else:
-                del self._topics[topic]
+            waiting, pause = self._topics[topic], 0.0
+            try:
+                await self._publish(waiting[0])
+                self._acknowledged.append(waiting.popleft())
+                self._forget.set()
+            except EngineError as error:
+                # The bus takes others: what it refuses holds back its own topic alone.
+                pause = REFUSED_SECONDS
+                log.warning("event.unpublished", message_id=waiting[0].message_id, error=error)
+            except Exception as error:
+                pause = REFUSED_SECONDS
+                log.exception("event.unpublished", message_id=waiting[0].message_id, error=error)
+            finally:
+                # Cut off in the middle it has its turn too: the stream drops what it has already.
+                self._next_turn(topic, pause)
+
+    def _next_turn(self, topic: str, pause: float) -> None:
+        if not self._topics[topic]:
+            del self._topics[topic]
+        elif pause:
+            loop = asyncio.get_running_loop()
+            loop.call_later(pause, self._turns.put_nowait, topic)
+        else:
+            self._turns.put_nowait(topic)
 
     async def _publish(self, row: EventRow) -> None:
         first_at = row.created_at or self._clock.now()

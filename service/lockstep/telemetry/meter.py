@@ -48,6 +48,7 @@ class Measures:
         self.runs_ended = Counter(dict.fromkeys(("success", "failed", "cancelled", "skipped"), 0))
         self.requests: Counter[tuple[str, str]] = Counter()
         self.listener_failures: Counter[str] = Counter()
+        self.service_failures: Counter[str] = Counter()
         self.batches = Histogram(SIZES)
         self.runs = Histogram(LONG)
         self.steps: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(LONG))
@@ -82,3 +83,7 @@ class Measures:
     def listener_failed(self, listener: str, number: int = 1) -> None:
         """See `ports.telemetry.Meter.listener_failed`."""
         self.listener_failures[listener] += number
+
+    def service_failed(self, service: str, number: int = 1) -> None:
+        """See `ports.telemetry.Meter.service_failed`."""
+        self.service_failures[service] += number

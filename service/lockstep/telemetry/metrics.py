@@ -35,8 +35,9 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     """Where that comes from which is not counted but looked at."""
 
     walks: Callable[[], int]
-    services: Callable[[], Mapping[str, bool]]  # whether each runs, by name
+    services: Callable[[], Mapping[str, bool]]  # whether each works, by name
     connections: Callable[[], Mapping[str, int]]  # of the pool, by state
+    decisions_dropped: Callable[[], int]  # since the start
     numbers: Callable[[], Awaitable[Numbers]]
     lag: Callable[[], Awaitable[Mapping[str, int]]]  # events that wait, by consumer group
 
@@ -133,6 +134,12 @@ class Metrics(Collector):
             "listener",
             measures.listener_failures,
         )
+        yield _counter(
+            "service_failures",
+            "Times that a background service raised, or ended by itself.",
+            "service",
+            measures.service_failures,
+        )
 
 
 def _looked_at(gauges: Gauges) -> Iterator[Metric]:
@@ -140,7 +147,14 @@ def _looked_at(gauges: Gauges) -> Iterator[Metric]:
         "lockstep_walks_active", "Runs that this replica walks.", gauges.walks()
     )
     running = {name: int(is_running) for name, is_running in gauges.services().items()}
-    yield _gauge("service_running", "Whether a background service runs.", "service", running)
+    yield _gauge(
+        "service_running", "Whether a background service does its work.", "service", running
+    )
+    dropped = CounterMetricFamily(
+        "lockstep_decisions_dropped", "Decisions on events that were not kept for `why`."
+    )
+    dropped.add_metric([], gauges.decisions_dropped())
+    yield dropped
     yield _gauge("pool_connections", "Connections to PostgreSQL.", "state", gauges.connections())
 
 

@@ -10,6 +10,7 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.model.messages import Message
 from lockstep.model.verdicts import Accept, Retry, Verdict
+from lockstep.ports.apart import apart
 from lockstep.ports.bus import MessageSource
 
 BATCH: Final = 250  # as timers: a transaction of some 20 ms
@@ -35,14 +36,15 @@ class BusAlarms:
             batch = await self._source.batch(BATCH)
             if not batch:
                 return  # the source has stopped
-            verdict: Verdict = Accept()
+            verdict: Verdict = Retry(RETRY_SECONDS)  # also where it is cut off
             try:
-                await self._ring(list(_wait_ids(batch)))
+                await apart(list(_wait_ids(batch)), self._ring, _refused)
+                verdict = Accept()
             except Unavailable as error:
                 log.warning("service.delayed", error=error)
-                verdict = Retry(RETRY_SECONDS)
-            for message in batch:
-                await self._source.settle(message, verdict)
+            finally:
+                for message in batch:
+                    await self._source.settle(message, verdict)
             await asyncio.sleep(len(batch) / self._per_second)
 
 
@@ -54,3 +56,8 @@ def _wait_ids(batch: Sequence[Message]) -> Iterator[UUID]:
             yield UUID(word)
         except ValueError:
             log.warning("message.broken", error=f"{message.subject} names no wait")
+
+
+def _refused(wait_id: UUID, error: Exception) -> None:
+    """Tell of one that cannot be fired; its row stays due, and the sweep tries it again."""
+    log.error("due.refused", id=str(wait_id), kind="alarm", exc_info=error)

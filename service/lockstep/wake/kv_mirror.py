@@ -7,6 +7,7 @@ is over; now and then both are compared. Losing all of it only costs time.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
@@ -109,16 +110,16 @@ class KvMirror(Listener):
                 self._idle.set()
                 self._changed.clear()
                 await self._changed.wait()
-            some = [key for key, _ in zip(self._changes, range(IN_FLIGHT), strict=False)]
-            changes = {key: self._changes.pop(key) for key in some}
+            changes = dict(islice(self._changes.items(), IN_FLIGHT))
             results = await asyncio.gather(
                 *(self._write(key, *change) for key, change in changes.items())
             )
-            failed = [key for key, is_done in zip(changes, results, strict=True) if not is_done]
-            if failed:
+            for (key, change), is_done in zip(changes.items(), results, strict=True):
+                newest = self._changes.pop(key)
+                if newest is not change or not is_done:  # changed again, or behind the others
+                    self._changes[key] = newest
+            if not all(results):
                 await self._wait_for_the_bus()
-                for key in failed:
-                    self._changes.setdefault(key, changes[key])
 
     async def reconcile(self, now: datetime) -> None:
         """Take away keys of what does not sleep any more, write those that are missing."""
@@ -174,6 +175,8 @@ class KvMirror(Listener):
             return False
         except EngineError as error:
             log.warning("mirror.refused", key=str(key), error=error)
+        except Exception as error:
+            log.exception("mirror.refused", key=str(key), error=error)
         return True
 
     async def _wait_for_the_bus(self) -> None:

@@ -18,6 +18,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.runs import Checkpoint
 from lockstep.model.timers import Hold
 from lockstep.model.waits import Due
+from lockstep.ports.apart import apart
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
 
@@ -232,7 +233,7 @@ class TimerService:
         due = self._timers.take_due()
         try:
             await self._fire(due)
-        except Unavailable:
+        except BaseException:  # also where it is cut off: they are still due
             for one in due:
                 self._timers.add(one)
             raise
@@ -240,7 +241,11 @@ class TimerService:
     async def _fire(self, due: Sequence[Due]) -> None:
         self._timers.begin_firing()
         try:
-            if due:
-                await self._fire_rows(due)
+            await apart(due, self._fire_rows, _refused)
         finally:
             self._timers.end_firing()
+
+
+def _refused(one: Due, error: Exception) -> None:
+    """Tell of one that cannot be fired; the sweep tries it again."""
+    log.error("due.refused", id=str(one.id), kind=one.kind, exc_info=error)

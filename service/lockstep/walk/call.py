@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
-from lockstep.model.errors import RenderError, Unavailable
+from lockstep.model.errors import RenderError
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import storable
 from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.model.waits import FiredWait
-from lockstep.walk.execution import RETRY_SECONDS
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
@@ -46,6 +46,13 @@ async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionR
         context.logger.warning("action.failed", exc_info=True)
         text = str(error) or "no message"
         return _failed(f"{type(error).__name__}: {text}")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Not we were cancelled: what it awaited was. The walk would end here, and nobody know.
+        context.logger.warning("action.failed", exc_info=True)
+        return _failed("CancelledError: what the action waited for was cancelled")
     if not isinstance(result, ActionResult):
         given = type(result).__name__
         return _failed(f"the action gave {given}, not an ActionResult")
@@ -136,14 +143,8 @@ async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
     walk = step.walk
     await walk.checkpoint()  # what this run has produced counts too
     run = walk.run
-    found = None
-    while found is None:
-        try:
-            found = await walk.parts.history.consumable(
-                run.automation_id, run.context_key, kind.consumes
-            )
-        except Unavailable:
-            await asyncio.sleep(RETRY_SECONDS)
+    ask = partial(walk.parts.history.consumable, run.automation_id, run.context_key, kind.consumes)
+    found = await walk.parts.patience.with_store(ask)
     frame.consumed = {_local(name): one.data for name, one in found.items()}
     frame.closes = [found[name].id for name in kind.closes if name in found] or None
 

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.errors import DataRefused
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Program
 from lockstep.model.run_events import iso, trigger_scope
@@ -22,10 +23,10 @@ from lockstep.walk import frames
 from lockstep.walk.frames import FrameFormat, RootFrame
 from lockstep.walk.journal import Journal
 from lockstep.walk.logger import LazyLogger
+from lockstep.walk.patience import Patience
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus
 
-RETRY_SECONDS: Final = 1.0  # while the store is away: thousands of walks ask it again and again
 SHOWN: Final = 5  # of what a run waits for; of more, their number: people read it as one line
 PURE_STEPS: Final = 32  # without a pause: half a millisecond at 16 us each, which nobody feels
 
@@ -49,6 +50,7 @@ class WalkParts:
     refresh_types: Callable[[], Awaitable[None]] | None = None
     prefix: str = "lockstep"
     step_events: bool = True
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,15 +196,11 @@ class Execution:
         return False
 
     async def _fired(self) -> Woken:
-        while True:
-            try:
-                found = await self.parts.history.fired([self.run.id])
-            except Unavailable:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if self.run.id not in found:
-                raise OwnerLost(run_id=self.run.id, epoch=self.run.epoch)
-            return found[self.run.id]
+        ask = partial(self.parts.history.fired, [self.run.id])
+        found = await self.parts.patience.with_store(ask)
+        if self.run.id not in found:
+            raise OwnerLost(run_id=self.run.id, epoch=self.run.epoch)
+        return found[self.run.id]
 
     def _waiting_for(self) -> str:
         """Say what the run waits for, in the order of its actions."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from structlog.contextvars import bind_contextvars
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.program import Program
 from lockstep.model.runs import OwnerLost, RunState
-from lockstep.walk.execution import RETRY_SECONDS, Execution, WalkParts
+from lockstep.ports.apart import apart
+from lockstep.walk.execution import Execution, WalkParts
 from lockstep.walk.frames import FramesNewer, RootFrame
 from lockstep.walk.interpreter import walk_run
 from lockstep.walk.places import Places
@@ -90,15 +91,27 @@ class WalkPool:
             if not woken:
                 continue
             try:
-                found = await self._parts.history.fired(woken)
-            except Unavailable:
-                continue  # the sweep says it again
-            for run_id, fired in found.items():
-                walk = self._walks.get(run_id)
-                if walk is not None:
-                    walk.hear(fired)
+                await apart(woken, self._tell, _untold)
+            except Unavailable as error:
+                log.info("notice.lost", error=error)  # the sweep says it again
+
+    async def _tell(self, woken: Sequence[UUID]) -> None:
+        for run_id, fired in (await self._parts.history.fired(woken)).items():
+            walk = self._walks.get(run_id)
+            if walk is not None:
+                walk.hear(fired)
 
     async def _walk(self, run: RunState) -> None:
+        try:
+            await self._walked(run)
+        except Exception as error:
+            # It is ours, and not walked: whoever looks for such runs takes it again. To let this
+            # go further would end all the walks beside it.
+            log.exception(
+                "run.unwalked", run_id=str(run.id), automation_id=run.automation_id, error=error
+            )
+
+    async def _walked(self, run: RunState) -> None:
         # For what plug-ins and libraries log in this task and in those that it begins.
         bind_contextvars(run_id=str(run.id), automation_id=run.automation_id)
         walk = Execution.make(run, NOTHING, self._parts, RootFrame())
@@ -129,12 +142,17 @@ class WalkPool:
         """Take up a run; wait where the store is away."""
         if not run.has_frames:
             raise EngineError("the saved state of the run is gone; start it again if it should run")
-        while True:
-            try:
-                program = await self._programs(run.automation_id, run.version)
-                return await Execution.open(run, program, self._parts)
-            except Unavailable:
-                await asyncio.sleep(RETRY_SECONDS)
+
+        async def opened() -> Execution:
+            program = await self._programs(run.automation_id, run.version)
+            return await Execution.open(run, program, self._parts)
+
+        return await self._parts.patience.with_store(opened)
+
+
+def _untold(run_id: UUID, error: Exception) -> None:
+    """Tell that nobody can read what has fired of a run; the sweep tries it again."""
+    log.error("notice.lost", run=str(run_id), exc_info=error)
 
 
 async def _fail(walk: Execution, text: str) -> None:

@@ -182,3 +182,31 @@ async def test_a_walk_that_was_cancelled_does_not_disturb_the_others() -> None:
         assert await stays == 20
         assert gone.cancelled()
     assert scene.told == [uid(1), uid(2)]  # it was committed all the same
+
+
+@moved
+async def test_who_waits_when_the_loop_is_cut_off_in_a_commit_is_answered_by_the_next() -> None:
+    scene = Scene()
+    scene.writer.writes.clear()
+    async with Background(scene.committer.run()):
+        walks = scene.store(1, 2, 3)
+        await turns()
+    assert not any(walk.done() for walk in walks)
+    scene.writer.writes.set()
+    async with Background(scene.committer.run()):
+        assert await asyncio.gather(*walks) == [10, 20, 30]
+
+
+@moved
+async def test_who_has_given_up_waiting_is_not_committed_for_again() -> None:
+    scene = Scene()
+    scene.writer.writes.clear()
+    async with Background(scene.committer.run()):
+        walks = scene.store(1, 2)
+        await turns()
+        walks[0].cancel()
+        await turns()
+    scene.writer.writes.set()
+    async with Background(scene.committer.run()):
+        assert await walks[1] == 20
+    assert [one.int for one in scene.writer.batches[-1]] == [2]

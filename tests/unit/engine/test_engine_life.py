@@ -11,9 +11,11 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import LogCapture, capture_logs
 
 from lockstep.engine.engine import Engine
+from lockstep.engine.faults import Faults
 from lockstep.engine.parts import Assembly
 from lockstep.engine.services import Job, Service
-from lockstep.model.errors import NobodyAnswers, Unavailable
+from lockstep.model.errors import NobodyAnswers, ServerUnfit, Unavailable
+from unit.fakes import Measured
 from unit.moved import moved, turns
 from unit.values import uid
 
@@ -37,6 +39,7 @@ class Replica:
     def __init__(self) -> None:
         self.order: list[str] = []
         self.services: list[Service] = []
+        self.meter, self.faults = Measured(), Faults()
         self.connection = SimpleNamespace(closed=asyncio.Event(), closed_reason="no route")
 
     def add(
@@ -79,7 +82,8 @@ class Replica:
     def engine(self) -> Engine:
         """Put it together; of the parts the life of an engine needs these alone."""
         edge = SimpleNamespace(http=Http(self.order), connection=self.connection)
-        assembly = SimpleNamespace(basis=SimpleNamespace(id=uid(1)), edge=edge)
+        basis = SimpleNamespace(id=uid(1), meter=self.meter, faults=self.faults)
+        assembly = SimpleNamespace(basis=basis, edge=edge)
         return Engine(cast("Assembly", assembly), self.services)
 
 
@@ -168,39 +172,6 @@ async def test_a_service_runs_on_while_it_is_drained() -> None:
 
 
 @moved
-async def test_a_service_that_ends_by_itself_is_told_by_its_name_and_the_others_go_on() -> None:
-    replica = Replica()
-
-    async def ends() -> None:
-        return
-
-    replica.add("first")
-    replica.add("ends", run=ends)
-    engine = replica.engine()
-    running = asyncio.create_task(engine.run())
-    await turns()
-    assert engine.services() == {"first": True, "ends": False}
-    assert not running.done()
-    engine.stop()
-    await running
-
-
-@moved
-async def test_a_service_that_raises_ends_the_replica() -> None:
-    replica = Replica()
-
-    async def fails() -> None:
-        raise LookupError("a fault")
-
-    replica.add("first")
-    replica.add("fails", run=fails)
-    with pytest.raises(ExceptionGroup) as raised:
-        await replica.engine().run()
-    assert raised.group_contains(LookupError)
-    assert "end first" in replica.order
-
-
-@moved
 async def test_a_pass_is_done_again_after_its_pause_though_a_server_is_away() -> None:
     replica, passes = Replica(), list[float]()
 
@@ -267,16 +238,16 @@ async def test_where_a_service_cannot_start_those_before_it_end_in_good_order() 
     async def stop() -> None:
         stopped.set()
 
-    async def away_later() -> None:
+    async def unfit() -> None:
         await turns()
-        await away()
+        raise ServerUnfit("too old")
 
     replica.add("first", stop=stop)
-    replica.services.append(Service(name="away", start=away_later))
+    replica.services.append(Service(name="unfit", start=unfit))
     replica.add("last")
     with pytest.raises(ExceptionGroup) as raised:
         await replica.engine().run()
-    assert raised.group_contains(Unavailable)
+    assert raised.group_contains(ServerUnfit)
     assert replica.order == ["start first", "drain first", "end first", "http closed"]
     assert stopped.is_set()
 
@@ -292,3 +263,45 @@ async def test_one_that_is_cancelled_while_it_starts_ends_in_good_order_too() ->
     with pytest.raises(asyncio.CancelledError):
         await running
     assert replica.order == ["start first", "drain first", "end first", "http closed"]
+
+
+@moved
+async def test_a_service_that_raises_again_and_again_is_told_and_the_others_go_on() -> None:
+    replica = Replica()
+
+    async def fails() -> None:
+        raise LookupError("a fault")
+
+    replica.add("first")
+    replica.add("fails", run=fails)
+    engine = replica.engine()
+    running = asyncio.create_task(engine.run())
+    await turns()
+    assert engine.services() == {"first": True, "fails": True}
+    assert replica.faults.lines() == []
+    await asyncio.sleep(60)
+    assert engine.services() == {"first": True, "fails": False}
+    (line,) = replica.faults.lines()
+    assert line.startswith("the service fails of this replica has failed ")
+    assert "times in a row: LookupError: a fault" in line
+    engine.stop()
+    await running
+    assert replica.order[-3:] == ["drain first", "end first", "http closed"]
+
+
+@moved
+async def test_a_drain_that_raises_keeps_nobody_from_ending_in_good_order() -> None:
+    replica = Replica()
+
+    async def fails() -> None:
+        raise LookupError("a fault")
+
+    replica.add("first")
+    replica.add("second", drain=fails, stop=fails)
+    engine = replica.engine()
+    with capture_logs() as logs:
+        await engine.run(ready=engine.stop)
+    assert replica.order[2:] == ["end second", "drain first", "end first", "http closed"]
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "service.undrained", "service.undrained",
+    ]  # fmt: skip

@@ -45,6 +45,7 @@ class Families:
         self.away, self.looks_away = Away(), Away()
         self.there: list[Child | None] = []  # what each look finds; after that nothing
         self.woken: list[list[UUID]] = []
+        self.unread: set[UUID] = set()
         self.children: dict[UUID, list[UUID]] = {}
         self.missed: list[Firing] = []
         self.orphaned: list[UUID] = []
@@ -58,6 +59,8 @@ class Families:
     async def wake_parents(self, run_ids: Sequence[UUID], now: datetime) -> Sequence[Firing]:
         """See `ParentsAndChildren`."""
         self.away.check()
+        if self.unread & {*run_ids}:
+            raise LookupError("a row that nobody can read")
         self.woken.append(sorted(run_ids))
         return [firing(one.int) for one in sorted(run_ids)]
 
@@ -240,3 +243,27 @@ async def test_a_sweep_while_the_store_is_away_says_so() -> None:
     home.ways.terminator.away.times = 1
     with pytest.raises(Unavailable):
         await home.children.sweep()
+
+
+@moved
+async def test_a_child_that_cannot_be_ended_holds_up_no_other() -> None:
+    home = Home()
+    home.families.orphaned = [uid(number) for number in range(1, 6)]
+    home.ways.terminator.stubborn = {uid(3)}
+    with capture_logs() as logs:
+        await home.children.sweep()
+    ended = [one.int for ids, _ in home.ways.terminator.cancelled for one in ids]
+    assert sorted(ended) == [1, 2, 4, 5]
+    assert [(line["event"], line["run"]) for line in logs] == [("child.refused", str(uid(3)))]
+
+
+@moved
+async def test_a_parent_that_cannot_be_woken_holds_up_no_other() -> None:
+    home = Home()
+    home.families.unread = {uid(2)}
+    with capture_logs() as logs:
+        async with Background(home.children.run()):
+            home.news.checkpointed([done(1, "success"), done(2, "success"), done(3, "success")])
+            await turns()
+    assert sorted(one.int for ids in home.families.woken for one in ids) == [1, 3]
+    assert [line["event"] for line in logs] == ["child.refused"]

@@ -100,7 +100,7 @@ async def test_a_batch_that_cannot_be_stored_does_not_end_the_writing() -> None:
         await trail.settled()
         trail.judged(judged(2))
         await trail.settled()
-    assert kept.details == ["2"]
+    assert (kept.details, trail.dropped) == (["2"], 1)
 
 
 @moved
@@ -114,7 +114,7 @@ async def test_the_writing_goes_on_when_the_store_is_back() -> None:
             await turns()
             trail.judged(judged(BATCH))
             await trail.settled()
-    assert kept.details[-1] == str(BATCH)
+    assert kept.details == texts(*range(BATCH + 1))  # those that it was asked to write too
     assert [line["event"] for line in logs] == ["service.delayed"]
 
 
@@ -123,3 +123,28 @@ async def test_settled_returns_at_once_where_nothing_was_noted() -> None:
     trail = DecisionLog(Kept(), Clock(), is_kept=True)
     trail.judged([])
     await trail.settled()
+
+
+@moved
+async def test_of_a_batch_that_cannot_be_stored_one_alone_is_left_out_and_counted() -> None:
+    kept = Kept()
+    kept.refused = "7"
+    trail = DecisionLog(kept, Clock(), is_kept=True)
+    async with Background(trail.run()):
+        trail.judged(judged(*range(20)))
+        await trail.settled()
+    assert kept.details == [text for text in texts(*range(20)) if text != "7"]
+    assert trail.dropped == 1
+
+
+@moved
+async def test_what_waits_while_the_store_is_away_for_long_is_bounded_and_counted() -> None:
+    kept = Kept()
+    kept.away.times = 3600
+    trail = DecisionLog(kept, Clock(), is_kept=True)
+    async with Background(trail.run()):
+        for number in range(MOST + 500):
+            trail.judged(judged(number))
+        await trail.settled()
+    assert len(kept.details) == MOST
+    assert trail.dropped == 500

@@ -4,9 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+import pytest
+from structlog.testing import capture_logs
+
+from lockstep.bus.errors import MessageTooLarge
 from lockstep.model.outbox import EventRow
 from lockstep.report import Reporter
-from lockstep.report.outbox import FORGET_AT_ONCE, IN_FLIGHT, OVERDUE_SECONDS, SWEEP_ROWS
+from lockstep.report.outbox import (
+    FORGET_AT_ONCE,
+    IN_FLIGHT,
+    OVERDUE_SECONDS,
+    REFUSED_SECONDS,
+    SWEEP_ROWS,
+)
 from unit.fakes import Away, Bus
 from unit.moved import Background, Clock, moved, turns
 from unit.values import NOW, later, row
@@ -273,3 +283,51 @@ async def test_after_an_outage_of_the_store_and_of_the_bus_every_topic_is_in_ord
     for number in range(10):
         told = [name for name in scene.bus.stored if name.startswith(f"run-{number}:")]
         assert told == ids(f"run-{number}", 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("error", [MessageTooLarge("2 MB"), LookupError("a fault of ours")])
+@moved
+async def test_an_event_that_the_bus_refuses_holds_back_its_own_topic_alone(
+    error: Exception,
+) -> None:
+    scene = Scene()
+    scene.bus.refused["big:2"] = error
+    with capture_logs() as logs:
+        async with Background(scene.reporter.run()):
+            scene.offer(*(row("big", seq) for seq in range(1, 4)), row("other", 1))
+            await turns()
+            scene.offer(*(row(f"later-{number}", 1) for number in range(2 * IN_FLIGHT)))
+            await turns()
+    assert len(scene.bus.stored) == 2 + 2 * IN_FLIGHT
+    assert "big:3" not in scene.bus.attempts
+    assert [*scene.table.rows] == [("big", 2), ("big", 3)]  # kept for whoever mends it
+    (line,) = logs
+    assert (line["event"], line["message_id"]) == ("event.unpublished", "big:2")
+
+
+@moved
+async def test_an_event_that_the_bus_refused_is_published_when_it_takes_it() -> None:
+    scene = Scene()
+    scene.bus.refused["big:1"] = MessageTooLarge("2 MB")
+    async with Background(scene.reporter.run()):
+        scene.offer(row("big", 1), row("big", 2))
+        await asyncio.sleep(1.5 * REFUSED_SECONDS)
+        assert scene.bus.attempts == ["big:1"] * 2
+        scene.bus.refused.clear()
+        await scene.reporter.drained()
+    assert scene.bus.stored == ids("big", 1, 2)
+
+
+@moved
+async def test_what_was_on_its_way_when_the_loop_was_cut_off_is_published_by_the_next() -> None:
+    scene = Scene()
+    scene.bus.acknowledges.clear()
+    scene.offer(*(row(f"run-{number}", seq) for number in range(3) for seq in (1, 2)))
+    async with Background(scene.reporter.run()):
+        await turns()
+    scene.bus.acknowledges.set()
+    scene.bus.unacknowledged.clear()
+    async with Background(scene.reporter.run()):
+        await scene.reporter.drained()
+    assert scene.table.rows == {}
+    assert len(scene.bus.stored) == 6

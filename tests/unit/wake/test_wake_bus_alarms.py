@@ -12,7 +12,7 @@ from lockstep.model.verdicts import Accept, Retry, Verdict
 from lockstep.wake import BusAlarms
 from lockstep.wake.bus_alarms import BATCH
 from unit.fakes import Away
-from unit.moved import moved
+from unit.moved import Background, moved, turns
 from unit.values import uid
 
 
@@ -58,10 +58,13 @@ class Rung:
 
     def __init__(self) -> None:
         self.away = Away()
+        self.refused: set[UUID] = set()
         self.ids: list[list[UUID]] = []
 
     async def __call__(self, wait_ids: Sequence[UUID]) -> None:
         self.away.check()
+        if self.refused & {*wait_ids}:
+            raise LookupError("a row that nobody can read")
         self.ids.append([*wait_ids])
 
 
@@ -103,3 +106,29 @@ async def test_after_an_outage_alarms_ring_at_a_bounded_rate() -> None:
     queue = Queue(*([alarm(number) for number in range(50)] for _ in range(4)))
     await BusAlarms(queue, Rung(), 10).run()
     assert asyncio.get_running_loop().time() == 20
+
+
+@moved
+async def test_an_alarm_that_cannot_be_rung_holds_up_no_other() -> None:
+    queue, rung = Queue([alarm(number) for number in range(1, 9)]), Rung()
+    rung.refused = {uid(3), uid(6)}
+    with capture_logs() as logs:
+        await BusAlarms(queue, rung, 1000).run()
+    rung_for = sorted(one.int for ids in rung.ids for one in ids)
+    assert rung_for == [1, 2, 4, 5, 7, 8]
+    assert [line["event"] for line in logs] == ["due.refused"] * 2
+    assert all(verdict == Accept() for _, verdict in queue.verdicts)  # the rows stay due
+    assert len(queue.verdicts) == 8
+
+
+@moved
+async def test_alarms_in_work_when_the_loop_is_cut_off_come_again() -> None:
+    """Kept alive by the puller they would never be delivered again."""
+    queue = Queue([alarm(1), alarm(2)])
+
+    async def hangs(_: Sequence[UUID]) -> None:
+        await asyncio.Event().wait()
+
+    async with Background(BusAlarms(queue, hangs, 1000.0).run()):
+        await turns()
+    assert [verdict for _, verdict in queue.verdicts] == [Retry(1.0)] * 2

@@ -71,6 +71,7 @@ class Keys:
         self.away = Away()
         self.unfit = False
         self.refused: set[str] = set()
+        self.broken: set[str] = set()
         self.stored: dict[str, bytes] = {}
         self.alarms: dict[str, datetime | None] = {}
         self.written: list[str] = []
@@ -81,6 +82,8 @@ class Keys:
         await self._written(key)
         if key in self.refused:
             raise DataRefused("too large")
+        if key in self.broken:
+            raise LookupError("a fault of ours")
         self.stored[key], self.alarms[key] = body, due_at
 
     async def purge(self, key: str) -> None:
@@ -375,3 +378,40 @@ def test_the_bus_shows_of_a_hold_which_trigger_holds_and_until_when() -> None:
     assert (shown.wait_id, shown.run_id, shown.kind) == (held.id, None, "hold")
     assert shown.waiting_for == "trigger t holds until 2026-05-30T12:01:00.000Z"
     assert (shown.event, shown.context_key, shown.due_at) == ("test.event", "k", later(60))
+
+
+@moved
+async def test_keys_on_their_way_when_the_loop_is_cut_off_are_written_by_the_next() -> None:
+    scene = Scene()
+    scene.show(wait_row(1), wait_row(2))
+    writing = asyncio.create_task(scene.mirror.run())
+    await turns()
+    writing.cancel()
+    await asyncio.wait({writing})
+    assert scene.delays.stored == {}
+    async with Background(scene.mirror.run()):
+        await scene.mirror.settled()
+    assert len(scene.delays.stored) == 2
+
+
+@moved
+async def test_what_cannot_be_written_at_all_holds_up_no_other_key() -> None:
+    scene = Scene()
+    scene.delays.broken = {str(wait_row(1).id)}
+    with capture_logs() as logs:
+        async with Background(scene.mirror.run()):
+            scene.show(*(wait_row(number) for number in range(1, 4)))
+            await scene.mirror.settled()
+    assert len(scene.delays.stored) == 2
+    assert [line["event"] for line in logs] == ["mirror.refused"]
+
+
+@moved
+async def test_a_key_that_changes_while_it_is_written_is_written_anew() -> None:
+    scene = Scene()
+    async with Background(scene.mirror.run()):
+        scene.show(wait_row(1))
+        await turns()
+        scene.mirror.fired([firing(1)])
+        await scene.mirror.settled()
+    assert scene.delays.stored == {}

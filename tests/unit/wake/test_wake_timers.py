@@ -24,6 +24,9 @@ class Scene:
 
     def __init__(self, late_per_second: float = 1000.0) -> None:
         self.away, self.refuses = Away(), Away()
+        self.unfit: set[UUID] = set()  # which nobody can fire
+        self.holds_up = asyncio.Event()
+        self.holds_up.set()
         self.armed: dict[UUID, Due] = {}
         self.fired: list[tuple[int, float]] = []  # wait and second
         self.batches: list[int] = []
@@ -48,7 +51,10 @@ class Scene:
         return [one for one in self._sorted() if one.due_at < until][:limit]
 
     async def _fire(self, due: Sequence[Due]) -> None:
+        await self.holds_up.wait()
         self.refuses.check()
+        if self.unfit & {one.id for one in due}:
+            raise LookupError("a zone that this host lacks")
         self.batches.append(len(due))
         for one in due:
             if self.armed.pop(one.id, None) is not None:
@@ -273,3 +279,43 @@ async def test_it_is_behind_until_it_has_swept_and_while_something_is_due() -> N
         assert scene.timers.is_behind(later(5))
         await asyncio.sleep(6)
         assert not scene.timers.is_behind(now())
+
+
+@moved
+async def test_a_timer_that_cannot_be_fired_holds_up_no_other() -> None:
+    scene = Scene()
+    scene.unfit = {uid(2), uid(5)}
+    with capture_logs() as logs:
+        async with Background(scene.service.run()):
+            await turns()
+            for number in range(1, 8):
+                scene.arm(number, 3)
+            await asyncio.sleep(4)
+    assert sorted(number for number, _ in scene.fired) == [1, 3, 4, 6, 7]
+    assert [(line["event"], line["kind"]) for line in logs] == [("due.refused", "delay")] * 2
+
+
+@moved
+async def test_the_sweep_fires_what_lies_beside_what_cannot_be_fired() -> None:
+    scene = Scene()
+    scene.unfit = {uid(1)}
+    for number in range(1, 4):
+        scene.store(number, -LATE - 1)
+    with capture_logs() as logs:
+        await scene.service.sweep()
+    assert sorted(number for number, _ in scene.fired) == [2, 3]
+    assert [line["event"] for line in logs] == ["waits.overdue", "due.refused"]
+
+
+@moved
+async def test_what_is_due_when_the_loop_is_cut_off_is_fired_by_the_next() -> None:
+    scene = Scene()
+    scene.holds_up.clear()
+    async with Background(scene.service.run()):
+        await turns()
+        scene.arm(1, 1)
+        await asyncio.sleep(2)
+    scene.holds_up.set()
+    async with Background(scene.service.run()):
+        await turns()
+    assert scene.fires() == [(1, 2)]

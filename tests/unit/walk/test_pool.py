@@ -11,7 +11,7 @@ from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, Consumed, OwnerLost, RunState
 from lockstep.model.waits import FiredWait, Woken
 from lockstep.walk import Places, WalkParts, WalkPool
-from lockstep.walk.execution import RETRY_SECONDS
+from lockstep.walk.patience import RETRY_SECONDS
 from lockstep_schemas.base import Json
 from unit.fakes import Away
 from unit.moved import Background, Clock, moved, turns
@@ -29,6 +29,8 @@ class Store:
         self.saves = asyncio.Event()
         self.saves.set()
         self.lost = False
+        self.faults: dict[int, Exception] = {}  # by the number of a run
+        self.unread: set[int] = set()
         self.begun: list[tuple[int, str]] = []  # checkpoints that were asked for
         self.saved: list[tuple[int, str]] = []
         self.asked: list[list[int]] = []
@@ -38,6 +40,8 @@ class Store:
         told = (checkpoint.run.id.int, checkpoint.status)
         self.begun.append(told)
         await self.saves.wait()
+        if told[0] in self.faults:
+            raise self.faults[told[0]]
         if self.lost:
             raise OwnerLost(run_id=checkpoint.run.id, epoch=1)
         self.saved.append(told)
@@ -47,6 +51,8 @@ class Store:
         """See `ports.walk.History`."""
         self.asked.append(sorted(one.int for one in run_ids))
         self.away.check()
+        if self.unread & {one.int for one in run_ids}:
+            raise LookupError("a row that nobody can read")
         return {one: Woken(4, {uid(77): FiredWait("due")}) for one in run_ids}
 
     async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
@@ -285,3 +291,46 @@ async def test_a_run_that_another_worker_has_taken_is_let_go() -> None:
             await turns()
             assert scene.places.active == 0
     assert [line["event"] for line in logs] == ["run.lost"]
+
+
+@moved
+async def test_a_run_that_cannot_even_be_failed_ends_no_walk_beside_it() -> None:
+    scene = Scene()
+    scene.store.faults[1] = LookupError("a fault of ours")
+    with capture_logs() as logs:
+        async with Background(scene.pool.run()):
+            scene.offer(1, 2)
+            await turns()
+            scene.offer(3)
+            await turns()
+    assert sorted(scene.store.saved) == [(2, "success"), (3, "success")]
+    assert scene.places.active == 0
+    assert [line["event"] for line in logs] == ["run.failed", "run.unwalked"]
+
+
+@moved
+async def test_what_has_fired_of_a_run_and_cannot_be_read_keeps_no_other_from_hearing() -> None:
+    scene = Scene()
+    scene.store.saves.clear()
+    scene.store.unread = {1}
+    with capture_logs() as logs:
+        async with Background(scene.pool.run()):
+            _, second, third = scene.offer(1, 2, 3)
+            await turns()
+            scene.places.wake([uid(1), uid(2), uid(3)])
+            await turns()
+            assert (second.wakes, third.wakes) == (4, 4)
+            scene.places.wake([uid(2)])
+            await turns()
+    assert [line["event"] for line in logs] == ["notice.lost"]
+
+
+@moved
+async def test_walks_that_wait_for_the_store_say_so_once_for_all() -> None:
+    scene = Scene()
+    scene.programs_away.times = 300
+    with capture_logs() as logs:
+        async with Background(scene.pool.run()):
+            scene.offer(1, 2, 3)
+            await asyncio.sleep(RETRY_SECONDS * 65)
+    assert [line["event"] for line in logs] == ["walk.delayed"] * 3

@@ -1,13 +1,12 @@
 """A provider action: render its config, call it, keep what it produced."""
 
-import asyncio
 import random
 from datetime import timedelta
 from typing import Final, assert_never
 
 import msgspec
 
-from lockstep.model.errors import RenderError, Unavailable
+from lockstep.model.errors import RenderError
 from lockstep.model.ids import uuid7
 from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
@@ -16,7 +15,6 @@ from lockstep.model.secrets import SecretRefused
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
 from lockstep.walk.call import brought_up, call, consume, converted, follow_up, resolved
-from lockstep.walk.execution import RETRY_SECONDS
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
@@ -112,13 +110,8 @@ def _count_attempt(frame: LeafFrame, step: Step) -> None:
 async def _refreshed(action: Provide, step: Step) -> ActionType | None:
     """Look for a type that may have been registered at another replica a moment ago."""
     parts = step.walk.parts
-    while parts.refresh_types is not None:
-        try:
-            await parts.refresh_types()
-        except Unavailable:
-            await asyncio.sleep(RETRY_SECONDS)
-            continue
-        break
+    if parts.refresh_types is not None:
+        await parts.patience.with_store(parts.refresh_types)
     return parts.catalog.action(action.action)
 
 
