@@ -44,12 +44,24 @@ async def dead_letter(engine_fixture: EngineFixture, event: str) -> Any:
         (b"[1, 2]", {}, "no JSON object but a list"),
         (b'"text"', {}, "no JSON object but a text"),
         (b"", {}, "no JSON"),
-        (b"[" * 100_000, {}, "no JSON"),
+        (b"[" * 100_000, {}, "nests deeper than 64 levels"),
+        (b'{"a":' * 976 + b"1" + b"}" * 976, {}, "nests deeper than 64 levels"),
         (b"{}", {HEADER_HOP: "17"}, "past the limit of 16"),
         (b"{}", {HEADER_HOP: "many"}, "a number from 0 was expected"),
         (b"{}", {HEADER_ACTOR: "{"}, "no actor"),
     ],
-    ids=["text", "bytes", "list", "string", "empty", "deep", "hop", "hop text", "actor"],
+    ids=[
+        "text",
+        "bytes",
+        "list",
+        "string",
+        "empty",
+        "deep",
+        "deep object",
+        "hop",
+        "hop text",
+        "actor",
+    ],
 )
 async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_with_the_reason(
     shared: EngineFixture,
@@ -65,6 +77,28 @@ async def test_a_message_that_can_never_be_handled_is_dead_lettered_untouched_wi
     assert letter.data == body
     assert reason in letter.headers["Lockstep-Reason"]
     assert (await shared.call("runs.list", automation_id=automation.id))["total"] == 0
+
+
+@pytest.mark.parametrize("mode", ["single", "parallel", "queued", "restart"])
+async def test_an_event_as_deep_as_is_taken_passes_through_all_that_a_run_does(
+    shared: EngineFixture, mode: str
+) -> None:
+    body = b'{"a":' * 64 + b"1" + b"}" * 64
+    automation = await shared.automation(
+        [
+            {"variables": {"kept": {"again": "{{ trigger.payload }}"}}},
+            {"repeat": {"count": 2, "sequence": [{"delay": {"template": "0.05"}}]}},
+            record("{{ trigger.payload.a.a is defined }} {{ variables.kept | json | length }}"),
+        ],
+        mode=mode,
+    )
+    for _ in range(2):
+        await shared.publish(automation.event, body)
+    await shared.ended(automation.id, 2)
+    seen = [await automation.seen(one) for one in shared.finals(automation.id)]
+    assert {one.status for one in seen} <= {"success", "cancelled", "skipped"}
+    (last,) = {one.recorded[0] for one in seen if one.status == "success"}
+    assert last.startswith("true")
 
 
 async def test_events_of_the_engine_itself_are_dead_lettered_from_outside(

@@ -70,6 +70,20 @@ async def test_a_service_provides_an_action_and_its_answer_is_the_artifact(
     }  # fmt: skip
 
 
+async def test_an_answer_that_nests_too_deep_is_a_failure_of_the_step(
+    shared: EngineFixture,
+) -> None:
+    action = await registered(shared)
+    stored = await sending(shared, action)
+    deep: object = 1
+    for _ in range(500):
+        deep = {"a": deep}
+    async with provider(shared, action, lambda _: {"success": True, "artifact": {"number": deep}}):
+        seen = await stored.run({"to": "Ann"})
+    assert seen.status == "failed"
+    assert "the artifact nests deeper than 64 levels" in seen.error
+
+
 async def test_the_provider_is_told_the_hop_and_the_trace(shared: EngineFixture) -> None:
     action = await registered(shared)
     stored = await sending(shared, action)

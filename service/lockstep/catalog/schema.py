@@ -14,10 +14,11 @@ from lockstep.catalog.errors import SchemaRefused
 from lockstep.catalog.faults import MASK, MAX_MESSAGE, readable
 from lockstep.catalog.pointers import Weight
 from lockstep.model.types import SchemaFault
-from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.base import JsonObject
+from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 
 # As deep as a value of a template may be: the evaluator recurses with it.
-MAX_VALUE_DEPTH: Final = 128
+MAX_VALUE_DEPTH: Final = 2 * MAX_DEPTH
 # Keywords that look at the same value as the schema they stand in.
 _BESIDE: Final = ("$ref", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "$dynamicRef")
 
@@ -91,22 +92,6 @@ def compile_schema(document: JsonObject, *, strict: bool = False) -> CompiledSch
         beside = any(keyword in own for keyword in _BESIDE)
         own["unevaluatedProperties" if beside else "additionalProperties"] = False
     return CompiledSchema(own)
-
-
-def nests_deeper(value: object, levels: int) -> bool:
-    """Say whether lists and objects are nested deeper; the schema engine would run out of stack."""
-    layer: list[Json] = [value]
-    for _ in range(levels + 1):
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-        if not layer:
-            return False
-    return True
 
 
 def _reason(error: Exception, document: JsonObject) -> str:

@@ -1,7 +1,7 @@
 """From the bytes of a request to the bytes of its reply."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 import structlog
@@ -10,7 +10,10 @@ from lockstep.control.errors import InvalidRequest
 from lockstep.model.errors import EngineError, InternalError
 from lockstep.model.faults import MAX_MESSAGE, STATUS, fault_of
 from lockstep_schemas.api import Issue
+from lockstep_schemas.depth import MAX_REQUEST_DEPTH, may_nest_deeper, nests_deeper
 from lockstep_schemas.events import HEADER_ACTOR, Actor
+
+_TOO_DEEP: Final = f"the request nests deeper than {MAX_REQUEST_DEPTH} levels"
 
 log = structlog.get_logger()
 
@@ -58,6 +61,7 @@ def handler(request_type: type[msgspec.Struct], method: Method) -> Endpoint:
 
 def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401 - see Method
     try:
+        _check_depth(body)
         return decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
         message, path = split(str(error))
@@ -66,7 +70,14 @@ def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: A
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the request is no JSON: {error}") from None
     except RecursionError:
-        raise InvalidRequest("the request is nested too deep") from None
+        raise InvalidRequest(_TOO_DEEP) from None
+
+
+def _check_depth(body: bytes) -> None:
+    if may_nest_deeper(body, MAX_REQUEST_DEPTH) and nests_deeper(
+        msgspec.json.decode(body), MAX_REQUEST_DEPTH
+    ):
+        raise InvalidRequest(_TOO_DEEP)
 
 
 def split(text: str) -> tuple[str, list[str | int]]:

@@ -18,6 +18,7 @@ from lockstep.model.types import Catalog
 from lockstep.ports.clock import Clock
 from lockstep.ports.pipeline import ByHand
 from lockstep_schemas.api import RunStart, RunStarted
+from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus
 
@@ -81,6 +82,8 @@ class StartEndpoint:
                 return RunStarted(run_id, await self._runs.status(run_id))
 
     def _event(self, request: RunStart, trigger: TriggerRule, actor: Actor | None) -> Event:
+        if nests_deeper(request.payload, MAX_DEPTH):
+            raise bad_field(f"payload: nests deeper than {MAX_DEPTH} levels", "payload")
         kind = self._catalog.trigger(trigger.event)
         if kind is not None and kind.payload_schema is not None:
             faults = kind.payload_schema.faults(request.payload)

@@ -74,7 +74,7 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
         ServerUnfit: A server cannot do what the engine needs.
         Unavailable: The bus closed the connection for good.
     """
-    measures, health = telemetry.Measures(), telemetry.Health()
+    measures, health = telemetry.Measures(), telemetry.Health(settings.probes.stuck_seconds)
     metrics = telemetry.Metrics(measures)
     address = settings.probes.host, settings.probes.port
     async with (

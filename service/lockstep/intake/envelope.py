@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from lockstep.model.messages import Message
 from lockstep_schemas.base import JsonObject
+from lockstep_schemas.depth import MAX_DEPTH, may_nest_deeper, nests_deeper
 from lockstep_schemas.events import HEADER_CE_ID, HEADER_TRACE
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -20,6 +21,7 @@ STRUCTURED: Final = "application/cloudevents+json"
 _FAMILY: Final = "application/cloudevents"
 _VERSION: Final = "1.0"
 _PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_TOO_DEEP: Final = f"nests deeper than {MAX_DEPTH} levels: flatten it, or send a part as text"
 _PARENT_LENGTH: Final = 55  # that of version 00: 2 + 32 + 16 + 2 digits, three dashes
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
@@ -127,10 +129,14 @@ def _unbased(text: str) -> bytes:
 def _object(body: bytes, name: str) -> JsonObject:
     try:
         payload = _json(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise EnvelopeRefused(f"{name} {_TOO_DEEP}") from None
+    except (msgspec.DecodeError, ValueError) as error:
         raise EnvelopeRefused(f"{name} is no JSON: {error}") from None
     if not isinstance(payload, dict):
         raise EnvelopeRefused(f"{name} is no JSON object but {_kind(payload)}")
+    if may_nest_deeper(body, MAX_DEPTH) and nests_deeper(payload, MAX_DEPTH):
+        raise EnvelopeRefused(f"{name} {_TOO_DEEP}")
     return payload
 
 

@@ -9,13 +9,14 @@ from typing import Final, final
 import msgspec
 
 from lockstep.model.errors import LimitExceeded, RenderError
+from lockstep_schemas.depth import MAX_DEPTH
 
 VALUE_BYTES: Final = 1024 * 1024  # as much as the scope of a run holds
 SCALARS: Final = frozenset({str, int, float, bool, NoneType})
 
 _AS_IT_IS: Final = SCALARS - {float}
 
-_DEEPEST: Final = 128
+_DEEPEST: Final = 2 * MAX_DEPTH
 """Levels of lists and objects in a value; deeper ones would exhaust the stack."""
 
 _INTEGER_TEXT_BITS: Final = 14_000

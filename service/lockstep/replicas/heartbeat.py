@@ -33,6 +33,11 @@ class Heartbeat:
         return time.monotonic() - self._last_at <= self._stale_seconds
 
     @property
+    def seconds_since_answer(self) -> float:
+        """How long ago the last beat was that the store has answered."""
+        return time.monotonic() - self._last_at
+
+    @property
     def seconds_since_try(self) -> float:
         """How long ago the last beat ended, well or not."""
         return time.monotonic() - self._tried_at

@@ -96,6 +96,14 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: Annotated[
         int, Meta(ge=0, le=65_535, description="0: none. Each replica needs one of its own.")
     ] = 0
+    stuck_seconds: Annotated[
+        float,
+        Meta(
+            ge=10,
+            le=86_400,
+            description="Without PostgreSQL while NATS answers, until `/livez` asks for a restart.",
+        ),
+    ] = 300.0
 
 
 class TraceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """Health: whether the process lives, and what it lacks to take events."""
 
+import math
 from collections.abc import Mapping
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -27,6 +28,11 @@ class Beating(Protocol):
         ...
 
     @property
+    def seconds_since_answer(self) -> float:
+        """How long ago the store has answered."""
+        ...
+
+    @property
     def seconds_since_try(self) -> float:
         """How long ago the last heartbeat ended, well or not."""
         ...
@@ -49,9 +55,11 @@ class Health:
     """What the probes are told. It is made before anything else, and told what has come.
 
     A part is named as missing until it has come; what can go again is asked at each look.
+    `stuck_seconds` may the store be of no use to this process while NATS is there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stuck_seconds: float = math.inf) -> None:
+        self._stuck_seconds = stuck_seconds
         self._found: set[Found] = set()
         self._nats: Reachable | None = None
         self._heartbeat: Beating | None = None
@@ -90,11 +98,17 @@ class Health:
     def fault(self) -> str | None:
         """Why the process should be started again; None where it should not.
 
-        That a server is away is no reason: a new process would not find it either.
+        That servers are away is no reason: a new process would not find them either. That one is
+        away for long, and the other there, may be: an address or a route that only we still have.
         """
-        seconds = self._heartbeat.seconds_since_try if self._heartbeat else 0.0
+        if self._heartbeat is None:
+            return None
+        seconds = self._heartbeat.seconds_since_try
         if seconds > LONGEST_BEAT_SECONDS:
             return f"the last heartbeat ended {seconds:.0f} s ago"
+        seconds = self._heartbeat.seconds_since_answer
+        if seconds > self._stuck_seconds and self._nats is not None and self._nats.healthy:
+            return f"PostgreSQL has been of no use for {seconds:.0f} s, while NATS answers"
         return None
 
     def state(self) -> Mapping[str, object]:

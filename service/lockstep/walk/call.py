@@ -16,6 +16,7 @@ from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
 from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 from lockstep_schemas.remote import ActionReply
 
 
@@ -26,10 +27,10 @@ async def call(
     walk, context = step.walk, _context(kind, config, seconds, frame, step)
     traces = walk.parts.traces
     if traces is None:
-        return _masked(await _call(kind, context, step))
+        return _kept(await _call(kind, context, step))
     with traces.step(walk.run, step.path, kind.qualified_id, context.attempt) as span:
         context = replace(context, traceparent=span.traceparent)
-        result = _masked(await _call(kind, context, step))
+        result = _kept(await _call(kind, context, step))
         if result.error is not None and not result.success:
             span.failed(result.error)
         return result
@@ -61,7 +62,7 @@ async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionR
 
 def follow_up(fired: FiredWait, seconds: float) -> ActionResult:
     """Read the result that came after the call was answered, or that did not come in time."""
-    return _masked(_followed(fired, seconds))
+    return _kept(_followed(fired, seconds))
 
 
 def _followed(fired: FiredWait, seconds: float) -> ActionResult:
@@ -173,6 +174,13 @@ def _context(
         timeout_seconds=seconds,
         traceparent=run.traceparent,
     )
+
+
+def _kept(result: ActionResult) -> ActionResult:
+    """Give a result as it is stored, told and put into other values."""
+    if nests_deeper(result.artifact, MAX_DEPTH + 1):  # a field of it may be a body
+        result = _failed(f"the artifact nests deeper than {MAX_DEPTH} levels")
+    return _masked(result)
 
 
 def _masked(result: ActionResult) -> ActionResult:

@@ -87,3 +87,10 @@ async def test_a_long_message_is_cut_to_what_a_reply_holds() -> None:
     with capture_logs():
         told = fault(await answer(EngineError("x" * 100_000)))
     assert len(told.message) == MAX_MESSAGE
+
+
+@pytest.mark.parametrize("levels", [300, 976, 100_000])
+async def test_a_request_that_nests_too_deep_is_refused(levels: int) -> None:
+    body = b'{"other":' + b"[" * levels + b"]" * levels + b"}"
+    told = fault(await answer(None, body))
+    assert (told.code, "256 levels" in told.message) == ("bad_request", True)

@@ -95,3 +95,32 @@ def test_an_empty_context_key_header_means_null_and_a_given_one_overrides() -> N
         event = decode(letter)
         assert isinstance(event, Event)
         assert event.context_key == wanted
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "is_taken"),
+    [
+        pytest.param(b'{"a":' * 64 + b"1" + b"}" * 64, {}, True, id="as deep as is taken"),
+        pytest.param(b'{"a":' * 70 + b"1" + b"}" * 70, {}, False, id="objects"),
+        pytest.param(b'{"a":' + b"[" * 976 + b"]" * 976 + b"}", {}, False, id="lists"),
+        pytest.param(b'{"a":"' + b"[" * 976 + b'"}', {}, True, id="a text"),
+        pytest.param(b'{"a":[' + b"{}," * 976 + b"{}]}", {}, True, id="wide"),
+        pytest.param(
+            b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":'
+            + (b'{"a":' * 70 + b"1" + b"}" * 70)
+            + b"}",
+            {"Content-Type": "application/cloudevents+json"},
+            False,
+            id="a CloudEvent",
+        ),
+    ],
+)
+def test_a_payload_that_no_later_step_could_stand_is_poison(
+    data: bytes, headers: dict[str, str], is_taken: bool
+) -> None:
+    found = decode(Letter(subject="lockstep.trigger.e", data=data, headers=headers), is_open=True)
+    if is_taken:
+        assert isinstance(found, Event)
+    else:
+        assert isinstance(found, Poison)
+        assert "nests deeper than 64 levels" in found.reason

@@ -23,6 +23,7 @@ class Beats:
 
     is_fresh: bool = True
     seconds_since_try: float = 0.0
+    seconds_since_answer: float = 0.0
 
 
 @dataclass
@@ -76,4 +77,22 @@ def test_a_replica_whose_heartbeats_hang_does_not_live(age: float, lives: bool) 
     health = Health()
     assert health.fault is None, "before the engine runs there are no heartbeats"
     health.takes_events(Serving(), Beats(seconds_since_try=age))
+    assert (health.fault is None) == lives
+
+
+@pytest.mark.parametrize(
+    ("silent", "is_nats_there", "lives"),
+    [
+        pytest.param(301.0, True, False, id="only the store is of no use"),
+        pytest.param(299.0, True, True, id="not for long enough"),
+        pytest.param(301.0, False, True, id="a new process would find neither"),
+    ],
+)
+def test_a_replica_without_its_store_for_long_does_not_live_while_nats_is_there(
+    silent: float, is_nats_there: bool, lives: bool
+) -> None:
+    health = Health(stuck_seconds=300.0)
+    health.connected(Nats(healthy=is_nats_there))
+    assert health.fault is None
+    health.takes_events(Serving(), Beats(seconds_since_answer=silent))
     assert (health.fault is None) == lives

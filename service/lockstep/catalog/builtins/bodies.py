@@ -1,14 +1,12 @@
 """Bodies of what actions send and get: JSON, text, or bytes that are neither."""
 
 from base64 import b64encode
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from lockstep.catalog.schema import nests_deeper
 from lockstep_schemas.base import Json
-
-MAX_DEPTH: Final = 64  # half of what a value may have: templates put a body into other values
+from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 
 Kind = Literal["json", "text", "base64", "none"]
 
