@@ -1,6 +1,7 @@
 """What goes out is bounded where it is made: what is too large ends nothing but its step."""
 
 from collections.abc import AsyncIterator
+from secrets import token_hex
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,8 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
+from engine.provider import provider
+from engine.test_language import record
 from lockstep.catalog import Registry
 from lockstep.embedded import Servers
 from lockstep.model.run_events import EVENT_BYTES
@@ -23,6 +26,16 @@ def plugin(registry: Registry) -> None:
     @registry.action("fail")
     async def fail(context: ActionContext) -> ActionResult:
         return ActionResult(success=False, error="ä" * 1_000_000)
+
+    registry.artifact("thing")
+
+    @registry.action("make", produces="thing")
+    async def make(context: ActionContext) -> ActionResult:
+        return ActionResult(artifact={"text": "x" * 1_200_000})
+
+    @registry.action("name", produces="thing")
+    async def name(context: ActionContext) -> ActionResult:
+        return ActionResult(artifact={}, external_id="x" * 5000)
 
     @registry.action("raise")
     async def raise_(context: ActionContext) -> None:
@@ -107,3 +120,97 @@ async def test_no_run_event_is_larger_than_64_kib(opened: EngineFixture) -> None
     said = max(len(str(event.data.error).encode()) for event in opened.events[stored.id])
     assert said <= TEXT_BYTES
     assert EVENT_BYTES == 65536
+
+
+BIG = "{{ 'x' * 700000 }}"
+FEW = [{"variables": {"x": "{{ 'x' * 900000 }}"}}]
+TOO_LARGE = {
+    "artifact": (
+        [{"id": "a", "action": "loud.make", "config": {}}],
+        "artifact loud.thing: 1,200,011 bytes, at most 1,048,576 are allowed",
+    ),
+    "external id": (
+        [{"id": "a", "action": "loud.name", "config": {}}],
+        "external_id: 5,002 bytes, at most 4,096 are allowed",
+    ),
+    "config": (
+        [{"action": "nats.publish", "config": {"subject": "b.s", "payload": {"a": BIG, "b": BIG}}}],
+        "at most 1,048,576 are allowed, of which config.payload has 1,400,015",
+    ),
+    "variables": (
+        [*FEW, {"variables": {"y": BIG}}],
+        "setting 'y' would make the variables and artifacts of the run 1600014 bytes, 1048576 are",
+    ),
+    "context key of a wait": (
+        [{"wait_for_trigger": {"event": "x.y", "context_key": BIG}}],
+        "wait_for_trigger.context_key: 700,002 bytes, at most 4,096 are allowed",
+    ),
+    "message": (
+        [
+            {
+                "action": "nats.publish",
+                "config": {"subject": "b.s", "payload": "{{ 'x' * 1048500 }}"},
+            }
+        ],
+        "not published to 'b.s': payload: b.s: 1048591 bytes with headers, NATS takes 1048576",
+    ),
+}
+
+
+@pytest.mark.parametrize(("actions", "said"), TOO_LARGE.values(), ids=TOO_LARGE)
+async def test_a_step_whose_value_is_too_large_fails_with_size_limit_and_field(
+    opened: EngineFixture, actions: list[object], said: str
+) -> None:
+    stored = await opened.automation([*actions, record("x")])
+    seen = await stored.run()
+    assert seen.status == "failed"
+    assert said in seen.error
+    assert seen.detail.steps[-1].status == "failed", "the step says it too"
+    assert said in (seen.detail.steps[-1].error_message or "")
+    tolerant = [{**actions[-1], "continue_on_error": True}]  # type: ignore[dict-item] # an action
+    stored = await opened.automation([*actions[:-1], *tolerant])
+    assert (await stored.run()).status == "success", "it is the step that fails, not the run"
+
+
+async def test_a_run_that_would_have_to_keep_too_much_ends_and_says_why(
+    opened: EngineFixture,
+) -> None:
+    branch = {"sequence": [{"variables": {"x": "{{ 'x' * 1000000 }}"}}, {"delay": {"seconds": 9}}]}
+    stored = await opened.automation([{"parallel": [branch] * 9}])
+    seen = await stored.run()
+    assert seen.status == "failed"
+    assert "bytes, at most 8,388,608 are kept" in seen.error
+    assert seen.detail.waits == []
+
+
+async def test_a_request_that_no_service_can_be_sent_fails_its_step_with_what_is_large(
+    opened: EngineFixture,
+) -> None:
+    kind = {"id": "post.send", "display_name": "Send", "category": "c", "owner": "post"}
+    await opened.call("catalog.actions.register", **kind, config_schema={"type": "object"})
+    send = {"action": "post.send", "config": {"text": "{{ 'x' * 300000 }}"}}
+    stored = await opened.automation([*FEW, send])
+    async with provider(opened, "post.send", lambda _: {"success": True}) as service:
+        seen = await stored.run()
+        assert service.asked == []
+    assert seen.status == "failed"
+    assert "with headers, NATS takes 1048576; of the request, in bytes: config 300,0" in seen.error
+
+
+RUNS = 200
+
+
+async def test_two_hundred_runs_with_scopes_of_930_kb_all_end(opened: EngineFixture) -> None:
+    """Text that no compression makes smaller; the checkpoints of all would be 186 MB."""
+    actions = [
+        {"variables": {"x": "{{ trigger.payload.x * 46 }}"}},
+        {"delay": {"seconds": 1}},
+        record("{{ variables.x | length }}"),
+    ]
+    stored = await opened.automation(actions)
+    for _ in range(RUNS):
+        await opened.publish(stored.event, {"x": token_hex(10_110)})
+    await opened.ended(stored.id, RUNS)
+    assert {e.data.status for e in opened.events[stored.id]} >= {"success"}
+    assert not [e for e in opened.events[stored.id] if e.type.endswith("failed")]
+    assert [one.value for one in opened.recorder.records] == ["930120"] * RUNS

@@ -37,7 +37,7 @@ class RemoteCall:
                 "or see that it has joined the same NATS"
             )
         except EngineError as error:
-            return _failed(f"'{self._id}' could not be asked: {error}")
+            return _failed(f"'{self._id}' could not be asked: {error}{_sizes(context, error)}")
         return self._result(reply)
 
     def _result(self, reply: Reply) -> ActionResult:
@@ -84,6 +84,19 @@ def _request(context: ActionContext) -> bytes:
             idempotency_key=context.idempotency_key,
         )
     )
+
+
+def _sizes(context: ActionContext, error: EngineError) -> str:
+    """Say what makes a request so large, where the bus does not take it."""
+    if error.code != "bus.message_too_large":
+        return ""
+    parts = {
+        "config": context.config,
+        "consumed_artifacts": context.consumed_artifacts,
+        "scope": context.scope,
+    }
+    sizes = [f"{name} {len(msgspec.json.encode(part)):,}" for name, part in parts.items()]
+    return f"; of the request, in bytes: {', '.join(sizes)}"
 
 
 def _failed(error: str) -> ActionResult:

@@ -56,6 +56,13 @@ class StoreUnavailable(Unavailable):
     advice = "Try again; if it lasts, see that PostgreSQL runs and lets us in: `lockstep doctor`."
 
 
+class StoreTooSlow(StoreUnavailable):
+    """PostgreSQL ended a statement that took too long; of less at once it may be in time."""
+
+    code = "store.too_slow"
+    advice = "Try again; if it lasts, see what holds PostgreSQL up: locks, its disk, its load."
+
+
 class BusUnavailable(Unavailable):
     """NATS did not answer, or the connection to it broke; the same call may work later."""
 

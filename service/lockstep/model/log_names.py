@@ -23,6 +23,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "bus.task_failed": "a task of the connection ended with an exception",
     "bus.unreachable": "NATS does not answer; retried with backoff",
     "checkpoint.delayed": "the store is away; walks wait",
+    "checkpoint.split": "a statement took too long; its halves are written each for itself",
     "checkpoint.failed": "a checkpoint could not be written; its run is failed",
     "child.refused": "a child run cannot be ended, or its parent not woken; it is tried again",
     "consumer.created": "a consumer group was made",

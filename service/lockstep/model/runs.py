@@ -61,7 +61,7 @@ class ArtifactRow(msgspec.Struct, frozen=True):
     id: UUID
     action_id: str
     artifact_type: str
-    data: JsonObject
+    data: bytes  # as JSON
 
 
 class Consumable(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class StepRow(msgspec.Struct, kw_only=True):
     attempts: int
     error: str | None
     result: Json
-    items: list[Json] | None
+    items: bytes | None  # of a for_each, as JSON
     started_at: datetime
     finished_at: datetime | None
 

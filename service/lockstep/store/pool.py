@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from lockstep.model.errors import DataRefused, StoreUnavailable
+from lockstep.model.errors import DataRefused, StoreTooSlow, StoreUnavailable
 from lockstep.store import sessions
 from lockstep.store.queries import query
 
@@ -66,6 +66,8 @@ def explained() -> Iterator[None]:
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreUnavailable(f"PostgreSQL: {error}; create it, or see postgres.dsn") from error
+    except asyncpg.QueryCanceledError as error:
+        raise StoreTooSlow(f"PostgreSQL ended a statement: {error}") from error
     except sessions.SWAPPED as error:
         raise StoreUnavailable(str(sessions.swapped())) from error
     except asyncpg.ReadOnlySQLTransactionError as error:

@@ -214,7 +214,6 @@ def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[obje
             steps,
             run_id=[c.run.id for c in checkpoints for _ in c.steps],
             result=[None if s.result is None else _encode(s.result) for s in steps],
-            items=[None if s.items is None else _encode(s.items) for s in steps],
         ),
         # Of an event only half is stored here, so that this is faster than all its attributes.
         events={
@@ -228,7 +227,6 @@ def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[obje
             [artifact for _, artifact in artifacts],
             run_id=[run.id for run, _ in artifacts],
             automation_id=[run.automation_id for run, _ in artifacts],
-            data=[_encode(artifact.data) for _, artifact in artifacts],
             context_key=[run.context_key for run, _ in artifacts],
         ),
         waits=columns(

@@ -12,6 +12,7 @@ from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import storable
 from lockstep.model.types import ActionContext, ActionResult, ActionType
 from lockstep.model.waits import FiredWait
+from lockstep.walk.bounds import check_parts
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
@@ -138,7 +139,11 @@ def converted(kind: ActionType, config: JsonObject) -> object:
 
 
 async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
-    """Keep what the type consumes, by local name, and what a success closes of it."""
+    """Keep what the type consumes, by local name, and what a success closes of it.
+
+    Raises:
+        ValueTooLarge: Together it is more than a value may be.
+    """
     if not kind.consumes:
         return
     walk = step.walk
@@ -146,7 +151,9 @@ async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
     run = walk.run
     ask = partial(walk.parts.history.consumable, run.automation_id, run.context_key, kind.consumes)
     found = await walk.parts.patience.with_store(ask)
-    frame.consumed = {_local(name): one.data for name, one in found.items()}
+    consumed = {_local(name): one.data for name, one in found.items()}
+    check_parts("consumed_artifacts", consumed)
+    frame.consumed = consumed
     frame.closes = [found[name].id for name in kind.closes if name in found] or None
 
 

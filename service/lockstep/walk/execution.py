@@ -20,6 +20,7 @@ from lockstep.ports.clock import Clock
 from lockstep.ports.telemetry import Traces
 from lockstep.ports.walk import Checkpoints, History
 from lockstep.walk import frames
+from lockstep.walk.bounds import check_state
 from lockstep.walk.frames import FrameFormat, RootFrame
 from lockstep.walk.journal import Journal
 from lockstep.walk.logger import LazyLogger
@@ -216,6 +217,7 @@ class Execution:
         deadline = self.root.deadline
         taken = self.journal.take(document, status, reason, error, deadline, known)
         try:
+            check_state(taken)
             wakes = await self.parts.checkpoints.store(taken)
         except DataRefused:
             self.journal.refused(taken)

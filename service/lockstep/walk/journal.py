@@ -18,6 +18,7 @@ from lockstep_schemas.run_events import RunStatus, What
 
 # Rows after which a walk stores what it has, effect or not: it bounds its memory, and the commit.
 FULL: Final = 500
+FULL_BYTES: Final = 1 << 20  # a quarter of what one statement stores
 WARNINGS: Final = 16  # of one step: a loop of ten thousand iterations may warn in each
 
 
@@ -46,7 +47,9 @@ class Journal:
     @property
     def is_full(self) -> bool:
         """Whether it should be stored now, to keep memory bounded."""
-        return len(self.steps) + len(self.events) >= FULL
+        if len(self.steps) + len(self.events) >= FULL:
+            return True
+        return sum([len(one.data) for one in self.artifacts]) >= FULL_BYTES
 
     def step(self, row: StepRow) -> None:
         """Note a step row, new or changed."""

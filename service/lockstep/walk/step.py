@@ -11,6 +11,7 @@ from lockstep.model.program import Guard, Node, Provide
 from lockstep.model.runs import StepRow
 from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
+from lockstep.walk.bounds import encoded
 from lockstep.walk.execution import Execution
 from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep, attempts
 from lockstep.walk.outcome import Failed, Finished, ListEnd, Ok, Skipped, Stopped, Suspended
@@ -201,8 +202,12 @@ class Step:
         self.walk.journal.warn(self.row, message)
 
     def keep_items(self, items: list[Json]) -> None:
-        """Store the list of a for_each once, in the step row."""
-        self.row.items = items
+        """Store the list of a for_each once, in the step row.
+
+        Raises:
+            ValueTooLarge: It has more bytes than a value may have.
+        """
+        self.row.items = encoded("repeat.for_each", items)
         self.walk.items[self.row.seq] = items
         self.walk.journal.step(self.row)
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from structlog.testing import capture_logs
 
 from lockstep.checkpoint import Committer
-from lockstep.checkpoint.committer import BATCH, COMMITTERS
-from lockstep.model.errors import DataRefused
+from lockstep.checkpoint.committer import ALONE_SECONDS, BATCH, BATCH_BYTES, COMMITTERS
+from lockstep.model.errors import DataRefused, StoreTooSlow
 from lockstep.model.runs import Checkpoint, OwnerLost
 from unit.fakes import Away, Heard
 from unit.moved import Background, moved, turns
@@ -23,6 +24,7 @@ class Writer:
         self.lost: set[UUID] = set()
         self.refused: dict[UUID, Exception] = {}
         self.batches: list[list[UUID]] = []
+        self.slow_from = 0  # bytes of documents in one statement, above which it is ended
         self.writes = asyncio.Event()
         self.writes.set()
         self.at_once = self.most_at_once = 0
@@ -36,6 +38,9 @@ class Writer:
         await self.writes.wait()
         self.at_once -= 1
         self.away.check()
+        size = sum(len(one.document or b"") for one in checkpoints)
+        if self.slow_from and size >= self.slow_from:
+            raise StoreTooSlow("canceling statement due to statement timeout")
         for one in ids:
             if one in self.refused:
                 raise self.refused[one]
@@ -58,6 +63,11 @@ class Scene:
     def store(self, *numbers: int) -> list[asyncio.Task[int | None]]:
         """Have walks store their checkpoints."""
         return [asyncio.create_task(self.committer.store(checkpoint(n))) for n in numbers]
+
+    def store_large(self, size: int, *numbers: int) -> list[asyncio.Task[int | None]]:
+        """Have walks store checkpoints whose documents have so many bytes."""
+        large = [msgspec.structs.replace(checkpoint(n), document=b"x" * size) for n in numbers]
+        return [asyncio.create_task(self.committer.store(one)) for one in large]
 
     async def ends(self, *numbers: int) -> list[int | None | BaseException]:
         """Store checkpoints, and give what each walk hears."""
@@ -100,6 +110,55 @@ async def test_a_commit_is_bounded() -> None:
     await scene.ends(*range(1, BATCH + 3))
     assert [len(batch) for batch in scene.writer.batches] == [BATCH, 2]
     assert scene.committer.committed == BATCH + 2
+
+
+@moved
+async def test_a_statement_is_bounded_by_its_bytes() -> None:
+    scene = Scene()
+    async with Background(scene.committer.run()):
+        walks = scene.store_large(930_000, *range(1, 21))
+        assert len(await asyncio.gather(*walks)) == 20
+    sizes = [len(batch) for batch in scene.writer.batches]
+    assert max(sizes) * 930_000 <= BATCH_BYTES
+    assert max(sizes) > 1, "what fits goes together"
+
+
+@moved
+async def test_what_is_larger_than_a_statement_may_be_goes_alone() -> None:
+    scene = Scene()
+    async with Background(scene.committer.run()):
+        walks = scene.store_large(BATCH_BYTES + 1, 1, 2, 3)
+        assert await asyncio.gather(*walks) == [10, 20, 30]
+    assert [len(batch) for batch in scene.writer.batches] == [1, 1, 1]
+
+
+@moved
+async def test_a_statement_that_takes_too_long_is_split_until_it_is_in_time() -> None:
+    scene = Scene()
+    scene.writer.slow_from = 3000
+    async with Background(scene.committer.run()):
+        walks = scene.store_large(1000, *range(1, 9))
+        with capture_logs() as lines:
+            await asyncio.gather(*walks)
+    assert {one for batch in scene.writer.batches for one in batch} == {uid(n) for n in range(1, 9)}
+    assert len(scene.told) == 8
+    assert "checkpoint.split" in {line["event"] for line in lines}
+
+
+@moved
+async def test_one_that_takes_too_long_alone_comes_again_later_and_holds_up_nobody() -> None:
+    scene = Scene()
+    scene.writer.slow_from = 3000
+    async with Background(scene.committer.run()):
+        (slow,) = scene.store_large(4000, 1)
+        await turns()
+        assert scene.writer.batches == [[uid(1)]]
+        assert await asyncio.gather(*scene.store(*range(2, 6))) == [20, 30, 40, 50]
+        await asyncio.sleep(ALONE_SECONDS[0] + 0.1)
+        assert scene.writer.batches.count([uid(1)]) == 2, "not again and again"
+        scene.writer.slow_from = 0
+        assert await slow == 10
+    assert scene.told.count(uid(1)) == 1
 
 
 @moved

@@ -98,7 +98,7 @@ def publisher(prefix: str) -> Execute:
         try:
             await context.services.get(Publisher).publish(config.subject, body, headers)
         except EngineError as error:
-            return _failed(f"not published to '{config.subject}': {error}")
+            return _failed(f"not published to '{config.subject}': {_field(error)}{error}")
         return ActionResult(external_id=context.idempotency_key)
 
     return publish
@@ -124,7 +124,7 @@ def requester(prefix: str) -> Execute:
         except NobodyAnswers:
             return _failed(f"'{subject}': nobody answers there")
         except EngineError as error:
-            return _failed(f"'{subject}': {error}")
+            return _failed(f"'{subject}': {_field(error)}{error}")
         if reply.error_code:
             return _failed(f"'{subject}' answered with error {reply.error_code}: {reply.error}")
         if len(reply.body) > MAX_REPLY_BYTES:
@@ -159,6 +159,10 @@ def subject_fault(subject: str, prefix: str, *, takes_events: bool) -> str | Non
     if takes_events:
         return f"subject '{subject}': below '{prefix}.', only 'trigger' and 'lane' are for events"
     return f"subject '{subject}': what is below '{prefix}.' is the engine's own"
+
+
+def _field(error: EngineError) -> str:
+    return "payload: " if error.code == "bus.message_too_large" else ""
 
 
 def _own_headers(context: ActionContext) -> dict[str, str]:

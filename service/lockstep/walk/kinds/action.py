@@ -14,6 +14,7 @@ from lockstep.model.runs import ArtifactRow
 from lockstep.model.secrets import SecretRefused
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
+from lockstep.walk.bounds import KEY_BYTES, ValueTooLarge, check_parts, encoded
 from lockstep.walk.call import brought_up, call, consume, converted, follow_up, resolved
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
@@ -74,12 +75,13 @@ async def _perform(
             filled = fill_config(action.config, kind, step.context())
             stored = walk.program.config_versions.get(kind.qualified_id, 1)
             frame.config = brought_up(filled, kind, stored)
+            check_parts("config", frame.config)
             await consume(kind, frame, step)
         config = frame.config or {}
         if kind.secret_paths:
             config = await resolved(kind, config, step)
         typed = converted(kind, config)
-    except (RenderError, msgspec.ValidationError) as error:
+    except (RenderError, msgspec.ValidationError, ValueTooLarge) as error:
         return Failed(str(error))
     except SecretRefused as error:
         _count_attempt(frame, step)
@@ -198,6 +200,10 @@ def _backoff_seconds(retry: Retry, failures: int) -> float:
 def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) -> Outcome:
     """Check the artifact against its type, note it, and let the scope have it."""
     artifact: JsonObject | None = None
+    try:
+        encoded("external_id", result.external_id, KEY_BYTES)
+    except ValueTooLarge as error:
+        return Failed(str(error))
     if kind.produces is not None and result.artifact is not None:
         artifact = result.artifact
         faults = kind.produces.schema.faults(artifact)
@@ -208,11 +214,12 @@ def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) 
             )
         action_id = step.node.id or step.path
         try:
+            data = encoded(f"artifact {kind.produces.qualified_id}", artifact)
             if step.node.id:
                 step.place.scope.produce(step.node.id, kind.produces.local_name, artifact)
-        except ScopeTooLarge as error:
+        except (ValueTooLarge, ScopeTooLarge) as error:
             return Failed(str(error))
-        row = ArtifactRow(uuid7(), action_id, kind.produces.qualified_id, artifact)
+        row = ArtifactRow(uuid7(), action_id, kind.produces.qualified_id, data)
         step.walk.journal.artifacts.append(row)
     step.walk.journal.closed += frame.closes or ()
     kept = {"artifact": artifact, "external_id": result.external_id}

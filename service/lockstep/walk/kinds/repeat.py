@@ -5,6 +5,7 @@ from typing import cast
 
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression, Repeat
+from lockstep.walk.bounds import ValueTooLarge
 from lockstep.walk.frames import ListFrame, RepeatFrame, ScopeNames
 from lockstep.walk.outcome import Completed, Failed, Ok, Outcome, of_list
 from lockstep.walk.scope import Scope
@@ -51,7 +52,10 @@ def _list(action: Repeat, step: Step) -> Failed | None:
         return Failed(f"repeat.for_each: {error}")
     if not isinstance(items, list):
         return Failed(f"repeat.for_each: expected a list, got {_name(items)}")
-    step.keep_items(items)
+    try:
+        step.keep_items(items)
+    except ValueTooLarge as error:
+        return Failed(str(error))
     return None
 
 

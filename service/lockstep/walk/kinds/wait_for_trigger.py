@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-import msgspec
-
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Wait
 from lockstep.model.run_events import iso
+from lockstep.walk.bounds import KEY_BYTES, RUN_SCOPE_BYTES, ValueTooLarge, encoded
 from lockstep.walk.frames import LeafFrame, WaitResult
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
 from lockstep.walk.scope import ScopeTooLarge
@@ -39,13 +38,21 @@ def _arm(action: Wait, step: Step) -> Outcome:
             return Failed(f"wait_for_trigger.context_key: {error}")
         if not context_key:
             return Failed("wait_for_trigger.context_key: it rendered empty")
+        try:
+            encoded("wait_for_trigger.context_key", context_key, KEY_BYTES)
+        except ValueTooLarge as error:
+            return Failed(str(error))
     text, due_at = f"event {action.event}", None
     if action.timeout_seconds is not None:
         due_at = step.row.started_at + timedelta(seconds=action.timeout_seconds)
         text = f"{text} until {iso(due_at)}"
     condition = action.filter.text if action.filter is not None else None
     asks = condition is not None and "run_scope" in condition
-    scope = msgspec.json.encode(step.context()) if asks else None
+    try:
+        name = "run_scope of wait_for_trigger.filter"
+        scope = encoded(name, step.context(), RUN_SCOPE_BYTES) if asks else None
+    except ValueTooLarge as error:
+        return Failed(str(error))
     return step.sleep(
         "event", text, due_at, AwaitedEvent(action.event, context_key, condition, scope)
     )
