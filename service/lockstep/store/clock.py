@@ -2,18 +2,32 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+# What the database tells is off by up to half a round trip: a few ms, more on a busy machine.
+# Steps back of that size are waited out, so that what follows something is never dated before it.
+HELD_SECONDS: Final = 1.0
 
 
 class DatabaseClock:
-    """Goes by the monotonic clock of this machine from the last time that the database told."""
+    """Goes by the monotonic clock of this machine from the last time that the database told.
 
-    def __init__(self) -> None:
-        self._base, self._at = datetime.now(UTC), time.monotonic()
+    It goes back only where the clock of the database was set back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._base, self._at = datetime.now(UTC), monotonic()
+        self._last = self._base
 
     def now(self) -> datetime:
         """See `ports.clock.Clock`."""
-        return self._base + timedelta(seconds=time.monotonic() - self._at)
+        told = self._base + timedelta(seconds=self._monotonic() - self._at)
+        if not timedelta() < self._last - told < timedelta(seconds=HELD_SECONDS):
+            self._last = told
+        return self._last
 
     def limit(self, seconds: float) -> asyncio.Timeout:
         """See `ports.clock.Clock`."""
