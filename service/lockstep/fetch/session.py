@@ -16,6 +16,7 @@ from lockstep.fetch.errors import HttpFailed, HttpRefused, HttpTooLarge
 from lockstep.fetch.hosts import Hosts, is_odd_address
 from lockstep.fetch.settings import HttpSettings
 from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.secrets import MASKER
 
 MAX_REDIRECTS: Final = 5  # as many as RFC 2068 wanted clients to follow; more is a circle
 # Of an error response: enough to say what is wrong, and it is kept with the step.
@@ -233,7 +234,7 @@ def _reason(error: Exception) -> str:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return "the connection ended before the response did"
         case aiohttp.ClientResponseError():
-            return f"a response that is no HTTP: {error.message}"[:200]
+            return f"a response that is no HTTP: {MASKER.text(error.message)}"[:200]
         case OSError() if error.strerror:
             return f"the connection broke: {error.strerror}"
     return f"the connection broke: {type(error).__name__}"

@@ -65,10 +65,21 @@ class Outbox:
     def __init__(self, error: Exception | None = None) -> None:
         self.messages: list[tuple[str, bytes, dict[str, str]]] = []
         self._error = error
+        self.swallowed: list[Exception | None] = []
+        """How the next calls end: the first is raised once the message is stored, others before."""
 
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
         if self._error is not None:
             raise self._error
+        lost = self.swallowed.pop(0) if self.swallowed else None
+        if lost is not None and self.messages:
+            raise lost
+        stored = self._store(subject, body, headers)
+        if lost is not None:
+            raise lost
+        return stored
+
+    def _store(self, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
         known = {sent["Nats-Msg-Id"] for _, _, sent in self.messages}
         if headers["Nats-Msg-Id"] in known:
             return False

@@ -1,16 +1,25 @@
 """The actions that come with the engine."""
 
+import asyncio
+
 import msgspec
 import pytest
 
 from lockstep.catalog import ServiceBag, build_catalog
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import BusUnavailable, EngineError, Unavailable
 from lockstep.model.types import ActionResult
 from lockstep.ports.bus import Publisher
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import Lines, Outbox, action_of, context
+from unit.moved import moved
 
 CATALOG = build_catalog(open=False)
+
+
+class Full(BusUnavailable):
+    """What a stream says that takes nothing now; as `bus.errors`."""
+
+    code = "bus.refused_for_now"
 
 
 async def publish(outbox: Outbox, config: JsonObject, **changes: object) -> ActionResult:
@@ -166,6 +175,33 @@ def test_a_header_that_would_be_refused_is_refused_when_the_automation_is_saved(
     [fault] = schema.faults(config)
     assert (fault.path, fault.names) == (("headers",), (name,))
     assert schema.is_valid({**config, "headers": {"X-Mine": "x"}})
+
+
+@moved
+async def test_publish_goes_on_where_a_broken_connection_leaves_it_in_doubt() -> None:
+    """It was stored or not; the stream is away for a while; then it is there, once."""
+    outbox = Outbox()
+    outbox.swallowed = [BusUnavailable("it broke"), Full("no leader"), BusUnavailable("away")]
+    result = await publish(outbox, {"subject": "demo.x", "payload": {}})
+    assert result.success
+    assert [subject for subject, _, _ in outbox.messages] == ["demo.x"]
+    assert outbox.swallowed == []
+
+
+@moved
+async def test_publish_ends_before_the_time_of_its_step_does() -> None:
+    outbox = Outbox(BusUnavailable("the connection broke"))
+    began = asyncio.get_running_loop().time()
+    result = await publish(outbox, {"subject": "demo.x", "payload": {}}, timeout_seconds=30.0)
+    assert result.error == "not published to 'demo.x': the connection broke"
+    assert 25 < asyncio.get_running_loop().time() - began < 30
+
+
+@moved
+async def test_a_stream_that_refuses_for_now_is_a_failure_at_once() -> None:
+    result = await publish(Outbox(Full("it is full")), {"subject": "demo.x", "payload": {}})
+    assert result.error == "not published to 'demo.x': it is full"
+    assert asyncio.get_running_loop().time() == 0
 
 
 @pytest.mark.parametrize(

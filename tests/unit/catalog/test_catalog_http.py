@@ -1,5 +1,6 @@
 """The action `http.request`: what it sends, and what it makes of a response."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -12,6 +13,7 @@ from lockstep.catalog import ServiceBag, build_catalog
 from lockstep.catalog.builtins.http import artifact, retry_after_ms
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.secrets import MASKER
 from lockstep.model.types import ActionResult
 from lockstep.ports.actions import HttpCaller
 from lockstep_schemas.base import Json, JsonObject
@@ -259,3 +261,25 @@ def test_retry_after_is_seconds_or_a_date(
 def test_no_retry_after_raises(text: str) -> None:
     wait = retry_after_ms(response(503, Retry_After=text, Date=text), NOW)
     assert wait is None or wait >= 0
+
+
+LINES = "-----BEGIN-----\nfirst-line-of-it\nsecond-line-of-it\n-----END-----"
+
+
+@pytest.mark.parametrize("before", [0, 250, 290, 299])
+async def test_a_secret_that_a_refusal_repeats_is_masked_before_it_is_folded_and_cut(
+    before: int,
+) -> None:
+    MASKER.remember(LINES)
+    said = response(400, b"x" * before + LINES.encode() + b" is wrong")
+    result, _ = await request({}, said)
+    assert result.error is not None
+    assert not any(line[:4] in result.error for line in LINES.split())
+    assert "***"[: max(0, 300 - before)] in result.error
+
+
+def test_a_secret_in_a_name_or_in_bytes_is_masked_before_these_are_changed() -> None:
+    MASKER.remember("Hidden-Name")
+    made = artifact(response(200, b"\xff Hidden-Name", X_Hidden_Name="x"))
+    assert made["headers"] == {"x-***": "x"}
+    assert made["body"] == b64encode(b"\xff ***").decode()

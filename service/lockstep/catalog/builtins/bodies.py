@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from lockstep.model.secrets import MASKER
 from lockstep_schemas.base import Json
 from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 
@@ -40,7 +41,7 @@ def decoded(body: bytes, *, is_json: bool, charset: str = "utf-8") -> Body:
     try:
         text = body.decode(charset)
     except UnicodeDecodeError:
-        return Body(b64encode(body).decode(), "base64")
+        return Body(b64encode(MASKER.raw(body)).decode(), "base64")
     if is_json:
         try:
             value = msgspec.json.decode(text)

@@ -16,6 +16,7 @@ from lockstep.catalog.builtins.headers import headers_fault, names_schema, trace
 from lockstep.catalog.registry import Registry
 from lockstep.model.errors import EngineError
 from lockstep.model.http import HttpRequest, HttpResponse
+from lockstep.model.secrets import MASKER
 from lockstep.model.types import ActionContext, ActionResult
 from lockstep.ports.actions import HttpCaller
 from lockstep_schemas.base import Json, JsonObject
@@ -137,7 +138,7 @@ def artifact(response: HttpResponse) -> JsonObject:
     body, kind = _read(response)
     headers: dict[str, str] = {}
     for name, value in response.headers:
-        key = name.lower()
+        key = MASKER.text(name).lower()
         if key not in _LEFT_OUT:
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return {"status": response.status, "headers": headers, "body": body, "body_kind": kind}
@@ -179,7 +180,8 @@ def _refusal(method: str, response: HttpResponse) -> str:
         hint = "" if method in ("GET", "HEAD") else f": redirects of a {method} are not followed"
         return f"the server answered {status}{hint}"
     _, charset = _content(response)
-    text = response.body.decode(charset, "replace")
+    # Whole, and before it is folded and cut: a half of a secret is not found any more.
+    text = MASKER.text(response.body.decode(charset, "replace"))
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(shown) > MAX_SHOWN:
         shown = f"{shown[:MAX_SHOWN]}…"

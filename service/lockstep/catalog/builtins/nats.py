@@ -1,6 +1,7 @@
 """The plug-in `nats`: `nats.publish` and `nats.request`."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import Meta
 from lockstep.catalog.builtins.bodies import Kind, decoded, encoded
 from lockstep.catalog.builtins.headers import headers_fault, hop, names_schema, trace
 from lockstep.catalog.registry import Registry
-from lockstep.model.errors import EngineError, NobodyAnswers
+from lockstep.model.errors import BusUnavailable, EngineError, NobodyAnswers, Unavailable
 from lockstep.model.types import ActionContext, ActionResult, Execute
 from lockstep.ports.actions import Asker
 from lockstep.ports.bus import Publisher
@@ -21,6 +22,8 @@ MAX_SUBJECT_BYTES: Final = 512  # as `bus.names`: past some 4 KiB the server cut
 MAX_SECONDS: Final = 3600  # as `fetch.settings`: what takes longer is told by an event
 # A scope holds 1 MiB: what is larger could not be kept.
 MAX_REPLY_BYTES: Final = 524_288
+AGAIN_SECONDS: Final = 0.25  # a server that is started again may be back within a second
+MARGIN_SECONDS: Final = 1.0  # before the limit of the step, which would say less of the reason
 
 # The engine sets these: one makes a repeated call harmless, one ends loops of automations.
 _OWN_HEADERS: Final = frozenset({HEADER_MESSAGE_ID.lower(), HEADER_HOP.lower()})
@@ -95,13 +98,39 @@ def publisher(prefix: str) -> Execute:
         except ValueError as error:
             return _failed(f"payload: {error}")
         headers = {**trace(context), **config.headers, **_own_headers(context)}
+        target = context.services.get(Publisher)
         try:
-            await context.services.get(Publisher).publish(config.subject, body, headers)
+            await _stored(target, config.subject, body, headers, context.timeout_seconds)
         except EngineError as error:
             return _failed(f"not published to '{config.subject}': {_field(error)}{error}")
         return ActionResult(external_id=context.idempotency_key)
 
     return publish
+
+
+async def _stored(
+    target: Publisher, subject: str, body: bytes, headers: Mapping[str, str], seconds: float
+) -> None:
+    """Publish again, within the time of the step, where it is in doubt whether it was stored.
+
+    The message id makes that harmless. After a connection that broke, a stream that is not there
+    may be one that has not come back yet.
+
+    Raises:
+        EngineError: It was refused, or the time is over.
+    """
+    loop = asyncio.get_running_loop()
+    end, in_doubt = loop.time() + seconds - MARGIN_SECONDS, False
+    while True:
+        try:
+            await target.publish(subject, body, headers)
+        except Unavailable as error:
+            in_doubt = in_doubt or error.code == BusUnavailable.code
+            if not in_doubt or loop.time() + AGAIN_SECONDS >= end:
+                raise
+        else:
+            return
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def requester(prefix: str) -> Execute:
