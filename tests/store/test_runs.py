@@ -208,7 +208,7 @@ SMALL = {"workers", "catalog_revision"}
 
 HOT: dict[str, list[Any]] = {
     "receipts/take": [["S:x"], ["e"], ["m"]],
-    "runs/count_active": [["a1", "a2"]],
+    "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],
     "runs/adopt": [10, uuid4(), 4.0],
@@ -232,7 +232,7 @@ HOT: dict[str, list[Any]] = {
     "waits/list": [uuid4()],
     "runs/end": [[uuid4()], "cancelled", None, None, NOW],
     "runs/active_of": ["a1"],
-    "runs/active": [["a1"]],
+    "runs/active": [["a1"], ["a3", "a4"], ["k1", None]],
     "triggers/occurrences": [["a1"], ["t1"], [b"x"]],
     "timers/armed_holds": [["a1"], ["t1"], [b"x"]],
     "timers/read": [[uuid4()]],
@@ -265,3 +265,39 @@ async def test_hot_queries_read_no_table_as_a_whole(laboratory: StoreFixture) ->
             plan = (await prepared.explain(*arguments))[0]["Plan"]
             whole = [t for node, t in scans(plan) if node == "Seq Scan" and t not in SMALL]
             assert not whole, f"{text}: {json.dumps(plan, indent=1)}"
+
+
+SLEEPERS = """
+    insert into runs (id, automation_id, automation_name, version, trigger_id,
+        trigger_event_id, trigger_payload, trigger_time, actor, context_key, status, owner,
+        epoch, rank_time, rank_sequence)
+    select gen_random_uuid(), 'busy', 'n', 1, 't', 'e', '{}', now(), '{}',
+           case when n % 1000 = 0 then null else 'k' || n % 20000 end, 'waiting', null, 1, now(), n
+      from generate_series(1, 100000) as n
+"""
+
+
+async def test_the_gate_reads_only_the_keys_that_it_asks_for(laboratory: StoreFixture) -> None:
+    """Beside 100 000 runs that sleep: what is read is what is counted."""
+    async with laboratory.database.pool.acquire() as connection:
+        await connection.execute(SLEEPERS)
+        await connection.execute("vacuum analyze runs")
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        keys = [*(f"k{n}" for n in range(1, 256)), None]
+        arguments: list[Any] = [[], ["busy"] * len(keys), keys]
+        rows = await connection.fetch(QUERIES["runs/count_active"].text, *arguments)
+        counts = {row["context_key"]: row["active"] for row in rows}
+        assert counts == {**{f"k{n}": 5 for n in range(1, 256)}, None: 100}
+        for name in ("runs/count_active", "runs/active"):
+            explain = f"explain (analyze, format json) {QUERIES[name].text}"
+            plan = json.loads(await connection.fetchval(explain, *arguments))[0]["Plan"]
+            assert read(plan) < 3000, json.dumps(plan, indent=1)
+
+
+def read(plan: Any) -> float:
+    """Count the rows of tables that were looked at when a plan was executed."""
+    own = 0.0
+    if plan.get("Relation Name"):
+        looked = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        own = looked * plan["Actual Loops"]
+    return own + sum(read(inner) for inner in plan.get("Plans", []))

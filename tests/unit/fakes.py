@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.admissions import REPLACED, Active
+from lockstep.model.admissions import REPLACED, Active, Counted
 from lockstep.model.automations import Head, StoredDefinition
 from lockstep.model.child_runs import Child
 from lockstep.model.decisions import Decision
@@ -144,14 +144,16 @@ class Rows:
         self.held += ids
         return {one: self.enabled[one] for one in ids if one in self.enabled}
 
-    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
+    async def count_active(self, of: Counted) -> Mapping[tuple[str, str | None], int]:
         self.calls.append("count_active")
         runs = self.active.values()
-        return Tally((r.automation_id, r.context_key) for r in runs if r.automation_id in ids)
+        whole = [(r.automation_id, None) for r in runs if r.automation_id in of.whole]
+        return Tally([*whole, *(key for r in runs if (key := _key(r)) in of.keys)])
 
-    async def active_runs(self, ids: Sequence[str]) -> Sequence[Active]:
+    async def active_runs(self, of: Counted) -> Sequence[Active]:
         self.calls.append("active_runs")
-        return [run for run in self.active.values() if run.automation_id in ids]
+        runs = self.active.values()
+        return [run for run in runs if run.automation_id in of.whole or _key(run) in of.keys]
 
     async def occurrences(
         self, counters: Sequence[Counter]
@@ -212,6 +214,10 @@ class Rows:
     async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
         self.calls.append("copy_steps")
         self.copied[run_id] = revival
+
+
+def _key(run: Active) -> tuple[str, str | None]:
+    return run.automation_id, run.context_key
 
 
 class Heard(Listener):

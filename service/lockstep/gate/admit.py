@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from lockstep.model.admissions import REPLACED, Active, Admission
+from lockstep.model.admissions import REPLACED, Active, Admission, Counted
 from lockstep.model.matches import TriggerMatch
 from lockstep.ports.clock import Clock
 from lockstep.ports.gate import GateTransaction
@@ -29,17 +29,26 @@ async def admit(
     enabled = await tx.lock_automations(ids)
     # Looked at after the locks are taken, in statements of their own: they see all that was
     # committed by those who had them before.
-    gates = _Gates(matches, await tx.count_active(ids))
-    restarting = sorted(
-        {h.automation.id for h in matches if h.automation.program.mode == "restart"}
-    )
+    gates = _Gates(matches, await tx.count_active(_counted(matches)))
+    restarting = [one for one in matches if one.automation.program.mode == "restart"]
     if restarting:
-        gates.take(await tx.active_runs(restarting))
+        gates.take(await tx.active_runs(_counted(restarting)))
     now = clock.now()
     for match in matches:
         if enabled.get(match.automation.id, False):
             gates.decide(match, now)
     return gates.admissions, gates.replaced
+
+
+def _counted(matches: Sequence[TriggerMatch]) -> Counted:
+    """Name what is to be counted: no more than is asked for, however much sleeps beside it."""
+    whole = {h.automation.id for h in matches if not h.automation.program.by_context_key}
+    keys = {
+        (h.automation.id, h.event.context_key)
+        for h in matches
+        if h.automation.program.by_context_key
+    }
+    return Counted(sorted(whole), [*keys])
 
 
 def queue_key_of(match: TriggerMatch) -> str:

@@ -1,17 +1,23 @@
 """Windows: a trigger goes on only at or above so many occurrences within a trailing time.
 
-Counted by the time of the stream, so that a backlog counts as it was published. Of each counter
-only the last moments are kept, as many as its window counts: all that a decision needs.
+Counted by the time of the stream, so that a backlog counts as it was published, in whatever order
+its events are handled. Of each counter the last moments are kept: more than its window counts, for
+what is handled late by some minutes.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from lockstep.matching.judge import refusal
 from lockstep.model.decisions import Candidate, Decision
 from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.program import WindowRule
 from lockstep.ports.matching import MatchingTransaction
+
+LATEST: Final = timedelta(minutes=10)  # by which events are mostly late: handled again, or slowly
+LEAST_KEPT: Final = 256  # moments: as many as another replica may have taken at once
 
 
 def lock_name(candidate: Candidate) -> str:
@@ -44,12 +50,11 @@ async def counted(
             through.append(candidate)
             continue
         counter, at = _counter(candidate), candidate.match.event.time
-        before = _within(known.get(counter, ()), at, window)
-        occurrences = sorted([*before, at])[-window.count :]
-        known[counter] = occurrences
+        occurrences = sorted([*known.get(counter, ()), at])
+        seen = _seen(occurrences, at, window)
+        known[counter] = occurrences = _kept(occurrences, window)
         expires_at = occurrences[-1] + timedelta(minutes=window.minutes)
         changed[counter] = Occurrences(counter, occurrences, expires_at)
-        seen = len(before) + 1
         if seen == window.count if not window.every else seen >= window.count:
             through.append(candidate)
         else:
@@ -67,11 +72,22 @@ def _counter(candidate: Candidate) -> Counter:
     return Counter(match.automation.id, match.trigger.id, candidate.partition)
 
 
-def _within(occurrences: Sequence[datetime], at: datetime, window: WindowRule) -> list[datetime]:
-    """Give what lies in the window that ends at the newest moment known."""
-    newest = max([*occurrences, at])
-    begin = newest - timedelta(minutes=window.minutes)
-    return [moment for moment in occurrences if moment > begin]
+def _seen(occurrences: Sequence[datetime], at: datetime, window: WindowRule) -> int:
+    """Count what lies in the window that ends at a moment.
+
+    Windows that end at later moments have it in them, too, and were counted without it: it stands
+    for the fullest of these. Where all are handled in order, there are none.
+    """
+    span = timedelta(minutes=window.minutes)
+    ends = range(bisect_right(occurrences, at), bisect_left(occurrences, at + span) + 1)
+    return max(end - bisect_right(occurrences, occurrences[end - 1] - span) for end in ends)
+
+
+def _kept(occurrences: list[datetime], window: WindowRule) -> list[datetime]:
+    """Give what events to come may be counted with."""
+    begin = occurrences[-1] - timedelta(minutes=window.minutes) - LATEST
+    most = max(2 * window.count, LEAST_KEPT)
+    return occurrences[max(bisect_right(occurrences, begin), len(occurrences) - most) :]
 
 
 def _detail(seen: int, window: WindowRule) -> str:

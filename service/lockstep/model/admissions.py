@@ -1,5 +1,6 @@
 """What the gate decides, and what it looks at."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
@@ -30,3 +31,10 @@ class Active(msgspec.Struct, frozen=True):
     automation_id: str
     context_key: str | None
     rank: tuple[datetime, int]
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Whose active runs a mode looks at: those of automations, and those of single context keys."""
+
+    whole: Sequence[str]
+    keys: Sequence[tuple[str, str | None]]

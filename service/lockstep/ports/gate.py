@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lockstep.model.admissions import Active
+from lockstep.model.admissions import Active, Counted
 
 
 class GateTransaction(Protocol):
@@ -17,10 +17,10 @@ class GateTransaction(Protocol):
         """Keep automations from being deleted: id to enabled; a deleted one is absent."""
         ...
 
-    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
-        """Active runs by (automation, context key)."""
+    async def count_active(self, of: Counted) -> Mapping[tuple[str, str | None], int]:
+        """Active runs by (automation, context key); null stands for all keys of a whole one."""
         ...
 
-    async def active_runs(self, ids: Sequence[str]) -> Sequence[Active]:
-        """The active runs of automations, with their rank."""
+    async def active_runs(self, of: Counted) -> Sequence[Active]:
+        """The active runs, with their rank."""
         ...

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.model.admissions import Active
+from lockstep.model.admissions import Active, Counted
 from lockstep.model.child_runs import Child
 from lockstep.model.events import Event
 from lockstep.model.matches import Revival
@@ -53,9 +53,11 @@ class BatchTransaction:
         rows = await self._connection.fetch(*query("automations/lock_many", ids=ids))
         return {row["id"]: row["status"] == "enabled" for row in rows}
 
-    async def count_active(self, ids: Sequence[str]) -> Mapping[tuple[str, str | None], int]:
+    async def count_active(self, of: Counted) -> Mapping[tuple[str, str | None], int]:
         """See `ports.gate.GateTransaction`."""
-        rows = await self._connection.fetch(*query("runs/count_active", automation_ids=ids))
+        rows = await self._connection.fetch(
+            *query("runs/count_active", automation_ids=of.whole, keys=of.keys)
+        )
         return {(row["automation_id"], row["context_key"]): row["active"] for row in rows}
 
     async def create_runs(self, new_runs: Sequence[NewRun]) -> None:
@@ -93,9 +95,11 @@ class BatchTransaction:
             )
         )
 
-    async def active_runs(self, ids: Sequence[str]) -> list[Active]:
+    async def active_runs(self, of: Counted) -> list[Active]:
         """See `ports.gate.GateTransaction`."""
-        rows = await self._connection.fetch(*query("runs/active", automation_ids=ids))
+        rows = await self._connection.fetch(
+            *query("runs/active", automation_ids=of.whole, keys=of.keys)
+        )
         return [
             Active(
                 row["id"],

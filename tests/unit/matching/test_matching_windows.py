@@ -73,11 +73,11 @@ async def test_a_count_goes_on_where_an_earlier_batch_left_it() -> None:
 
 
 @moved
-async def test_no_more_is_kept_than_a_decision_needs_and_for_no_longer() -> None:
+async def test_what_is_too_old_for_any_decision_is_not_kept() -> None:
     tx = Rows()
-    await passed(at(windowed(count=3), 1, 2, 3, 4, 5), tx)
-    assert tx.counters == {COUNTER: [later(3), later(4), later(5)]}
-    assert tx.expires == {COUNTER: later(65)}
+    await passed(at(windowed(count=3), 1, 2, 3, 661, 662), tx)
+    assert tx.counters == {COUNTER: [later(3), later(661), later(662)]}
+    assert tx.expires == {COUNTER: later(722)}
     assert tx.calls == [
         "occurrences",
         "keep_occurrences",
@@ -102,6 +102,45 @@ async def test_an_event_that_is_handled_late_counts_at_its_own_time() -> None:
     assert await passed(at(windowed(), 30, 50), tx) == []
     assert await passed(at(windowed(), 40), tx) == [40]
     assert tx.counters[COUNTER] == [later(30), later(40), later(50)]
+
+
+@moved
+async def test_what_lies_further_apart_than_the_span_is_not_counted_together() -> None:
+    """The late one is out of the window of the newest, and is counted with its own neighbours."""
+    assert await passed(at(windowed(count=2), 10, 200, 120), Rows()) == []
+    assert await passed(at(windowed(count=2), 10, 200, 15), Rows()) == [15]
+
+
+@moved
+async def test_a_late_one_that_completes_nothing_new_is_no_crossing() -> None:
+    assert await passed(at(windowed(), 30, 50, 55, 40), Rows()) == [55]
+    assert await passed(at(windowed(refire="every"), 30, 50, 55, 40), Rows()) == [55, 40]
+
+
+@moved
+async def test_a_busy_counter_keeps_a_bounded_number_of_moments() -> None:
+    tx = Rows()
+    await passed(at(windowed(count=200, minutes=60), *range(1, 1000)), tx)
+    assert len(tx.counters[COUNTER]) == 400
+    tx = Rows()
+    await passed(at(windowed(count=3, minutes=60), *range(1, 1000)), tx)
+    assert len(tx.counters[COUNTER]) == 256
+
+
+@given(
+    seconds=st.lists(st.integers(1, 500), max_size=25, unique=True),
+    count=st.integers(1, 4),
+    minutes=st.integers(1, 3),
+)
+@moved
+async def test_some_event_goes_on_exactly_where_a_window_was_full_whatever_the_order(
+    seconds: list[int], count: int, minutes: int
+) -> None:
+    tx, one = Rows(), windowed(count, minutes)
+    got = await passed(at(one, *seconds), tx)
+    span = 60 * minutes
+    full = any(sum(1 for s in seconds if end - span < s <= end) >= count for end in seconds)
+    assert bool(got) == full
 
 
 @moved
