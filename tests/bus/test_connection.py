@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from bus.helpers import Connecting, Server, free_port
 from lockstep.bus import api, liveness
@@ -30,9 +31,11 @@ def secured(tmp_path: Path) -> Iterator[Server]:
 @asynccontextmanager
 async def impostor(version: str) -> AsyncIterator[str]:
     """A server that greets with any version and only answers pings; its URL."""
+    writers: list[asyncio.StreamWriter] = []
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         info = {"version": version, "max_payload": 1_048_576, "headers": True}
+        writers.append(writer)
         writer.write(f"INFO {json.dumps(info)}\r\n".encode())
         while line := await reader.readline():
             if line.startswith(b"PING"):
@@ -42,6 +45,9 @@ async def impostor(version: str) -> AsyncIterator[str]:
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with server:
         yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def test_it_waits_until_the_server_comes(tmp_path: Path, prefix: str) -> None:
@@ -166,45 +172,92 @@ async def test_a_client_that_lost_its_read_loop_is_connected_anew(
 
 async def test_a_client_whose_probes_are_never_answered_is_given_up(prefix: str) -> None:
     async with impostor("2.12.0") as url:
-        settings = BusSettings(servers=[url], prefix=prefix)
+        settings = BusSettings(servers=[url], prefix=prefix, give_up_seconds=3.0)
         connection = await connect(settings, needs_jetstream=False)
         connection.own(liveness.watch(connection, every=0.05, answer=0.1), "watch")
         async with patience():
             await connection.closed.wait()
-        assert connection.closed_reason == "connected, but 3 probes had no answer"
+        assert "NATS is there, and the client" in connection.closed_reason
+        assert connection.wire.stats["reconnects"] >= 1
         assert not connection.healthy
-        with pytest.raises(Unavailable, match="3 probes"):
+        with pytest.raises(Unavailable, match="NATS is there"):
             connection.post("a", b"")
         await connection.close()
 
 
-async def test_a_client_that_does_not_come_back_is_given_up(connecting: Connecting) -> None:
+async def test_a_client_that_hangs_in_a_reconnect_is_connected_anew(
+    connecting: Connecting,
+) -> None:
     connection = await connecting()
     connection.wire._status = connection.wire.RECONNECTING
     connection.own(liveness.watch(connection, every=0.05, answer=0.5, stuck=0.1), "watch")
-    async with patience():
-        await connection.closed.wait()
-    assert "does not come back" in connection.closed_reason
-    connection.wire._status = connection.wire.CONNECTED  # so that it can be closed
+    await until(lambda: connection.wire.stats["reconnects"] >= 1)
+    assert await api.call(connection, "INFO")
+    assert not connection.closed.is_set()
 
 
-async def test_a_client_that_the_server_threw_out_is_given_up(connecting: Connecting) -> None:
+async def test_a_client_that_the_server_threw_out_is_connected_anew(
+    connecting: Connecting,
+) -> None:
     connection = await connecting()
+    came: list[bytes] = []
+    subject = f"{connection.settings.prefix}.x"
+    await connection.listen(subject, lambda _subject, _reply, _head, body: came.append(body))
     connection.wire.post("a", b"x" * (connection.max_payload + 1), "", b"")
-    async with patience():
-        await connection.closed.wait()
-    assert "maximum payload" in connection.closed_reason
+    await until(lambda: connection.wire.stats["reconnects"] == 1 and connection.connected)
+    connection.post(subject, b"still heard")
+    await until(lambda: came == [b"still heard"])
+    assert await api.call(connection, "INFO")
 
 
-async def test_a_task_that_fails_closes_the_connection(connecting: Connecting) -> None:
+async def test_a_task_that_fails_is_told_and_ends_nothing_else(connecting: Connecting) -> None:
     connection = await connecting()
 
     async def fail() -> None:
         raise ValueError("unexpected")
 
-    connection.own(fail(), "some.task")
-    await until(connection.closed.is_set)
-    assert connection.closed_reason == "some.task failed: unexpected"
+    with capture_logs() as logs:
+        await asyncio.wait({connection.own(fail(), "some.task")}, timeout=LIMIT_SECONDS)
+        await until(lambda: logs)
+    assert [(line["event"], line["task"]) for line in logs] == [("bus.task_failed", "some.task")]
+    assert connection.healthy
+
+
+async def test_a_loop_that_fails_is_begun_again(connecting: Connecting) -> None:
+    connection = await connecting()
+    begun: list[int] = []
+
+    async def loop() -> None:
+        begun.append(1)
+        if len(begun) < 3:
+            raise ValueError("unexpected")
+
+    async with patience():
+        await connection.keep(loop, "some.loop")
+    assert len(begun) == 3
+
+
+async def test_a_request_that_broke_with_the_connection_is_not_sent_on_the_next(
+    mortal: Server, prefix: str
+) -> None:
+    """Whoever asked was told, and may have asked again: late it would be done a second time."""
+    connection, came = await connect(mortal.settings(prefix)), list[bytes]()
+    await connection.listen("a.*", lambda _subject, _reply, _head, body: came.append(body))
+    mortal.halt()
+    for _ in range(16):  # more than what lies between us and the server takes
+        connection.wire.post("a.fill", b"x" * 1_000_000, "", b"")
+    await until(lambda: connection.wire.pending_data_size == 0)
+    asking = asyncio.create_task(connection.requests.ask("a.b", b"late", b"", LIMIT_SECONDS))
+    await until(lambda: connection.wire.pending_data_size > 0)
+    connection.wire.post("a.c", b"kept", "", b"")
+    mortal.kill()
+    with pytest.raises(Unavailable):
+        await asking
+    mortal.start()
+    await until(lambda: connection.connected and came == [b"kept"])
+    assert await api.call(connection, "INFO")
+    assert came == [b"kept"]
+    await connection.close()
 
 
 def test_settings_do_not_show_secrets() -> None:

@@ -28,13 +28,17 @@ class Identity:
         self.seed = nkeys.encode_seed(os.urandom(32), self.kind)
         self.public = nkeys.from_seed(bytearray(self.seed)).public_key.decode()
 
-    def issue(self, name: str, subject: "Identity", claims: Json) -> str:
-        """Sign a token for `subject`."""
+    def issue(
+        self, name: str, subject: "Identity", claims: Json, seconds: int | None = None
+    ) -> str:
+        """Sign a token for `subject`, for so many seconds if it is not for good."""
         head = {"typ": "JWT", "alg": "ed25519-nkey"}
         body = {
             "jti": os.urandom(16).hex(), "iat": int(time.time()), "iss": self.public,
             "name": name, "sub": subject.public, "nats": {**claims, "version": 2},
         }  # fmt: skip
+        if seconds is not None:
+            body["exp"] = int(time.time()) + seconds
         signed = ".".join(_base64(json.dumps(part).encode()) for part in (head, body))
         pair = nkeys.from_seed(bytearray(self.seed))
         return f"{signed}.{_base64(cast('bytes', pair.sign(signed.encode())))}"
@@ -49,14 +53,35 @@ def user() -> Identity:
     return Identity(nkeys.PREFIX_BYTE_USER)
 
 
-def write_operator_mode(folder: Path, rights: Json) -> tuple[str, Path]:
+@dataclass
+class Signer:
+    """Lets a user into an account."""
+
+    account: Identity
+    key: Identity
+    engine: Identity
+
+    def write(self, path: Path, seconds: int | None = None) -> None:
+        """Write a credentials file, in one go as those who renew them do."""
+        claims = {"type": "user", "issuer_account": self.account.public}
+        token = self.key.issue("engine", self.engine, claims, seconds)
+        seed = self.engine.seed.decode()
+        beside = path.with_suffix(".new")
+        beside.write_text(
+            f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
+            f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        )
+        beside.replace(path)
+
+
+def write_operator_mode(folder: Path, rights: Json) -> tuple[str, Path, Signer]:
     """Make an operator, two accounts, and a user with its credentials file.
 
     The rights stand in the account, as those of the key that signs its users: in the user's own
     token they would be longer than what NATS takes as a line of its protocol (4 KiB).
 
     Returns:
-        What the configuration of a server needs of it, and the credentials file.
+        What the configuration of a server needs of it, the credentials file, and who renews it.
     """
     operator = Identity(nkeys.PREFIX_BYTE_OPERATOR)
     account, system = (Identity(nkeys.PREFIX_BYTE_ACCOUNT) for _ in range(2))
@@ -73,16 +98,13 @@ def write_operator_mode(folder: Path, rights: Json) -> tuple[str, Path]:
         account.public: operator.issue("LOCKSTEP", account, limits),
         system.public: operator.issue("SYS", system, {"type": "account", "limits": none}),
     }
-    token = signing.issue("engine", engine, {"type": "user", "issuer_account": account.public})
     credentials = folder / "engine.creds"
-    credentials.write_text(
-        f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
-        f"-----BEGIN USER NKEY SEED-----\n{engine.seed.decode()}\n------END USER NKEY SEED------\n"
-    )
+    signer = Signer(account, signing, engine)
+    signer.write(credentials)
     preload = "\n".join(f'  {key}: "{value}"' for key, value in tokens.items())
     head = operator.issue("test", operator, {"type": "operator"})
     config = (
         f'operator: "{head}"\nsystem_account: {system.public}\n'
         f"resolver: MEMORY\nresolver_preload {{\n{preload}\n}}\n"
     )
-    return config, credentials
+    return config, credentials, signer

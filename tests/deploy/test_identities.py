@@ -110,7 +110,7 @@ def rights_of_the_engine() -> dict[str, object]:
 
 async def test_a_credentials_file_lets_the_engine_in(tmp_path: Path) -> None:
     identities = pytest.importorskip("deploy.identities", reason="needs the extra `nkeys`")
-    text, credentials = identities.write_operator_mode(tmp_path, rights_of_the_engine())
+    text, credentials, _ = identities.write_operator_mode(tmp_path, rights_of_the_engine())
     accounts = tmp_path / "accounts.conf"
     accounts.write_text(text)
     async with nats_server(tmp_path / "bus", more_files=[accounts]) as server:

@@ -1,10 +1,14 @@
 """What would have ended every replica: it is met, told, and the others go their way."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
+from bus.helpers import Server
+from deploy.identities import write_operator_mode
 from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.test_children import SLEEP, starting
 from engine.test_language import record
@@ -33,11 +37,6 @@ async def statuses(only: EngineFixture, automation_id: str) -> dict[str, str]:
     """The runs of an automation, by id."""
     found = await only.call("runs.list", automation_id=automation_id)
     return {run["id"]: run["status"] for run in found["items"]}
-
-
-async def alone(servers: Servers, dsn: str) -> Any:
-    """Settings of an engine that no other test shares."""
-    return settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
 
 
 @pytest.mark.parametrize("end", ["stop", "fail", "skip"])
@@ -100,3 +99,32 @@ async def test_a_child_that_cannot_be_cancelled_keeps_no_other_from_being_so(
             return {*(await statuses(only, child.id)).values()} == {"cancelled"}
 
         await until(all_are)
+
+
+async def test_a_token_that_expires_and_is_renewed_loses_no_walk(
+    servers: Servers, dsn: str, tmp_path: Path
+) -> None:
+    config, credentials, signer = write_operator_mode(tmp_path, {})
+    (tmp_path / "operator.conf").write_text(config)
+    server = Server(tmp_path, "-c", str(tmp_path / "operator.conf"))
+    server.start()
+    signer.write(credentials, seconds=4)
+    try:
+        settings = settings_of(server.url, dsn, f"c{uuid4().hex[:10]}")
+        nats = msgspec.structs.replace(settings.nats, credentials_file=str(credentials))
+        settings = msgspec.structs.replace(settings, nats=nats)
+        async with engine_fixture(settings) as only:
+            walk = await only.automation([{"action": "test.slow", "config": {"seconds": 6}}])
+            good = await only.automation([record("x")])
+            await only.publish(walk.event, {})
+            connection = only.connection
+            await until(lambda: not connection.connected)
+            signer.write(credentials)
+            await until(lambda: connection.healthy)
+            assert (await good.run()).recorded == ["x"]
+            (run,) = await only.ended(walk.id, 1)
+            assert (await walk.seen(run)).status == "success"
+            assert failing(only) == []
+            assert await only.call("automations.list")
+    finally:
+        server.kill()

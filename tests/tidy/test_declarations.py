@@ -24,6 +24,7 @@ USED_BY_OTHERS: Final[Mapping[str, str]] = {
     "MemoryCatalog.complete": "the tests of plug-ins, which register one after the other",
     "SetupFire.from_thread": "plug-ins, see `Fire.from_thread`",
     "Wire._attempt_reconnect": "nats-py",
+    "Wire._connect_command": "nats-py",
     "Wire._connect_to_server": "nats-py",
     "Wire._process_connect_init": "nats-py",
     "Wire._send_ping": "nats-py",

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -26,6 +27,7 @@ _FIRST_WAIT_SECONDS: Final = 0.25  # a server that is started again may be back 
 _LONGEST_WAIT_SECONDS: Final = 10.0  # after doubling: how late we notice that NATS is back
 _CLOSE_SECONDS: Final = 5.0  # to send what waits; a server that hangs must not keep us from ending
 _RELEASE_SECONDS: Final = 2.0  # for what the server sent before; what is later is delivered again
+_AGAIN_SECONDS: Final = 1.0  # until a loop that failed is begun again
 _SAY_AGAIN_SECONDS: Final = 30.0  # nats-py reports each failed attempt to reconnect
 
 
@@ -47,8 +49,11 @@ class Connection:
     `closed` is set when it is over for good: the engine has to exit then, and start anew.
     """
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(
+        self, settings: BusSettings, fresh: Callable[[], BusSettings] | None = None
+    ) -> None:
         self.settings = settings
+        self._fresh = fresh or (lambda: settings)
         self.names = Names(settings.prefix)
         self.closed = asyncio.Event()
         self.closed_reason = ""
@@ -187,17 +192,28 @@ class Connection:
             log.info("subscription.lost", subject=subscription.subject, error=error)
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run a task that ends with the connection; if it fails, the connection is closed."""
+        """Run a task that ends with the connection; if it fails, that is logged."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
+    def keep(self, loop: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Task[None]:
+        """Run a loop that ends with the connection; if it fails, it is begun again."""
+        return self.own(self._kept(loop, name), name)
+
+    async def _kept(self, loop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        while True:
+            try:
+                return await loop()
+            except Exception:
+                log.exception("bus.task_failed", task=name)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("bus.task_failed", task=task.get_name(), exc_info=error)
-            self.give_up(f"{task.get_name()} failed: {error}")
 
     def give_up(self, reason: str) -> None:
         """Declare the connection closed for good; the first reason counts."""
@@ -264,7 +280,7 @@ class Connection:
         hooks = Hooks(
             error=self._on_error, lost=self._on_lost, back=self._on_back, closed=self._on_closed
         )
-        self.wire = await dial(self.settings, hooks)
+        self.wire = await dial(self.settings, hooks, self._fresh)
         try:
             version = check_version(self.wire, self.server)
             self.requests = Requests(self.wire, self.server)
@@ -277,14 +293,20 @@ class Connection:
             raise
         self._up.set()
         if needs_jetstream:
-            self.own(watch(self), "bus.watch")
+            self.keep(partial(watch, self), "bus.watch")
         log.info("bus.connected", server=self.server, version=version, client=self.settings.name)
 
 
 async def connect(
-    settings: BusSettings, *, patience_seconds: float | None = None, needs_jetstream: bool = True
+    settings: BusSettings,
+    *,
+    patience_seconds: float | None = None,
+    needs_jetstream: bool = True,
+    fresh: Callable[[], BusSettings] | None = None,
 ) -> Connection:
     """Connect, however long it takes, or for about `patience_seconds`.
+
+    `fresh` gives the settings anew when the connection broke: their secrets may have changed.
 
     The waits grow to 10 s and are spread, so that replicas do not come all at once. Without
     `needs_jetstream` nothing is asked of the server and it is not watched: for command lines,
@@ -297,7 +319,7 @@ async def connect(
     """
     wait, said, began = _FIRST_WAIT_SECONDS, "", time.monotonic()
     while True:
-        connection = Connection(settings)
+        connection = Connection(settings, fresh)
         try:
             await connection.open(needs_jetstream=needs_jetstream)
         except Unavailable as error:

@@ -4,11 +4,13 @@ import asyncio
 import random
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import nats.errors
+import structlog
 from msgspec import Struct
 
 from lockstep.bus.settings import BusSettings, redacted
@@ -21,9 +23,12 @@ from lockstep.model.errors import (
     Unavailable,
 )
 
+log = structlog.get_logger()
+
 NEEDED: Final = (2, 12)  # the first that has schedules of messages, which alarms are
 _LIMIT_SECONDS: Final = 10.0
 """For each server; nats-py gives it two attempts of 2 s to connect and 2 s to greet."""
+_RENEWED: Final = ("user", "password", "token", "tls")  # the other files nats-py reads itself
 _FILES: Final = (
     "nkey_seed_file",
     "credentials_file",
@@ -42,8 +47,10 @@ class Hooks(Struct, frozen=True):
     closed: Callable[[], Awaitable[None]]
 
 
-async def dial(settings: BusSettings, hooks: Hooks) -> Wire:
+async def dial(settings: BusSettings, hooks: Hooks, fresh: Callable[[], BusSettings]) -> Wire:
     """Try every server of the settings, in any order, once or twice each.
+
+    `fresh` gives the settings as they are at each later attempt.
 
     Raises:
         Unavailable: None answers that may do so later.
@@ -54,7 +61,7 @@ async def dial(settings: BusSettings, hooks: Hooks) -> Wire:
     faults: list[EngineError] = []
     for url in random.sample(settings.servers, len(settings.servers)):
         try:
-            wire = await _dial_one(url, options, hooks)
+            wire = await _dial_one(url, options, hooks, fresh)
         except (Unavailable, ServerUnfit) as fault:
             faults.append(fault)
             continue
@@ -66,7 +73,9 @@ async def dial(settings: BusSettings, hooks: Hooks) -> Wire:
     raise next((fault for fault in faults if isinstance(fault, Unavailable)), faults[0])
 
 
-async def _dial_one(url: str, options: dict[str, Any], hooks: Hooks) -> Wire:
+async def _dial_one(
+    url: str, options: dict[str, Any], hooks: Hooks, fresh: Callable[[], BusSettings]
+) -> Wire:
     faults: list[Exception] = []
     hopeless = asyncio.Event()
     dialling = True
@@ -79,7 +88,7 @@ async def _dial_one(url: str, options: dict[str, Any], hooks: Hooks) -> Wire:
         if isinstance(_explained(url, faults), ServerUnfit):
             hopeless.set()
 
-    wire = Wire()
+    wire = Wire(partial(_fresh, fresh))
     connecting = asyncio.create_task(
         wire.connect(
             servers=[url],
@@ -136,6 +145,16 @@ def check_version(wire: Wire, server: str) -> str:
             f"NATS {found} at {server} is too old: Lockstep needs NATS {needed} or newer"
         )
     return found
+
+
+def _fresh(settings: Callable[[], BusSettings]) -> dict[str, Any]:
+    """Give who we are now; while files are being written, who we were."""
+    try:
+        options = _options(settings())
+    except SettingError as error:
+        log.warning("bus.credentials_unread", error=error)
+        return {}
+    return {name: value for name in _RENEWED if (value := options[name]) is not None}
 
 
 def _options(settings: BusSettings) -> dict[str, Any]:

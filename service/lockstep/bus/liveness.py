@@ -1,12 +1,11 @@
 """Finds out that the client is dead though it does not know, or cannot come back though it could.
 
 nats-py can lose its read loop and still count as connected, and can hang in a reconnect. What is
-known to cause it is mended in `wire`; for the rest a forced reconnect is tried, then the engine
-exits.
+known to cause it is mended in `wire`; for the rest reconnects are forced, with credentials that are
+read anew. The engine exits when that has not helped for `nats.give_up_seconds`.
 """
 
 import asyncio
-import time
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -23,9 +22,9 @@ EVERY_SECONDS: Final = 5.0  # two rounds without an answer are 16 s: less than a
 # A server that is alive answers in milliseconds, a busy one in a second.
 ANSWER_SECONDS: Final = 3.0
 FAILURES: Final = 2
-"""Probes in a row without an answer, until a reconnect is forced; one more, and it is over."""
+"""Probes in a row without an answer, until a reconnect is forced, and forced again."""
 STUCK_SECONDS: Final = 20.0
-"""How long a server may answer strangers while our client is still reconnecting."""
+"""How long a server may greet strangers while our client reconnects, until that is begun anew."""
 
 
 class Watched(Askable, Protocol):
@@ -70,25 +69,33 @@ async def watch(
     answer: float = ANSWER_SECONDS,
     stuck: float = STUCK_SECONDS,
 ) -> None:
-    """Probe until the connection is closed; close it for good when it is dead or stuck."""
-    failures, reachable_since = 0, 0.0
+    """Probe until the connection is closed; help the client where it is dead or stuck.
+
+    Close it for good when that has not helped for as long as the settings say. A NATS that is
+    away is no reason: a new process would not find it either.
+    """
+    loop = asyncio.get_running_loop()
+    failures, well_at, kicked_at = 0, loop.time(), loop.time()
     while not connection.closed.is_set():
         await asyncio.sleep(every)
         if connection.connected:
-            reachable_since = 0.0
             failures = 0 if await _answers(connection, answer) else failures + 1
             connection.alive = failures == 0
-            if failures > FAILURES:
-                connection.give_up(f"connected, but {failures} probes had no answer")
-            elif failures == FAILURES:
+            if not failures:
+                well_at = kicked_at = loop.time()
+            elif failures % FAILURES == 0:
                 log.warning("bus.reconnect_forced", server=connection.server)
                 await connection.wire.force_reconnect()
         elif not await _reachable(connection, answer):
-            reachable_since = 0.0
-        elif not reachable_since:
-            reachable_since = time.monotonic()
-        elif time.monotonic() - reachable_since > stuck:
-            connection.give_up("NATS is there, but the client does not come back to it")
+            well_at = kicked_at = loop.time()
+        elif loop.time() - kicked_at > stuck and not connection.connected:
+            log.warning("bus.reconnect_forced", server=connection.server)
+            connection.wire.kick()
+            kicked_at = loop.time()
+        lost = loop.time() - well_at
+        if lost > connection.settings.give_up_seconds:
+            state = "has no answer" if connection.connected else "is not let in"
+            connection.give_up(f"NATS is there, and the client {state}, for {lost:.0f} s")
 
 
 async def _answers(connection: Watched, seconds: float) -> bool:

@@ -119,7 +119,7 @@ class Puller:
         self._tick = min(self._ack_wait / 3, HEARTBEAT_SECONDS)
         await self._renew_inbox()
         self._connection.listeners.add(self)
-        self._task = self._connection.own(self._run(), f"puller.{self.consumer}")
+        self._task = self._connection.keep(self._run, f"puller.{self.consumer}")
         self._nudge.set()
 
     async def batch(self, limit: int) -> Sequence[Delivery]:

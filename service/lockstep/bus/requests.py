@@ -41,6 +41,7 @@ class Requests:
 
     async def start(self) -> None:
         """Subscribe to the inbox."""
+        self._wire.asking = self._prefix.encode()
         await self._wire.listen(self._prefix + "*", self._answered)
 
     async def ask(self, subject: str, body: bytes, head: bytes, seconds: float) -> RawReply:

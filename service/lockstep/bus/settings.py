@@ -60,6 +60,10 @@ class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_ack_pending: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Events that are delivered and unacknowledged.")
     ] = 2000
+    give_up_seconds: Annotated[
+        Seconds,
+        Meta(description="For which a NATS that is there may refuse us; then the process ends."),
+    ] = 300.0
     publish_timeout_seconds: Annotated[
         Seconds, Meta(description="For the server to acknowledge what is published.")
     ] = 5.0

@@ -10,12 +10,14 @@ of it, so that a new nats-py that moves something under us is noticed.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
 from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 from nats.errors import ProtocolError
 from nats.protocol import parser
 
@@ -29,6 +31,9 @@ MAX_PENDING_BYTES: Final = 2 * 1024 * 1024
 
 # INFO of a large cluster has some KiB; what is longer is no NATS.
 _MAX_CONTROL_LINE: Final = 1024 * 1024
+_MAX_LINE: Final = 4096  # of one that we send: as the server has it by default
+_WAIT_SECONDS: Final = (0.2, 0.4)  # between two attempts to reconnect: spreads the replicas
+_LONGEST_WAIT_SECONDS: Final = 5.0  # after doubling, to a server that refuses us
 _CRLF: Final = b"\r\n"
 _PING: Final = b"PING\r\n"
 
@@ -103,20 +108,59 @@ class Parser(parser.Parser):
 
 
 class Wire(Client):
-    """A client whose read loop outlives any message."""
+    """A client whose read loop outlives any message, and that no error of the server closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """`fresh` gives credentials and certificates as they are at each later attempt."""
         super().__init__()
+        self._fresh = fresh
         self._ps = Parser(self)
         self._readers: dict[int, Reader] = {}
+        self.asking = b""
+        """How the reply subjects of requests begin: who asked has been told when they break."""
 
     async def _process_connect_init(self) -> None:
-        """Begin a connection with nothing left of the one before, but what waits to be sent."""
+        """Begin a connection with nothing left of the one before, but what waits to be sent.
+
+        Requests do not: who asked was told that they are lost, and may have asked again since.
+        """
         self._ps.reset()
-        waiting = [frame for frame in self._pending if frame is not _PING]
-        self._pending_data_size -= len(_PING) * (len(self._pending) - len(waiting))
-        self._pending = waiting
-        await super()._process_connect_init()
+        self._pending = [frame for frame in self._pending if not self._is_over(frame)]
+        self._pending_data_size = sum(map(len, self._pending))
+        try:
+            await super()._process_connect_init()
+        except NatsError:
+            wait = self.options["reconnect_time_wait"]  # refused: later and later
+            self.options["reconnect_time_wait"] = min(2 * wait, _LONGEST_WAIT_SECONDS)
+            raise
+        self.options["reconnect_time_wait"] = random.uniform(*_WAIT_SECONDS)  # noqa: S311 - spreads
+
+    def _is_over(self, frame: bytes) -> bool:
+        return frame is _PING or (bool(self.asking) and self.asking in frame[:_MAX_LINE])
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Connect anew after an error of the server; nats-py would be closed for good.
+
+        Credentials that have expired may have been renewed, and a message that the server has cut
+        us off for is gone. What is only not allowed leaves the connection as it is.
+        """
+        error = NatsError(f"nats: {err_msg.strip(chr(39))}")
+        if "permissions violation" in err_msg:
+            self._err = error
+            await self._error_cb(error)
+        else:
+            if not self.is_reconnecting:
+                await self._error_cb(error)
+            await self._process_op_err(error)
+
+    def _connect_command(self) -> bytes:
+        """Say who we are; credentials that are just being written are an error that passes."""
+        try:
+            return super()._connect_command()
+        except (NatsError, OSError):
+            raise
+        except Exception as error:
+            raise NatsError(f"nats: the credentials cannot be used: {error}") from error
 
     async def _attempt_reconnect(self) -> None:
         """Reconnect without the old socket: nats-py waits until its last bytes are taken.
@@ -127,9 +171,20 @@ class Wire(Client):
         await super()._attempt_reconnect()
 
     async def _connect_to_server(self, s: Srv) -> None:
-        """Connect; nats-py forgets to close a socket whose server refused us."""
+        """Connect, as who we are now; nats-py forgets to close a socket whose server refused us."""
         self._drop_socket()
+        self.options.update(self._fresh())
+        if self._nkeys_seed is not None:
+            self._setup_nkeys_connect()  # it takes the public key once
         await super()._connect_to_server(s)
+
+    def kick(self) -> None:
+        """Begin to reconnect anew: nats-py can hang in it, or have lost it."""
+        if self._reconnection_task is not None:
+            self._reconnection_task.cancel()
+        self._status = Client.RECONNECTING
+        attempt = self._attempt_reconnect()
+        self._reconnection_task = asyncio.get_running_loop().create_task(attempt)
 
     def _drop_socket(self) -> None:
         writer = getattr(self._transport, "_io_writer", None)

@@ -141,7 +141,7 @@ class Expiries:
         except BaseException:
             self._connection.listeners.discard(self)
             raise
-        self._task = self._connection.own(self._run(), "workers.expiries")
+        self._task = self._connection.keep(self._run, "workers.expiries")
 
     async def stop(self) -> None:
         """End the watch; who iterates comes to the end."""

@@ -67,9 +67,14 @@ def _unhook(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def engine(
-    settings: Settings, stop: asyncio.Event, ready: Callable[[], None] | None = None
+    settings: Settings,
+    stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
+    fresh: Callable[[], Settings] | None = None,
 ) -> None:
     """Run one engine until `stop` is set; `ready` is called once it takes events.
+
+    `fresh` reads the settings again, for a connection that broke.
 
     Raises:
         EngineError: It cannot start, or cannot go on.
@@ -83,7 +88,7 @@ async def engine(
         elif ready is not None:
             ready()
 
-    serving = asyncio.create_task(serve.serve(settings, ready=note))
+    serving = asyncio.create_task(serve.serve(settings, ready=note, fresh=fresh))
     try:
         await either(serving, stop)
         for one in running:

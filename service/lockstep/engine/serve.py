@@ -65,14 +65,46 @@ async def open_store(settings: Settings, health: telemetry.Health | None = None)
         return database
 
 
-async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = None) -> None:
+async def _open_bus(
+    settings: Settings, health: telemetry.Health, fresh: Callable[[], Settings] | None
+) -> bus.Connection:
+    """Connect to NATS and make what is missing there, however long it takes.
+
+    Raises:
+        ServerUnfit: It cannot do what the engine needs.
+    """
+    read = fresh or (lambda: settings)
+    connection = await bus.connect(settings.nats, fresh=lambda: read().nats)
+    health.connected(connection)
+    try:
+        while True:
+            try:
+                await bus.prepare(connection)
+            except Unavailable as error:  # it has tried for a while
+                if connection.closed.is_set():
+                    raise
+                log.warning("bus.unreachable", reason=error, next="trying again until it answers")
+            else:
+                return connection
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[Engine], None] | None = None,
+    fresh: Callable[[], Settings] | None = None,
+) -> None:
     """Run one engine against the servers of its settings, until it is asked to stop.
 
     `ready` is handed the engine once it takes events; `Engine.stop` ends it in good order.
+    `fresh` reads the settings again, for a connection that broke: secrets may change.
 
     Raises:
         ServerUnfit: A server cannot do what the engine needs.
-        Unavailable: The bus closed the connection for good.
+        Unavailable: The bus is lost for good.
     """
     measures, health = telemetry.Measures(), telemetry.Health(settings.probes.stuck_seconds)
     metrics = telemetry.Metrics(measures)
@@ -83,10 +115,8 @@ async def serve(settings: Settings, *, ready: Callable[[Engine], None] | None = 
     ):
         database = await open_store(settings, health)
         stack.push_async_callback(database.close)
-        connection = await bus.connect(settings.nats)
+        connection = await _open_bus(settings, health, fresh)
         stack.push_async_callback(connection.close)
-        health.connected(connection)
-        await bus.prepare(connection)
         catalog, services = make_catalog(settings)
         traces = await stack.enter_async_context(_traces(settings))
         seams = Seams(meter=measures, traces=traces)
