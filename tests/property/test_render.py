@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from effort import at_most
 from lockstep.model.errors import RenderError
-from lockstep.render import BUILT_IN, Renderer, as_number, less, to_text, truth
+from lockstep.render import BUILT_IN, Limits, Renderer, as_number, less, to_text, truth
+from lockstep.render.limits import Work
 
 RENDERER = Renderer()
 
@@ -138,8 +139,9 @@ def test_the_text_around_an_expression_is_unchanged(text: str, value: object) ->
 
 @given(values, values)
 def test_order_is_strict_and_one_sided(a: object, b: object) -> None:
-    assert not (less(a, b) and less(b, a))
-    assert not (less(a, b) and not less(a, b, or_equal=True))
+    work = Work({}, Limits())
+    assert not (less(work, a, b) and less(work, b, a))
+    assert not (less(work, a, b) and not less(work, a, b, or_equal=True))
 
 
 @given(values)

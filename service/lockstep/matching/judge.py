@@ -13,7 +13,7 @@ from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.occurrences import digest
 from lockstep.model.outbox import EventRow
-from lockstep.model.program import HoldRule, TriggerRule
+from lockstep.model.program import FILTER_SECONDS, HoldRule, SharedScope, TriggerRule
 from lockstep.model.run_events import encoded, iso, trigger_scope
 from lockstep.model.texts import storable
 from lockstep_schemas.run_events import RunEvent, RunEventData
@@ -148,10 +148,13 @@ def _partition(trigger: TriggerRule, event: Event, scope: Mapping[str, object]) 
     return digest(event.context_key)
 
 
-def _scope(match: TriggerMatch, now: datetime) -> Mapping[str, object]:
-    """Build what a filter sees: the event as `trigger`, and the automation; no run exists yet."""
+def _scope(match: TriggerMatch, now: datetime) -> SharedScope:
+    """Build what a filter sees: the event as `trigger`, and the automation; no run exists yet.
+
+    All that a trigger asks of one event shares the processor time of a filter.
+    """
     event, automation = match.event, match.automation
-    return {
+    names = {
         "trigger": trigger_scope(
             match.trigger.id,
             event.id,
@@ -166,6 +169,7 @@ def _scope(match: TriggerMatch, now: datetime) -> Mapping[str, object]:
         "automation": {"id": automation.id, "name": automation.name},
         "now": iso(now),
     }
+    return SharedScope(names, FILTER_SECONDS)
 
 
 def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) -> EventRow:

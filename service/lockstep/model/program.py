@@ -3,13 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, TypeAlias, Union
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias, Union
 
 from lockstep_schemas.actions import Retry
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.definition import Mode
 
+FILTER_SECONDS: Final = 0.01
+"""Processor time of the filters and conditions of a trigger, or of a wait, for one event."""
+
 Scope: TypeAlias = Mapping[str, object]
+
+
+class SharedScope(dict[str, object]):
+    """A scope whose evaluations share the processor time that one of them may take.
+
+    `seconds` is that time, None for what is usual; the others are the account of it, which is kept
+    by whoever evaluates.
+    """
+
+    __slots__ = ("ends_ns", "seconds", "steps")
+
+    def __init__(self, names: Mapping[str, object], seconds: float | None = None) -> None:
+        super().__init__(names)
+        self.seconds, self.steps, self.ends_ns = seconds, 0, 0
 
 
 class Expression(Protocol):

@@ -18,7 +18,7 @@ from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
-from lockstep.model.program import Expression, Program
+from lockstep.model.program import FILTER_SECONDS, Expression, Program, SharedScope
 from lockstep.model.run_events import iso
 from lockstep.model.timers import StoredTimer
 from lockstep.model.waits import Due
@@ -193,7 +193,7 @@ def _schedule(automation: Automation, timer: StoredTimer) -> Schedule | None:
 def _holds(compile_filter: Callable[[str], Expression], text: str, now: datetime) -> bool:
     """Judge the expression of `automation.template`; one that fails counts as false."""
     try:
-        return compile_filter(text).holds({"now": iso(now)})
+        return compile_filter(text).holds(SharedScope({"now": iso(now)}, FILTER_SECONDS))
     except RenderError as error:
         log.info("trigger.failed", expression=text, error=error)
         return False

@@ -1,11 +1,14 @@
 """Equality, order and membership. None of them raises on a type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from lockstep.model.errors import LimitExceeded
 from lockstep.render.limits import Work
-from lockstep.render.values import MISSING, SCALARS, VALUE_BYTES, as_number, measure, to_text
+from lockstep.render.values import MISSING, SCALARS, to_text
+
+_KEY_BITS: Final = 512  # larger integers take long to write, and are no keys of anything
+_SAME: Final = 10
+"""A power of two: so many characters of two texts are compared in a step."""
 
 Comparison = Callable[[Work, object, object], bool]
 
@@ -20,13 +23,16 @@ def equal(work: Work, a: object, b: object) -> bool:
         a = None
     if b is MISSING:
         b = None
-    if type(a) not in SCALARS and type(b) not in SCALARS:
+    if type(a) is str:
+        if type(b) is str and len(a) == len(b):
+            work.tick(len(a) >> _SAME)
+    elif type(a) not in SCALARS and type(b) not in SCALARS:
         work.weigh(a)
         work.weigh(b)
     return bool(a == b)
 
 
-def less(a: object, b: object, *, or_equal: bool = False) -> bool:
+def less(work: Work, a: object, b: object, *, or_equal: bool = False) -> bool:
     """Say whether one value comes before another; false for what has no order.
 
     Numbers, texts, booleans and lists are ordered among themselves, a number and a numeric text
@@ -38,14 +44,15 @@ def less(a: object, b: object, *, or_equal: bool = False) -> bool:
     Source: language.md section 4.
     """
     if isinstance(a, str) and isinstance(b, str):
+        work.tick(min(len(a), len(b)) >> _SAME)
         return a <= b if or_equal else a < b
     if type(a) is int and type(b) is int:
         return a <= b if or_equal else a < b
     if isinstance(a, bool) and isinstance(b, bool):
         return a <= b if or_equal else a < b
     if isinstance(a, list) and isinstance(b, list):
-        return _less_list(a, b, or_equal=or_equal)
-    x, y = as_number(a), as_number(b)
+        return _less_list(work, a, b, or_equal=or_equal)
+    x, y = work.numeric(a), work.numeric(b)
     if x is None or y is None:
         return False
     return x <= y if or_equal else x < y
@@ -60,17 +67,19 @@ def contains(work: Work, item: object, container: object) -> bool:
     if item is MISSING:
         return False
     if isinstance(container, str):
-        work.tick(len(container) >> 8)
+        work.approach(container)
         return isinstance(item, str) and item in container
     if isinstance(container, Mapping):
         name = key_of(item)
         return name is not None and name in container
     if not isinstance(container, list):
         return False
+    if isinstance(item, str) and len(item) >> _SAME:
+        return any(equal(work, item, one) for one in _counted(work, container))
     if type(item) not in SCALARS:
         work.weigh(item)
         work.weigh(container)
-    work.tick(len(container) >> 3)
+    work.approach(container)
     return item in container
 
 
@@ -78,12 +87,20 @@ def key_of(value: object) -> str | None:
     """Give the key that a value names: objects have texts as keys, so `{1: "a"}[1]` is found."""
     if isinstance(value, str):
         return value
+    if isinstance(value, int) and value.bit_length() > _KEY_BITS:
+        return None
     return to_text(value) if isinstance(value, int | float) else None
 
 
-def _less_list(a: list[object], b: list[object], *, or_equal: bool) -> bool:
-    if measure(a, VALUE_BYTES) > VALUE_BYTES or measure(b, VALUE_BYTES) > VALUE_BYTES:
-        raise LimitExceeded("lists are too large to be compared")
+def _counted(work: Work, items: list[object]) -> Iterator[object]:
+    for item in items:
+        work.tick()
+        yield item
+
+
+def _less_list(work: Work, a: list[object], b: list[object], *, or_equal: bool) -> bool:
+    work.weigh(a)
+    work.weigh(b)
     try:
         return a <= b if or_equal else a < b
     except TypeError:
@@ -93,10 +110,10 @@ def _less_list(a: list[object], b: list[object], *, or_equal: bool) -> bool:
 COMPARISONS: Final[Mapping[str, Comparison]] = {
     "eq": equal,
     "ne": lambda work, a, b: not equal(work, a, b),
-    "lt": lambda _, a, b: less(a, b),
-    "lteq": lambda _, a, b: less(a, b, or_equal=True),
-    "gt": lambda _, a, b: less(b, a),
-    "gteq": lambda _, a, b: less(b, a, or_equal=True),
+    "lt": less,
+    "lteq": lambda work, a, b: less(work, a, b, or_equal=True),
+    "gt": lambda work, a, b: less(work, b, a),
+    "gteq": lambda work, a, b: less(work, b, a, or_equal=True),
     "in": contains,
     "notin": lambda work, a, b: not contains(work, a, b),
 }

@@ -162,6 +162,7 @@ class Compiler:
         def step(work: Work, value: object) -> object:
             try:
                 args, named = arguments(work)
+                work.approach(value)
                 made = call(work, value, *args, **named)
                 work.account(value, made)
             except RenderError as error:
@@ -259,6 +260,7 @@ class Compiler:
 
         def run(work: Work) -> object:
             value: object = MISSING
+            work.tick(len(runs))
             for operand in runs:
                 value = operand(work)
                 if truth(value) is stop:
@@ -274,7 +276,12 @@ class Compiler:
 
     def _list(self, node: nodes.List | nodes.Tuple, depth: int) -> Run:
         parts = [self.compile(item, depth + 1) for item in node.items]
-        return lambda work: [_present(part(work)) for part in parts]
+
+        def run(work: Work) -> object:
+            work.tick(len(parts))
+            return [_present(part(work)) for part in parts]
+
+        return run
 
     def _dict(self, node: nodes.Dict, depth: int) -> Run:
         pairs = [
@@ -284,6 +291,7 @@ class Compiler:
 
         def run(work: Work) -> object:
             made: dict[str, object] = {}
+            work.tick(len(pairs))
             for key, value in pairs:
                 name = key_of(key(work))
                 if name is None:

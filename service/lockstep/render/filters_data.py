@@ -18,9 +18,7 @@ _CHUNK: Final = 4096  # characters that are quoted until the limits are looked a
 def json(work: Work, value: object, indent: object = 0) -> object:
     """Give JSON, compact or with so many spaces per level; missing is null."""
     spaces = min(max(whole(indent) or 0, 0), _MOST_INDENT)
-    made = to_json(value, work.limits.value_bytes, spaces)
-    work.tick(len(made) >> 3)
-    return made
+    return to_json(value, work.limits.value_bytes, spaces, work.tick)
 
 
 def b64encode(work: Work, value: object) -> object:
@@ -52,6 +50,7 @@ def urlencode(work: Work, value: object) -> object:
     if isinstance(value, Mapping):
         pairs, size = [], 0
         for name, item in value.items():
+            work.tick(4)
             pairs.append(f"{_quoted(work, name, '')}={_quoted(work, item, '')}")
             size += len(pairs[-1])
             work.fit(size)

@@ -1,7 +1,8 @@
 """Filters of lists, of objects, and of numbers. What is of another type passes through."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
 from lockstep.model.errors import LimitExceeded
 from lockstep.render.filters_text import whole
@@ -15,7 +16,14 @@ MOST_SORTED: Final = 50_000
 
 _PAIR_BYTES: Final = 128  # a tuple of two, and its place in a list
 _CHARACTER_BYTES: Final = 64  # a text of one character, and its place in a list
+_PIECE: Final = 512  # items sorted in one go: it takes less than a look at the clock may be late
+_PIECE_STEPS: Final = 8  # of each of them: it is compared about as often
+_PLAIN_BITS: Final = 64  # of larger integers many have one hash, and are then looked up slowly
+_ROUND_STEPS: Final = 32  # a large float is written out for it
 _ROUND_DIGITS: Final = 300  # a float has exponents up to 308; more digits only cost time
+
+
+_Keyed: TypeAlias = tuple[tuple[object, ...], object]
 
 
 def length(_: Work, value: object) -> object:
@@ -76,12 +84,13 @@ def absolute(_: Work, value: object) -> object:
     return value if number is None else abs(number)
 
 
-def rounded(_: Work, value: object, precision: object = 0, method: object = "common") -> object:
+def rounded(work: Work, value: object, precision: object = 0, method: object = "common") -> object:
     """Round a number, or the number that a text is; a whole number if no digits are asked for.
 
     Half goes to the even neighbour, as Python has it; `ceil` and `floor` go up and down.
     """
-    number, places = as_number(value), whole(precision)
+    number, places = work.numeric(value), whole(precision)
+    work.tick(_ROUND_STEPS)
     if number is None or places is None or abs(places) > _ROUND_DIGITS:
         return value
     if method == "ceil" or method == "floor":
@@ -107,8 +116,8 @@ def total(work: Work, value: object, attribute: object = None, start: object = 0
         return value
     path, made = path_of(attribute), as_number(start) or 0
     for item in value:
-        work.tick(2)
-        made += as_number(pick(item, path)) or 0
+        work.tick(1 + len(path))
+        made += work.numeric(pick(item, path)) or 0
     return bounded(made)
 
 
@@ -152,9 +161,7 @@ def ordered(
     if len(value) > MOST_SORTED:
         raise LimitExceeded(f"a list of more than {MOST_SORTED} items cannot be put in order")
     keyed = _keyed(work, value, case_sensitive, attribute)
-    keyed.sort(key=lambda pair: pair[0], reverse=truth(reverse))
-    work.tick(8 * len(keyed))
-    return [item for _, item in keyed]
+    return [item for _, item in _sorted(work, keyed, reverse=truth(reverse))]
 
 
 def unique(
@@ -194,15 +201,38 @@ def groupby(
 
 def _keyed(
     work: Work, value: list[object], case_sensitive: object, attribute: object
-) -> list[tuple[tuple[object, ...], object]]:
+) -> list[_Keyed]:
     """Pair each item with what it is ordered by."""
     work.weigh(value)
     exact, path = truth(case_sensitive), path_of(attribute)
     made = []
     for item in value:
-        work.tick(4)
-        made.append((_order(pick(item, path), exact=exact), item))
+        work.tick(4 + len(path))
+        member = pick(item, path)
+        work.approach(member)
+        made.append((_order(member, exact=exact), item))
     return made
+
+
+def _sorted(work: Work, keyed: list[_Keyed], *, reverse: bool) -> list[_Keyed]:
+    """Sort in pieces that are merged pair by pair, so that the limits are looked at in between.
+
+    Sorting two pieces behind each other that are in order is merging them, in one go.
+    """
+    first = itemgetter(0)
+    pieces = [keyed[at : at + _PIECE] for at in range(0, len(keyed), _PIECE)]
+    steps = _PIECE_STEPS
+    while True:
+        for piece in pieces:
+            work.tick(steps * len(piece))
+            piece.sort(key=first, reverse=reverse)
+        if len(pieces) < 2:
+            return pieces[0] if pieces else []
+        steps = 1
+        pieces = [
+            pieces[at] + (pieces[at + 1] if at + 1 < len(pieces) else [])
+            for at in range(0, len(pieces), 2)
+        ]
 
 
 def _order(value: object, *, exact: bool) -> tuple[object, ...]:
@@ -226,10 +256,12 @@ def _identity(work: Work, value: object, *, exact: bool) -> object:
     if isinstance(value, str):
         if exact:
             return value
-        work.tick(len(value) >> 8)
+        work.approach(value)
         return value.lower()
     if isinstance(value, list | Mapping):
         text = work.text(value)
         work.take(len(text))
         return (text,)
+    if isinstance(value, int) and value.bit_length() > _PLAIN_BITS:
+        return (str(value),)
     return None if value is MISSING else value

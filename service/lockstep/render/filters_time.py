@@ -12,6 +12,7 @@ from lockstep.render.values import MISSING, as_number
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _MOMENT_CHARACTERS: Final = 64  # ISO 8601 with nanoseconds and an offset has 35; spaces besides
+_MAIL_STEPS: Final = 16  # it is written in Python
 _MOST_FORMAT: Final = 1000  # a directive of two characters may become ten
 _DIRECTIVE: Final = re.compile(r"%([aAbBcdDeFGHIjmMpRSTuUVwWxXyYZzf%])")
 """What every platform knows and none makes long; other signs stay as they are."""
@@ -41,11 +42,11 @@ def iso(_: Work, value: object) -> object:
     return value if when is None else _iso(when)
 
 
-def date(_: Work, value: object, fmt: object = "ISO") -> object:
+def date(work: Work, value: object, fmt: object = "ISO") -> object:
     """Give a moment in a form; what is no moment passes through.
 
     Args:
-        _: The account of the evaluation.
+        work: The account of the evaluation.
         value: The moment.
         fmt: `ISO`, `date`, `time`, `unix` (whole seconds, a number), `rfc2822`, or signs of
             strftime; everything is in UTC.
@@ -65,9 +66,11 @@ def date(_: Work, value: object, fmt: object = "ISO") -> object:
         case "unix":
             return _milliseconds(when) // 1000
         case "rfc2822":
+            work.tick(_MAIL_STEPS)
             return format_datetime(when)
         case _ if len(fmt) > _MOST_FORMAT:
             return value
+    work.tick(8 * len(fmt))
     return _DIRECTIVE.sub(lambda sign: _written(when, sign[0]), fmt)
 
 

@@ -7,13 +7,20 @@ from typing import Final
 import msgspec
 
 from lockstep.model.errors import LimitExceeded
-from lockstep.render.values import VALUE_BYTES, measure, to_text
+from lockstep.model.program import SharedScope
+from lockstep.render.values import VALUE_BYTES, as_number, measure, to_text
 
 INTEGER_BITS: Final = 4096
 """Larger integers are refused: about 1,200 digits. No single operation on them is long."""
 
 _STRIDE: Final = 256
 """Steps between two looks at the clock; a step is some tenths of a microsecond."""
+
+_CHARACTERS: Final = 5  # a power of two: so many are gone through in C in about a step
+_ITEMS: Final = 3  # as well
+
+_BEGINNING: Final = 32
+"""Steps that each evaluation of a shared scope is charged with, so that many short ones count."""
 
 _COPIES: Final = 32
 """How many values of the largest size one evaluation may make in all: 32 MiB by default."""
@@ -38,11 +45,16 @@ class Work:
     the room first, so that no single operation is long.
     """
 
-    __slots__ = ("_ends_ns", "_room", "_steps", "limits", "scope")
+    __slots__ = ("_account", "_room", "_steps", "limits", "scope")
 
     def __init__(self, scope: Mapping[str, object], limits: Limits) -> None:
         self.scope, self.limits = scope, limits
-        self._steps, self._ends_ns = _STRIDE, 0
+        if type(scope) is SharedScope:
+            self._account: SharedScope | None = scope
+            scope.steps += _BEGINNING
+            self._steps = _STRIDE - scope.steps
+        else:
+            self._account, self._steps = None, _STRIDE
         self._room = limits.value_bytes * _COPIES
 
     def tick(self, steps: int = 1) -> None:
@@ -63,13 +75,18 @@ class Work:
         """
         # Of this thread, so that a machine that is busy with other things costs nobody a template.
         now = time.thread_time_ns()
-        self._steps = _STRIDE
-        if not self._ends_ns:
-            self._ends_ns = now + int(self.limits.processor_seconds * 1e9)
-        if now >= self._ends_ns:
-            allowed = self.limits.processor_seconds * 1000
-            raise LimitExceeded(f"the evaluation took more than {allowed:g} ms of processor time")
-        return (self._ends_ns - now) / 1e9
+        if self._account is None:
+            self._account = SharedScope({})
+        account, self._steps = self._account, _STRIDE
+        allowed = account.seconds or self.limits.processor_seconds
+        account.steps = 0
+        if not account.ends_ns:
+            account.ends_ns = now + int(allowed * 1e9)
+        if now >= account.ends_ns:
+            raise LimitExceeded(
+                f"the evaluation took more than {1000 * allowed:g} ms of processor time"
+            )
+        return (account.ends_ns - now) / 1e9
 
     def take(self, size: int) -> None:
         """Ask for memory, in bytes, of which an evaluation has a share that it never gives back.
@@ -104,9 +121,14 @@ class Work:
         """
         if isinstance(value, str):
             return value
-        made = to_text(value, self.limits.value_bytes)
+        made = to_text(value, self.limits.value_bytes, self.tick)
         self.tick(1 + (len(made) >> 3))
         return made
+
+    def numeric(self, value: object) -> int | float | None:
+        """Give a number, or the number that a text is; None for all else."""
+        self.tick(1 + (len(value) >> 5) if type(value) is str else 1)
+        return as_number(value)
 
     def weigh(self, value: object) -> None:
         """Refuse a list or an object that is too large to be gone through as a whole.
@@ -114,10 +136,22 @@ class Work:
         Raises:
             LimitExceeded: As JSON it has more bytes than a value may have, or is nested too deep.
         """
-        size = measure(value, self.limits.value_bytes)
+        size = measure(value, self.limits.value_bytes, 0, self.tick)
         if size > self.limits.value_bytes:
             raise LimitExceeded(f"a value has more than {self.limits.value_bytes} bytes as JSON")
         self.tick(1 + (size >> 3))
+
+    def approach(self, value: object) -> None:
+        """Account for going through a value once, before that is done: a filter, a test.
+
+        Raises:
+            LimitExceeded: The processor time is used up.
+        """
+        kind = type(value)
+        if kind is str:
+            self.tick(1 + (len(value) >> _CHARACTERS))  # type: ignore[arg-type] # a text
+        elif kind is list or kind is dict:
+            self.tick(1 + (len(value) >> _ITEMS))  # type: ignore[arg-type] # a list, an object
 
     def account(self, value: object, made: object) -> None:
         """Account for a filter that has made something of a value.
@@ -125,7 +159,7 @@ class Work:
         Raises:
             LimitExceeded: It is too large, or the processor time or the memory is used up.
         """
-        self.tick(4 + (len(value) >> 8) if type(value) is str else 4)
+        self.tick(4)
         if type(made) is str:
             if made is not value:
                 self.fit(len(made))

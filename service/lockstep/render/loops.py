@@ -46,6 +46,7 @@ def mapped(
         return value
     made = []
     for item in value:
+        work.approach(item)
         result = inner(work, item, *args, **named)
         work.account(item, result)
         made.append(None if result is MISSING else result)

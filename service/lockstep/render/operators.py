@@ -10,6 +10,8 @@ from lockstep.render.compare import key_of
 from lockstep.render.limits import INTEGER_BITS, Work
 from lockstep.render.values import MISSING, kind
 
+_BITS: Final = 8  # a power of two: bits of whole numbers that take a step
+
 Operation = Callable[[Work, object, object], object]
 
 
@@ -50,7 +52,7 @@ def add(work: Work, a: object, b: object) -> object:
     if isinstance(a, list) and isinstance(b, list):
         work.take(8 * (len(a) + len(b)))
         return a + b
-    return _calculate("+", operator.add, a, b)
+    return _calculate(work, "+", operator.add, a, b)
 
 
 def multiply(work: Work, a: object, b: object) -> object:
@@ -66,7 +68,7 @@ def multiply(work: Work, a: object, b: object) -> object:
         return a * b
     if isinstance(a, int) and isinstance(b, int):
         _bound(a.bit_length() + b.bit_length() - 1)
-    return _calculate("*", operator.mul, a, b)
+    return _calculate(work, "*", operator.mul, a, b)
 
 
 def concatenate(work: Work, values: Sequence[object]) -> str:
@@ -101,7 +103,7 @@ def bounded(number: object) -> object:
 
 
 def _calculate(
-    sign: str, operation: Callable[[float, float], float], a: object, b: object
+    work: Work, sign: str, operation: Callable[[float, float], float], a: object, b: object
 ) -> object:
     if a is MISSING or b is MISSING:
         return MISSING
@@ -109,6 +111,8 @@ def _calculate(
         raise RenderError(
             f"'{sign}' has no meaning for {kind(a)} and {kind(b)}", hint=_hint(sign, a, b)
         )
+    if isinstance(a, int) and isinstance(b, int):
+        work.tick((a.bit_length() + b.bit_length()) >> _BITS)
     return bounded(operation(a, b))
 
 
@@ -136,7 +140,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _plain(sign: str, operation: Callable[[float, float], float]) -> Operation:
-    return lambda _, a, b: _calculate(sign, operation, a, b)
+    return lambda work, a, b: _calculate(work, sign, operation, a, b)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {

@@ -19,6 +19,16 @@ def _divisible(_: Work, value: object, by: object) -> bool:
     return whole and by != 0 and value % by == 0  # type: ignore[operator] # whole numbers
 
 
+def _lower(work: Work, value: object) -> bool:
+    work.approach(value)
+    return isinstance(value, str) and value.islower()
+
+
+def _upper(work: Work, value: object) -> bool:
+    work.approach(value)
+    return isinstance(value, str) and value.isupper()
+
+
 def _eq(work: Work, value: object, other: object) -> bool:
     return equal(work, value, other)
 
@@ -27,20 +37,20 @@ def _ne(work: Work, value: object, other: object) -> bool:
     return not equal(work, value, other)
 
 
-def _lt(_: Work, value: object, other: object) -> bool:
-    return less(value, other)
+def _lt(work: Work, value: object, other: object) -> bool:
+    return less(work, value, other)
 
 
-def _le(_: Work, value: object, other: object) -> bool:
-    return less(value, other, or_equal=True)
+def _le(work: Work, value: object, other: object) -> bool:
+    return less(work, value, other, or_equal=True)
 
 
-def _gt(_: Work, value: object, other: object) -> bool:
-    return less(other, value)
+def _gt(work: Work, value: object, other: object) -> bool:
+    return less(work, other, value)
 
 
-def _ge(_: Work, value: object, other: object) -> bool:
-    return less(other, value, or_equal=True)
+def _ge(work: Work, value: object, other: object) -> bool:
+    return less(work, other, value, or_equal=True)
 
 
 PREDICATES: Final[Mapping[str, Predicate]] = {
@@ -58,8 +68,8 @@ PREDICATES: Final[Mapping[str, Predicate]] = {
     "sequence": lambda _, value: isinstance(value, list | str),
     "iterable": lambda _, value: isinstance(value, list | str | Mapping),
     "mapping": lambda _, value: isinstance(value, Mapping),
-    "lower": lambda _, value: isinstance(value, str) and value.islower(),
-    "upper": lambda _, value: isinstance(value, str) and value.isupper(),
+    "lower": _lower,
+    "upper": _upper,
     "even": lambda work, value: _divisible(work, value, 2),
     "odd": lambda _, value: type(value) is int and value % 2 == 1,
     "divisibleby": _divisible,

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 import msgspec
 
@@ -28,6 +28,15 @@ _PLAIN_FLOAT: Final = 1e16
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<bare>\.[0-9]+))"
                             r"(?P<exponent>[eE][+-]?[0-9]+)?\s*")  # fmt: skip
 _NUMBER_CHARACTERS: Final = 400  # the largest float has 309 digits when it is written out
+
+
+_SOME: Final = 256  # items between two looks at what an evaluation may still cost
+
+Tick: TypeAlias = Callable[[int], None]
+
+
+def _free(_: int) -> None:
+    """Count nothing: for what belongs to no evaluation."""
 
 
 @final
@@ -94,11 +103,12 @@ def kind(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def measure(value: object, most: int, indent: int = 0) -> int:
+def measure(value: object, most: int, indent: int = 0, tick: Tick = _free) -> int:
     """Estimate the bytes of a value as JSON, level by level, and stop above `most`.
 
     A list may hold another one a thousand times over, and that one the next: written out, such a
-    value has no end. So nothing is written out before it has been measured.
+    value has no end. So nothing is written out before it has been measured. `tick` is told of
+    steps as they are done.
 
     Raises:
         LimitExceeded: It is nested too deep.
@@ -109,7 +119,9 @@ def measure(value: object, most: int, indent: int = 0) -> int:
             raise LimitExceeded(f"a value is nested deeper than {_DEEPEST}")
         below: list[object] = []
         size += depth * indent * len(level)
-        for item in level:
+        for number, item in enumerate(level):
+            if not number % _SOME:
+                tick(min(len(level) - number, _SOME))
             if type(item) is list or isinstance(item, tuple):
                 size += 1 + len(item)
                 below.extend(item if size <= most else ())
@@ -132,20 +144,23 @@ def _characters(value: object) -> int:
     return 1 + (value.bit_length() >> 2) if isinstance(value, int) else 3
 
 
-def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0) -> str:
+def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0, tick: Tick = _free) -> str:
     """Give JSON, non-ASCII as it is and whole numbers without `.0`; JSON has no NaN: null.
 
     Args:
         value: What to write.
         most: Bytes that it may have.
         indent: Spaces per level; 0 writes all on one line without spaces.
+        tick: Told of steps before they are done.
 
     Raises:
         LimitExceeded: It is larger, or nested too deep.
         RenderError: There is something in it that JSON does not have.
     """
-    if measure(value, most, indent) > most:
+    size = measure(value, most, indent, tick)
+    if size > most:
         raise LimitExceeded(f"a value has more than {most} bytes as JSON")
+    tick(size >> 3)
     try:
         encoded = msgspec.json.encode(_plain(value))
     except (TypeError, ValueError, OverflowError) as error:
@@ -157,7 +172,7 @@ def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0) -> str:
     return encoded.decode()
 
 
-def to_text(value: object, most: int = VALUE_BYTES) -> str:
+def to_text(value: object, most: int = VALUE_BYTES, tick: Tick = _free) -> str:
     """Give the text of a value, as a template writes it.
 
     Missing, null and NaN are empty; lists and objects are compact JSON.
@@ -165,6 +180,7 @@ def to_text(value: object, most: int = VALUE_BYTES) -> str:
     Args:
         value: What to write.
         most: Bytes that a list or an object may have.
+        tick: Told of steps before they are done.
 
     Raises:
         LimitExceeded: A list or an object is larger, or an integer has more than 4,200 digits.
@@ -186,7 +202,7 @@ def to_text(value: object, most: int = VALUE_BYTES) -> str:
         if value.is_integer() and abs(value) < _PLAIN_FLOAT:
             return str(int(value))
         return repr(value) if math.isfinite(value) else ""
-    return to_json(value, most)
+    return to_json(value, most, 0, tick)
 
 
 def _plain(value: object) -> object:

@@ -11,7 +11,7 @@ import structlog
 
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
-from lockstep.model.program import Expression
+from lockstep.model.program import FILTER_SECONDS, Expression, SharedScope
 from lockstep.model.run_events import iso, trigger_scope
 from lockstep.model.texts import storable
 from lockstep.model.waits import Awaited, Satisfied
@@ -109,7 +109,7 @@ async def _warn(failed: dict[UUID, tuple[Awaited, Event, str]], tx: WakeTransact
     )
 
 
-def _scope(wait: Awaited, event: Event, now: datetime) -> dict[str, object]:
+def _scope(wait: Awaited, event: Event, now: datetime) -> SharedScope:
     trigger = trigger_scope(
         None,
         event.id,
@@ -120,4 +120,5 @@ def _scope(wait: Awaited, event: Event, now: datetime) -> dict[str, object]:
         event.context_key,
         event.hop,
     )
-    return {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(now)}
+    names = {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(now)}
+    return SharedScope(names, FILTER_SECONDS)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar, assert_never, cast
 from uuid import UUID
 
 from lockstep.model.ids import uuid7
-from lockstep.model.program import Guard, Node, Provide
+from lockstep.model.program import Guard, Node, Provide, SharedScope
 from lockstep.model.runs import StepRow
 from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
@@ -84,15 +84,17 @@ class Step:
             self.frame = self.holder.inner = new(self.row.seq, self.row.started_at)
         return cast("F", self.frame)
 
-    def context(self, **more: object) -> dict[str, object]:
-        """Give the root of all names that an expression sees here."""
+    def context(self, **more: object) -> SharedScope:
+        """Give the root of all names that an expression sees here.
+
+        What is evaluated on it shares the processor time of one expression: a config, a block of
+        variables, the conditions of a choose.
+        """
         scope = self.place.scope
-        context = {
-            **self.walk.base,
-            "variables": scope.variables(),
-            "artifacts": scope.artifacts(),
-            **more,
-        }
+        context = SharedScope(self.walk.base)
+        context["variables"] = scope.variables()
+        context["artifacts"] = scope.artifacts()
+        context.update(more)
         if self.place.repeat is not None and "repeat" not in more:
             context["repeat"] = self.place.repeat
         answer = scope.answer()

@@ -332,3 +332,19 @@ def test_a_judgement_names_the_trigger_that_asked() -> None:
     judged = judge(TriggerMatch(event(), one, one.program.triggers[0]), NOW)
     assert isinstance(judged, Decision)
     assert (judged.automation_id, judged.trigger_id) == ("a", "t")
+
+
+@pytest.mark.parametrize("gate", [{}, {"window": {"count": 1, "minutes": 1}}], ids=repr)
+def test_all_conditions_of_a_trigger_together_have_the_time_of_a_filter(gate: Any) -> None:
+    """Each of them is short, as they stand there and within one another."""
+    trigger = {"event": "test.event", **gate}
+    short = "trigger.payload.n | map('string') | join | length > 0"
+    for conditions in ([short] * 100, [{"and": [short] * 100}]):
+        one = match(automation(triggers=[trigger], conditions=conditions), event(payload=NUMBERS))
+        judged = judge(one, NOW)
+        refused = judged.unmet if isinstance(judged, Candidate) else judged
+        assert told(refused)[0] == "conditions"
+        assert "more than 10 ms of processor time" in told(refused)[1]
+
+
+NUMBERS = {"n": list(range(5000))}

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from lockstep.model.errors import LimitExceeded, RenderError
-from lockstep.render import Renderer, as_number, less, to_text, truth
+from lockstep.render import Limits, Renderer, as_number, less, to_text, truth
+from lockstep.render.limits import Work
 
 SCOPE = {
     "s": "text",
@@ -368,10 +369,11 @@ def test_a_number_is_a_number_or_a_text_that_says_one(
 
 
 def test_less_is_the_order_of_expressions() -> None:
-    assert less(1, "2")
-    assert not less("2", 1)
-    assert less(2, "2", or_equal=True)
-    assert not less(None, 1)
+    work = Work({}, Limits())
+    assert less(work, 1, "2")
+    assert not less(work, "2", 1)
+    assert less(work, 2, "2", or_equal=True)
+    assert not less(work, None, 1)
 
 
 @pytest.mark.parametrize(

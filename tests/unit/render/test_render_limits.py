@@ -7,6 +7,7 @@ import pytest
 
 from effort import at_most
 from lockstep.model.errors import LimitExceeded, RenderError
+from lockstep.model.program import SharedScope
 from lockstep.render import Limits, Renderer
 
 LONG = "a" * 1_040_000
@@ -237,3 +238,25 @@ async def test_tasks_can_share_what_is_compiled(renderer: Renderer) -> None:
 
     made = await asyncio.gather(*[render(n) for n in range(20)])
     assert made == [f"{n}-{str(n) * 3}" for n in range(20)]
+
+
+def test_evaluations_of_a_shared_scope_share_the_time_of_one(renderer: Renderer) -> None:
+    """However short each is: a config, or conditions, may have thousands of them."""
+    scope = SharedScope({"x": 1}, 0.01)
+    expression, template = renderer.expression("x == 1 and x != 2"), renderer.template("a{{ x }}")
+
+    def go_on() -> None:
+        while True:
+            assert expression.holds(scope)
+            assert template.render(scope) == "a1"
+
+    with soon(), pytest.raises(LimitExceeded, match="more than 10 ms of processor time"):
+        go_on()
+
+
+def test_a_scope_says_how_long_its_evaluations_may_take(renderer: Renderer) -> None:
+    numbers = {"numbers": list(range(200_000))}
+    expression = renderer.expression("numbers | map('string') | map('json') | join | length")
+    for seconds, told in ((None, "more than 100 ms"), (0.01, "more than 10 ms")):
+        with pytest.raises(LimitExceeded, match=told):
+            expression.evaluate(SharedScope(numbers, seconds))
