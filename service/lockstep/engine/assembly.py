@@ -89,6 +89,7 @@ def build(
         runs=store.RunStore(database, basis.id),
         waits=store.WaitStore(database, basis.id),
         decisions=store.DecisionStore(database),
+        workers=store.WorkerStore(database, basis.id),
     )
     knowledge = _knowledge(edge, types)
     hearing = _hearing(basis, edge, tables, seams.listeners)
@@ -119,16 +120,15 @@ def _edge(settings: Settings, database: store.Store, connection: bus.Connection)
 def _knowledge(edge: Connections, types: catalog.MemoryCatalog) -> Knowledge:
     renderer = Renderer(types.filters)
     automations = store.AutomationStore(edge.database)
-    registered = catalog.Registered(
-        store.TypeStore(edge.database), types, edge.connection.names.action
-    )
+    reading = edge.database.apart("index")
+    registered = catalog.Registered(store.TypeStore(reading), types, edge.connection.names.action)
     compiled = functools.partial(_compiled, renderer)
     return Knowledge(
         catalog=types,
         registered=registered,
         renderer=renderer,
         automations=automations,
-        index=matching.Index(automations, compiled, registered.refresh),
+        index=matching.Index(store.AutomationStore(reading), compiled, registered.refresh),
     )
 
 
@@ -235,7 +235,7 @@ def _loops(
     committer = checkpoint.Committer(tables.runs, hearing.all)
     walking = _walking(basis, edge, tables, knowledge, committer, services)
     heartbeat = replicas.Heartbeat(
-        functools.partial(_beat, tables.runs),
+        functools.partial(_beat, tables.workers),
         basis.database_clock.synchronise,
         engine.heartbeat_seconds,
         engine.stale_seconds,
@@ -264,7 +264,7 @@ def _loops(
         housekeeping=Housekeeping(
             engine,
             edge.database,
-            tables.runs,
+            tables.workers,
             tables.decisions,
             store.Retention(edge.database),
             basis.clock,
@@ -363,8 +363,8 @@ def _resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
     return secrets.Resolver(sources)
 
 
-async def _beat(runs: store.RunStore) -> datetime:
-    return await runs.heartbeat(socket.gethostname(), __version__)
+async def _beat(workers: store.WorkerStore) -> datetime:
+    return await workers.heartbeat(socket.gethostname(), __version__)
 
 
 def _post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:

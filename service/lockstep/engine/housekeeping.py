@@ -22,18 +22,18 @@ class Housekeeping:
         self,
         settings: EngineSettings,
         database: store.Store,
-        runs: store.RunStore,
+        workers: store.WorkerStore,
         decisions: store.DecisionStore,
         retention: store.Retention,
         clock: Clock,
     ) -> None:
-        self._settings, self._database, self._runs = settings, database, runs
+        self._settings, self._database, self._workers = settings, database, workers
         self._decisions, self._retention, self._clock = decisions, retention, clock
 
     async def clean(self) -> None:
         """Delete what has no owner. Raise Unavailable."""
         await self._database.forget_receipts(self._settings.receipts_hours, AT_ONCE)
-        await self._runs.forget_workers()
+        await self._workers.forget()
         before = self._clock.now() - OUT_OF_WINDOW
         await self._decisions.forget(self._settings.judgements, before, AT_ONCE)
 

@@ -78,6 +78,7 @@ class Tables:
     runs: store.RunStore
     waits: store.WaitStore
     decisions: store.DecisionStore
+    workers: store.WorkerStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

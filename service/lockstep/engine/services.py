@@ -75,7 +75,7 @@ def _owning(a: Assembly) -> Iterator[Service]:
         name="heartbeat",
         start=loops.heartbeat.once,
         run=loops.heartbeat.run,
-        stop=a.tables.runs.retire,
+        stop=a.tables.workers.retire,
     )
     yield Service(
         name="automations",

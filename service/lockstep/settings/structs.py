@@ -23,7 +23,9 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         "postgresql://lockstep@127.0.0.1/lockstep"
     )
     password_file: Annotated[str, Meta(description="A file with the password of the DSN.")] = ""
-    pool_size: Annotated[int, Meta(ge=4, le=200, description="Connections of a replica.")] = 10
+    pool_size: Annotated[
+        int, Meta(ge=4, le=200, description="Connections of a replica, and three more.")
+    ] = 10
 
     def __repr__(self) -> str:
         """Show all of it, without what is secret."""

@@ -37,6 +37,7 @@ from lockstep.store.types import TypeStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
 from lockstep.store.watch import numbers
+from lockstep.store.workers import WorkerStore
 
 __all__ = [
     "AutomationStore",
@@ -55,6 +56,7 @@ __all__ = [
     "Store",
     "TypeStore",
     "WaitStore",
+    "WorkerStore",
     "create_database",
     "examine",
     "migrate",

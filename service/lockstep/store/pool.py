@@ -1,9 +1,10 @@
 """The connection to PostgreSQL: a pool, transactions, and what its errors mean to us."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
 import asyncpg
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT_SECONDS: Final = 30.0  # the server ends a statement after 10 s; else it is silent
 ACQUIRE_TIMEOUT_SECONDS: Final = 15.0  # longer than a statement takes that holds a connection
+# What lives by its answer asks anew, on a new connection, before anyone takes it for dead.
+PROMPT_SECONDS: Final = 3.0
 CLOSE_SECONDS: Final = 5.0  # what was begun is mostly over by then; a supervisor waits for us
 
 _PASSING: Final = (
@@ -43,6 +46,13 @@ _PASSING: Final = (
 )
 # A session of which this is heard is no longer what it was: none of its age is used again.
 _OUTLIVED: Final = (asyncpg.ReadOnlySQLTransactionError, *sessions.SWAPPED)
+
+
+Apart: TypeAlias = Literal["heartbeat", "index", "health"]
+"""What must not wait until work gives a connection back."""
+
+# The pools of which this task, or whoever began it, holds a connection.
+_held: Final[ContextVar[frozenset[int]]] = ContextVar("held", default=frozenset())
 
 
 async def _keep(_: object) -> None:
@@ -79,10 +89,14 @@ def explained() -> Iterator[None]:
 
 
 class Store:
-    """A pool of connections; every other module of `store` works on it."""
+    """A pool of connections; every other module of `store` works on it.
 
-    def __init__(self, pool: "Pool") -> None:
+    Whoever holds a connection of a pool asks it for no other: all might wait for one another.
+    """
+
+    def __init__(self, pool: "Pool", apart: Mapping[Apart, "Pool"] | None = None) -> None:
         self.pool = pool
+        self._apart = apart or {}
 
     @classmethod
     async def connect(cls, dsn: str, size: int) -> "Store":
@@ -94,29 +108,42 @@ class Store:
         """
         with explained():
             async with sessions.fit(dsn):  # a pool hides what is wrong with a DSN
-                pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # of `dial`
-                    dsn,
-                    min_size=1,
-                    max_size=size,
-                    command_timeout=COMMAND_TIMEOUT_SECONDS,
-                    connect=sessions.dial,
-                    init=sessions.settle,
-                    # Nothing of ours outlives its transaction, so there is nothing to reset: it
-                    # would be a round trip for each statement.
-                    reset=_keep,
-                )
-        return cls(pool)
+                pool = await _pool(dsn, 1, size, COMMAND_TIMEOUT_SECONDS)
+                apart = {
+                    what: await _pool(
+                        dsn, 0, 1, COMMAND_TIMEOUT_SECONDS if what == "index" else PROMPT_SECONDS
+                    )
+                    for what in get_args(Apart)
+                }
+        return cls(pool, apart)
+
+    def apart(self, what: Apart) -> "Store":
+        """Give the one connection that is for this alone; it is made when it is asked for."""
+        return Store(self._apart[what])
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody holds a connection."""
+        return any(p.get_idle_size() < p.get_size() for p in (self.pool, *self._apart.values()))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["Connection"]:
         """Lend a connection; the errors of its statements are ours."""
-        with explained():
-            async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-                try:
-                    yield connection
-                except _OUTLIVED:
-                    await self.pool.expire_connections()  # this one is closed when it is given back
-                    raise
+        held = _held.get()
+        if id(self.pool) in held:
+            raise RuntimeError("whoever holds a connection of a pool asks it for no other")
+        _held.set(held | {id(self.pool)})
+        try:
+            with explained():
+                async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                    try:
+                        yield connection
+                    except _OUTLIVED:
+                        # This one is closed when it is given back.
+                        await self.pool.expire_connections()
+                        raise
+        finally:
+            _held.set(held)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Connection"]:
@@ -125,8 +152,8 @@ class Store:
             yield connection
 
     async def ping(self) -> None:
-        """Return if the server answers. Raise Unavailable."""
-        async with self.connection() as connection:
+        """Return if the server answers, however much is asked of it. Raise Unavailable."""
+        async with self.apart("health").connection() as connection:
             await connection.execute(*query("status/ping"))
 
     async def suspect(self, delivery: str) -> int:
@@ -165,9 +192,27 @@ class Store:
             await connection.execute(*query("cases/lose_frames"))
 
     async def close(self) -> None:
-        """Close the pool; what is still running after a while is cut off."""
+        """Close all connections; what is still running after a while is cut off."""
+        pools = [self.pool, *self._apart.values()]
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self.pool.close()
+                for pool in pools:
+                    await pool.close()
         except TimeoutError:
-            self.pool.terminate()
+            for pool in pools:
+                pool.terminate()
+
+
+async def _pool(dsn: str, least: int, most: int, seconds: float) -> "Pool":
+    pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # of `dial`
+        dsn,
+        min_size=least,
+        max_size=most,
+        command_timeout=seconds,
+        connect=sessions.dial,
+        init=sessions.settle,
+        # Nothing of ours outlives its transaction, so there is nothing to reset: it would be a
+        # round trip for each statement.
+        reset=_keep,
+    )
+    return pool

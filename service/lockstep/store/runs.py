@@ -154,24 +154,6 @@ class RunStore:
         async with self._store.connection() as connection:
             return await _fired(connection, run_ids)
 
-    async def heartbeat(self, name: str, version: str) -> datetime:
-        """Renew the worker's row; give the time of the database."""
-        async with self._store.connection() as connection:
-            now: datetime = await connection.fetchval(
-                *query("workers/heartbeat", id=self._worker_id, name=name, version=version)
-            )
-        return now
-
-    async def retire(self) -> None:
-        """Take the worker's row away: nothing more will come of it."""
-        async with self._store.connection() as connection:
-            await connection.execute(*query("workers/retire", id=self._worker_id))
-
-    async def forget_workers(self) -> None:
-        """Take away the rows of workers that are long gone."""
-        async with self._store.connection() as connection:
-            await connection.execute(*query("workers/forget"))
-
 
 async def _fired(connection: "Connection", run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
     found: dict[UUID, tuple[int, dict[UUID, FiredWait]]] = {}

@@ -247,8 +247,7 @@ class CaseWorld:
 
     def _is_asking(self) -> bool:
         """Whether PostgreSQL has not answered yet: however long that takes, it is no rest."""
-        pool = self._database.pool
-        return bool(pool.get_idle_size() < pool.get_size())
+        return self._database.is_busy
 
     def _is_busy(self) -> bool:
         behind = any(

@@ -3,7 +3,7 @@
 import ast
 import inspect
 from dataclasses import fields
-from typing import cast
+from typing import cast, get_args
 
 from lockstep import bus, store
 from lockstep.catalog import ServiceBag, build_catalog
@@ -20,7 +20,8 @@ LANES = ["slow", "bulk"]
 def assembled(settings: Settings | None = None) -> Assembly:
     """A replica that is connected to nothing: what is not asked need not answer."""
     settings = settings or Settings(nats=bus.BusSettings(lanes=LANES))
-    database = store.Store(cast("store.pool.Pool", None))
+    nothing = cast("store.pool.Pool", None)
+    database = store.Store(nothing, dict.fromkeys(get_args(store.pool.Apart), nothing))
     connection = bus.Connection(settings.nats)
     return build(settings, database, connection, build_catalog(open=True), ServiceBag())
 
