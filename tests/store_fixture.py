@@ -160,7 +160,7 @@ class StoreFixture:
 
     async def adopt(self, worker: store.RunStore, run_id: UUID) -> RunState:
         """Take the run over, as recovery does."""
-        (run,) = [run for run in await worker.adopt(10, 4.0) if run.id == run_id]
+        (run,) = [run for run in await worker.adopt(10, []) if run.id == run_id]
         return run
 
     async def walk(self, run: RunState, program: Program, checkpoints: Checkpoints) -> None:

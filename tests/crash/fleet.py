@@ -49,7 +49,8 @@ HELD_UP = """
            clock_timestamp() - xact_start as since, left(query, 60) as query
       from pg_stat_activity
      where datname = current_database()
-       and (state like 'idle in transaction%' or wait_event_type = 'Lock')
+       and (state like 'idle in transaction%' or wait_event_type = 'Lock'
+            or (state = 'active' and wait_event_type = 'Client'))
 """
 
 

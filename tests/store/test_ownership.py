@@ -109,6 +109,7 @@ async def test_a_worker_gives_up_what_it_owns_at_the_epoch_that_was_seen_and_wri
 
 async def test_what_somebody_has_locked_is_not_given_up(laboratory: StoreFixture) -> None:
     worker, run = await owned_by(laboratory)
-    async with laboratory.database.transaction() as connection:
+    pool = laboratory.database.pool
+    async with pool.acquire() as connection, connection.transaction():
         await connection.execute("select from runs where id = $1 for update", run.id)
         assert await worker.let_go([(run.id, run.epoch)]) == 0

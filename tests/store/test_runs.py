@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Checkpoint, OwnerLost, RunState, StepRow
-from lockstep.store import RunStore
+from lockstep.ports.workers import Beat
+from lockstep.store import WorkerStore
 from lockstep.store.queries import QUERIES
 from lockstep.store.runs import checkpoint_call
 from store_fixture import Alone, StoreFixture, store_fixture
+from unit.values import uid
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANY = 50_000
@@ -103,12 +105,68 @@ async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Stor
 async def test_runs_of_a_living_worker_are_not_adopted(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     (row,) = await laboratory.rows("select owner from runs where id = $1", run.id)
-    owner = RunStore(laboratory.database, row["owner"])
+    owner = WorkerStore(laboratory.database, row["owner"])
     await owner.heartbeat("host", "1")
-    assert await laboratory.worker().adopt(10, 4.0) == []
-    assert len(await laboratory.worker().adopt(10, 0.0)) == 1, "stale at once"
-    await owner.retire()
-    assert len(await laboratory.worker().adopt(10, 4.0)) == 1, "its new owner was never heard of"
+    assert await laboratory.worker().adopt(10, []) == []
+    seen = await beats(laboratory)
+    assert len(await laboratory.worker().adopt(10, seen)) == 1, "taken for dead, and not beaten"
+    assert len(await laboratory.worker().adopt(10, [])) == 1, "its new owner was never heard of"
+
+
+async def beats(laboratory: StoreFixture) -> list[Beat]:
+    """The last beats of all workers."""
+    return [tuple(row) for row in await laboratory.rows("select id, heartbeat_at from workers")]
+
+
+async def owner(laboratory: StoreFixture) -> WorkerStore:
+    """A worker that lives and owns a run."""
+    (run,) = await launched(laboratory)
+    (row,) = await laboratory.rows("select owner from runs where id = $1", run.id)
+    worker = WorkerStore(laboratory.database, row["owner"])
+    await worker.heartbeat("host", "1")
+    return worker
+
+
+async def test_who_has_beaten_since_it_was_taken_for_dead_loses_nothing(
+    laboratory: StoreFixture,
+) -> None:
+    worker = await owner(laboratory)
+    seen = await beats(laboratory)
+    await worker.heartbeat("host", "1")
+    assert await laboratory.worker().adopt(10, seen) == []
+    await worker.retire()
+    assert len(await laboratory.worker().adopt(10, seen)) == 1, "at once"
+
+
+@pytest.mark.parametrize("step", ["-1 day", "1 day"])
+async def test_no_run_changes_its_owner_though_the_clock_of_the_database_is_set(
+    laboratory: StoreFixture, step: str
+) -> None:
+    await owner(laboratory)
+    before = await beats(laboratory)
+    async with laboratory.database.connection() as connection:
+        await connection.execute(f"update workers set heartbeat_at = heartbeat_at + '{step}'")
+    for seen in ([], before):
+        assert await laboratory.worker().adopt(10, seen) == []
+
+
+async def test_a_beat_shows_the_beats_of_others_and_those_that_are_long_gone_are_forgotten(
+    laboratory: StoreFixture,
+) -> None:
+    one, other = (WorkerStore(laboratory.database, uid(number)) for number in (1, 2))
+    assert (await one.heartbeat("host", "1")).others == {}
+    await other.heartbeat("host", "1")
+    look = await one.heartbeat("host", "1")
+    assert [*look.others] == [uid(2)]
+    await one.forget([*look.others.items()])
+    assert len(await beats(laboratory)) == 2, "an hour has not passed"
+    async with laboratory.database.connection() as connection:
+        await connection.execute("update workers set heartbeat_at = heartbeat_at - '2 h'::interval")
+    await one.forget([])
+    assert len(await beats(laboratory)) == 2, "nobody is taken for dead"
+    look = await one.heartbeat("host", "1")
+    await one.forget([*look.others.items()])
+    assert [worker for worker, _ in await beats(laboratory)] == [uid(1)]
 
 
 async def test_a_run_that_was_given_up_is_claimed_once(laboratory: StoreFixture) -> None:
@@ -211,7 +269,7 @@ HOT: dict[str, list[Any]] = {
     "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],
-    "runs/adopt": [10, uuid4(), 4.0],
+    "runs/adopt": [10, uuid4(), [uuid4()], [NOW]],
     "runs/owned": [uuid4()],
     "runs/let_go": [[uuid4()], [1], uuid4()],
     "artifacts/consumable": ["a1", "k1", ["x.y"]],
@@ -223,7 +281,7 @@ HOT: dict[str, list[Any]] = {
     "waits/standing": [[b"x"], ["e"], ["k"]],
     "waits/fire": [[uuid4()], [None], "due", NOW],
     "waits/fired_of": [[uuid4()]],
-    "waits/near": [uuid4(), NOW, NOW, 100, 4.0],
+    "waits/near": [uuid4(), NOW, NOW, 100, [uuid4()], [NOW]],
     "waits/next": [NOW],
     "waits/overdue": [NOW, 100],
     "waits/due_deadlines": [[uuid4()], NOW],
@@ -236,7 +294,7 @@ HOT: dict[str, list[Any]] = {
     "triggers/occurrences": [["a1"], ["t1"], [b"x"]],
     "timers/armed_holds": [["a1"], ["t1"], [b"x"]],
     "timers/read": [[uuid4()]],
-    "timers/near": [uuid4(), NOW, NOW, 100, 4.0],
+    "timers/near": [uuid4(), NOW, NOW, 100, [uuid4()], [NOW]],
     "timers/next": [NOW],
     "timers/overdue": [NOW, 100],
     "triggers/forget_occurrences": [NOW, 100],

@@ -39,7 +39,7 @@ async def timeouts(database: store.Store) -> Sequence[str]:
 async def processes(database: store.Store, sessions: int) -> set[int]:
     """Give the processes of so many sessions, which are lent at the same time."""
     async with AsyncExitStack() as stack:
-        lent = [await stack.enter_async_context(database.connection()) for _ in range(sessions)]
+        lent = [await stack.enter_async_context(database.pool.acquire()) for _ in range(sessions)]
         return {await one.fetchval("select pg_backend_pid()") for one in lent}
 
 

@@ -58,6 +58,7 @@ from lockstep.model.program import Program
 from lockstep.ports.actions import Asker, Children, HttpCaller
 from lockstep.ports.bus import Publisher
 from lockstep.ports.listeners import Listener
+from lockstep.ports.workers import Look
 from lockstep.render import Renderer
 from lockstep.settings.structs import SecretSettings, Settings
 from lockstep_schemas.events import ACTION_DONE
@@ -79,6 +80,7 @@ def build(
         settings=settings,
         clock=seams.clock or database_clock,
         database_clock=database_clock,
+        roster=replicas.Roster(settings.engine.stale_seconds),
         meter=seams.meter or telemetry.Measures(),
         traces=seams.traces,
         frames=seams.frames or walk.FrameFormat(),
@@ -206,7 +208,7 @@ def _pipelines(
     )
     decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})
     children = store.ChildStore(edge.database)
-    setups = store.SetupStore(edge.database, basis.id, engine.stale_seconds)
+    setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
     return Pipelines(
         terminator=terminator,
         events=pipeline.EventPipeline(
@@ -237,6 +239,7 @@ def _loops(
     heartbeat = replicas.Heartbeat(
         functools.partial(_beat, tables.workers),
         basis.database_clock.synchronise,
+        basis.roster,
         engine.heartbeat_seconds,
         engine.stale_seconds,
     )
@@ -245,10 +248,10 @@ def _loops(
         tables.runs,
         places,
         heartbeat,
+        basis.roster.stale,
         basis.clock,
         hearing.reporter,
         [lane.intake for lane in lanes],
-        engine.stale_seconds,
         engine.max_ready_runs,
     )
     wakeups = _wakeups(basis, edge, tables, hearing, pipelines)
@@ -261,14 +264,19 @@ def _loops(
         presence=_presence(basis, edge, [claims, wakeups]),
         wakeups=wakeups,
         lanes=lanes,
-        housekeeping=Housekeeping(
-            engine,
-            edge.database,
-            tables.workers,
-            tables.decisions,
-            store.Retention(edge.database),
-            basis.clock,
-        ),
+        housekeeping=_housekeeping(basis, edge, tables),
+    )
+
+
+def _housekeeping(basis: Basis, edge: Connections, tables: Tables) -> Housekeeping:
+    return Housekeeping(
+        basis.settings.engine,
+        edge.database,
+        tables.workers,
+        basis.roster.stale,
+        tables.decisions,
+        store.Retention(edge.database),
+        basis.clock,
     )
 
 
@@ -319,7 +327,7 @@ def _wakeups(
     basis: Basis, edge: Connections, tables: Tables, hearing: Hearing, pipelines: Pipelines
 ) -> Wakeups:
     engine, clock, names = basis.settings.engine, basis.clock, edge.connection.names
-    stale, rate = engine.stale_seconds, engine.late_wakes_per_second
+    stale, rate = basis.roster.stale, engine.late_wakes_per_second
     due_waits = wake.DueWaits(tables.waits, clock, hearing.all, pipelines.terminator, basis.meter)
     wait_rows = store.DueRows(edge.database, basis.id, stale, "waits")
     timer_rows = store.DueRows(edge.database, basis.id, stale, "timers")
@@ -363,7 +371,7 @@ def _resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
     return secrets.Resolver(sources)
 
 
-async def _beat(workers: store.WorkerStore) -> datetime:
+async def _beat(workers: store.WorkerStore) -> Look:
     return await workers.heartbeat(socket.gethostname(), __version__)
 
 

@@ -54,6 +54,7 @@ class Basis:
     settings: Settings
     clock: Clock
     database_clock: store.DatabaseClock
+    roster: replicas.Roster
     meter: Meter
     traces: Traces | None
     frames: walk.FrameFormat

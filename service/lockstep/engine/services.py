@@ -58,6 +58,7 @@ def _storing(a: Assembly) -> Iterator[Service]:
     yield Service(name="kv_reconciler", run=loops.wakeups.reconcile, every=RECONCILE_SECONDS)
     house = loops.housekeeping
     yield Service(name="housekeeping", run=house.clean, every=HOUSEKEEPING_SECONDS)
+    yield Service(name="frozen_sessions", run=house.end_frozen, every=SWEEP_SECONDS)
     yield Service(name="retention", run=house.forget_runs, every=HOUSEKEEPING_SECONDS)
 
 

@@ -79,6 +79,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "service.delayed": "a background service met a server that is away; it tries again",
     "service.failed": "a background service raised or ended by itself; it is started again",
     "service.undrained": "a background service raised while it was ended; the others go on",
+    "sessions.ended": "sessions of PostgreSQL that waited for a frozen client were ended",
     "source.failed": "the set-up of a trigger raised, or its end did; it is tried again",
     "source.left": "set-ups could not be given back; others take them when this worker is stale",
     "source.started": "the set-up of a trigger runs on this replica",

@@ -4,6 +4,7 @@ from lockstep.replicas.claims import Claims
 from lockstep.replicas.heartbeat import Heartbeat
 from lockstep.replicas.notifier import Notifier
 from lockstep.replicas.presence import Presence, Successor
+from lockstep.replicas.roster import Roster
 from lockstep.replicas.unwalked import Unwalked
 
-__all__ = ["Claims", "Heartbeat", "Notifier", "Presence", "Successor", "Unwalked"]
+__all__ = ["Claims", "Heartbeat", "Notifier", "Presence", "Roster", "Successor", "Unwalked"]

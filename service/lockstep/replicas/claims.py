@@ -13,6 +13,7 @@ from lockstep.model.runs import RunState
 from lockstep.ports.clock import Clock
 from lockstep.ports.places import Places
 from lockstep.ports.report import Report
+from lockstep.ports.workers import Beat, Stale
 
 TICK_SECONDS: Final = 1.0  # without a hint: what nobody has announced waits no longer
 LOCKED_SECONDS: Final = 0.01  # some commits: whoever has locked the rows is done by then
@@ -30,8 +31,8 @@ class OwnerlessRuns(Protocol):
         """Take ready runs, fairly; say whether some were ready that others had locked."""
         ...
 
-    async def adopt(self, limit: int, stale_seconds: float) -> Sequence[RunState]:
-        """Take the runs of workers that are gone."""
+    async def adopt(self, limit: int, stale: Sequence[Beat]) -> Sequence[RunState]:
+        """Take the runs of workers that are gone: of those, and of such as have no row."""
         ...
 
     async def revive(self, run: RunState) -> int:
@@ -72,15 +73,15 @@ class Claims:
         runs: OwnerlessRuns,
         places: Places,
         heartbeat: Steadiness,
+        stale: Stale,
         clock: Clock,
         report: Report,
         valves: Sequence[Valve],
-        stale_seconds: float,
         max_ready_runs: int,
     ) -> None:
         self._runs, self._places, self._heartbeat, self._clock = runs, places, heartbeat, clock
-        self._report, self._valves = report, valves
-        self._stale_seconds, self._max_ready_runs = stale_seconds, max_ready_runs
+        self._report, self._valves, self._stale = report, valves, stale
+        self._max_ready_runs = max_ready_runs
         self._adopted_at, self._adopt_seconds = time.monotonic(), 0.0
         self._were_locked = False
 
@@ -113,7 +114,7 @@ class Claims:
             self._adopted_at, self._adopt_seconds = now, ADOPT_SECONDS
             # After an outage of the store all heartbeats are stale for a moment; a worker that
             # was cut off too must not take that for the death of the others.
-            adopted = await self._take(lambda n: self._runs.adopt(n, self._stale_seconds))
+            adopted = await self._take(lambda n: self._runs.adopt(n, self._stale()))
             if adopted:
                 log.info("runs.adopted", runs=adopted)
         asked, places = self._places.asked, self._share()

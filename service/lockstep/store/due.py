@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from lockstep.model.waits import Due
+from lockstep.ports.workers import Stale
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 
@@ -15,9 +16,9 @@ class DueRows:
     """See `wake.timers.DueRows`; the queries are those of the folder that is named."""
 
     def __init__(
-        self, store: Store, worker_id: UUID, stale_seconds: float, what: Literal["waits", "timers"]
+        self, store: Store, worker_id: UUID, stale: Stale, what: Literal["waits", "timers"]
     ) -> None:
-        self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
+        self._store, self._worker_id, self._stale = store, worker_id, stale
         self._what = what
 
     async def near(self, since: datetime, until: datetime, limit: int) -> list[Due]:
@@ -30,7 +31,7 @@ class DueRows:
                     since=since,
                     until=until,
                     limit=limit,
-                    stale_seconds=self._stale_seconds,
+                    stale=self._stale(),
                 )
             )
         return [_due(row) for row in rows]

@@ -1,11 +1,10 @@
 """The connection to PostgreSQL: a pool, transactions, and what its errors mean to us."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
-from uuid import UUID
 
 import asyncpg
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 COMMAND_TIMEOUT_SECONDS: Final = 30.0  # the server ends a statement after 10 s; else it is silent
 ACQUIRE_TIMEOUT_SECONDS: Final = 15.0  # longer than a statement takes that holds a connection
 # What lives by its answer asks anew, on a new connection, before anyone takes it for dead.
-PROMPT_SECONDS: Final = 3.0
+PROMPT_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 5.0  # what was begun is mostly over by then; a supervisor waits for us
 
 _PASSING: Final = (
@@ -142,6 +141,9 @@ class Store:
                         # This one is closed when it is given back.
                         await self.pool.expire_connections()
                         raise
+                    except TimeoutError:
+                        connection.terminate()  # silent for so long: nothing more will come of it
+                        raise
         finally:
             _held.set(held)
 
@@ -155,6 +157,14 @@ class Store:
         """Return if the server answers, however much is asked of it. Raise Unavailable."""
         async with self.apart("health").connection() as connection:
             await connection.execute(*query("status/ping"))
+
+    async def end_frozen(self, seconds: float) -> int:
+        """End sessions whose client is frozen in a statement; give how many. Raise Unavailable.
+
+        Not on a connection of the pool: all of them may wait for what such a session has locked.
+        """
+        async with self.apart("health").connection() as connection:
+            return int(await connection.fetchval(*query("sessions/end_frozen", seconds=seconds)))
 
     async def suspect(self, delivery: str) -> int:
         """See `intake.loop.Marks`."""
@@ -175,11 +185,6 @@ class Store:
         """Delete all rows: for the test cases of authors, on a database of their own."""
         async with self.connection() as connection:
             await connection.execute(*query("cases/forget_all"))
-
-    async def age_workers(self, seconds: float, but: Sequence[UUID]) -> None:
-        """Let workers look as if they had not been heard of: damage, for test cases."""
-        async with self.connection() as connection:
-            await connection.execute(*query("cases/age_workers", seconds=seconds, living=but))
 
     async def mark_running(self) -> None:
         """Let sleeping runs look executed by a worker nobody knows: damage, for test cases."""

@@ -11,6 +11,7 @@ import msgspec
 
 from lockstep.model.runs import ArtifactRow, Checkpoint, Consumable, Consumed, RunState, StepRow
 from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
+from lockstep.ports.workers import Beat
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep_schemas.base import Json
@@ -87,15 +88,15 @@ class RunStore:
             runs = [run_state(row) for row in rows if row["id"] is not None]
             return await _with_fired(connection, runs), rows[0]["seen"] > len(runs)
 
-    async def adopt(self, limit: int, stale_seconds: float) -> list[RunState]:
-        """Take up to `limit` runs of workers whose heartbeat is older than `stale_seconds`."""
+    async def adopt(self, limit: int, stale: Sequence[Beat]) -> list[RunState]:
+        """Take up to `limit` runs of workers that are gone, see `replicas.claims`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
                 *query(
                     "runs/adopt",
                     limit=limit,
                     worker_id=self._worker_id,
-                    stale_seconds=stale_seconds,
+                    stale=stale,
                 )
             )
             return await _with_fired(connection, [run_state(row) for row in rows])

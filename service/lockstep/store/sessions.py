@@ -31,7 +31,8 @@ SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     # A replica that is frozen in the middle of a transaction must not hold its locks for much
-    # longer than it counts as alive; the second one is for a statement that it has only prepared.
+    # longer than it counts as alive. They do not act in the middle of a statement that waits for
+    # its client: see `sessions/end_frozen`.
     "idle_in_transaction_session_timeout": "8000",
     "statement_timeout": "10000",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from lockstep.ports.workers import Stale
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 
@@ -13,8 +14,8 @@ Key = tuple[str, str]
 class SetupStore:
     """See `pipeline.setups.SetupLeases`."""
 
-    def __init__(self, store: Store, worker_id: UUID, stale_seconds: float) -> None:
-        self._store, self._worker_id, self._stale_seconds = store, worker_id, stale_seconds
+    def __init__(self, store: Store, worker_id: UUID, stale: Stale) -> None:
+        self._store, self._worker_id, self._stale = store, worker_id, stale
 
     async def owned(self) -> set[Key]:
         """See `pipeline.setups.SetupLeases`."""
@@ -25,9 +26,7 @@ class SetupStore:
     async def workers(self) -> int:
         """See `pipeline.setups.SetupLeases`."""
         async with self._store.connection() as connection:
-            found = await connection.fetchval(
-                *query("workers/count_living", stale_seconds=self._stale_seconds)
-            )
+            found = await connection.fetchval(*query("workers/count_living", stale=self._stale()))
         return max(1, int(found))
 
     async def claim(self, wanted: Sequence[Key], most: int) -> set[Key]:
@@ -38,7 +37,7 @@ class SetupStore:
                     "triggers/claim_setups",
                     setups=wanted,
                     worker_id=self._worker_id,
-                    stale_seconds=self._stale_seconds,
+                    stale=self._stale(),
                     limit=most,
                 )
             )

@@ -1,8 +1,9 @@
 """Workers in PostgreSQL: each renews its row, and takes it away when it ends."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from uuid import UUID
 
+from lockstep.ports.workers import Beat, Look
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 
@@ -13,20 +14,23 @@ class WorkerStore:
     def __init__(self, store: Store, worker_id: UUID) -> None:
         self._store, self._worker_id = store.apart("heartbeat"), worker_id
 
-    async def heartbeat(self, name: str, version: str) -> datetime:
-        """Renew the worker's row; give the time of the database."""
+    async def heartbeat(self, name: str, version: str) -> Look:
+        """Renew the worker's row; give the time of the database, and the beats of the others."""
         async with self._store.connection() as connection:
-            now: datetime = await connection.fetchval(
+            rows = await connection.fetch(
                 *query("workers/heartbeat", id=self._worker_id, name=name, version=version)
             )
-        return now
+        return Look(
+            rows[0]["now"],
+            {row["id"]: row["heartbeat_at"] for row in rows if row["id"] is not None},
+        )
 
     async def retire(self) -> None:
         """Take the worker's row away: nothing more will come of it."""
         async with self._store.connection() as connection:
             await connection.execute(*query("workers/retire", id=self._worker_id))
 
-    async def forget(self) -> None:
-        """Take away the rows of workers that are long gone."""
+    async def forget(self, stale: Sequence[Beat]) -> None:
+        """Take away the rows of those that are long gone."""
         async with self._store.connection() as connection:
-            await connection.execute(*query("workers/forget"))
+            await connection.execute(*query("workers/forget", stale=stale))

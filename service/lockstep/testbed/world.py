@@ -165,13 +165,19 @@ class CaseWorld:
         """See `cases.operations.OperatorWorld`."""
         if mark_running:
             await self._database.mark_running()
-        alive = [running.engine.id for running in self._engines]
-        await self._database.age_workers(heartbeat_age_seconds, alive)
+        await self._beat()
+        for running in self._engines:
+            running.assembly.basis.roster.age(heartbeat_age_seconds)
+        await self._beat()  # so that those who live are seen to
         for running in self._engines:
             running.assembly.loops.claims.look()
             await running.assembly.loops.claims.tick()
             await running.assembly.loops.wakeups.sweep()
         await self._quiet()
+
+    async def _beat(self) -> None:
+        for running in self._engines:
+            await running.assembly.loops.heartbeat.once()
 
     async def lose_state(self) -> None:
         """See `cases.operations.OperatorWorld`."""

@@ -10,13 +10,15 @@ from structlog.testing import capture_logs
 from lockstep.model.errors import Unavailable
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import RunState
+from lockstep.ports.workers import Beat
 from lockstep.replicas import Claims
 from lockstep.replicas.claims import LOCKED_SECONDS, TICK_SECONDS
 from unit.fakes import Away, FreePlaces
 from unit.moved import Background, Clock, moved, turns
-from unit.values import run_state, uid
+from unit.values import NOW, run_state, uid
 
 MOST_READY = 100
+GONE: list[Beat] = [(uid(9), NOW)]
 
 
 class Orphans:
@@ -38,8 +40,9 @@ class Orphans:
         taken, self.ready = self.ready[:limit], self.ready[limit:]
         return taken, self.are_locked
 
-    async def adopt(self, limit: int, stale_seconds: float) -> Sequence[RunState]:
+    async def adopt(self, limit: int, stale: Sequence[Beat]) -> Sequence[RunState]:
         """See `OwnerlessRuns`."""
+        assert stale == GONE
         self.asked.append(("adopt", limit))
         taken, self.left = self.left[:limit], self.left[limit:]
         return taken
@@ -94,7 +97,7 @@ class Scene:
         self.runs, self.places, self.heart = Orphans(), FreePlaces(free), Heart()
         self.report, self.valves = Taken(), [Valve(), Valve()]
         self.claims = Claims(
-            self.runs, self.places, self.heart, Clock(), self.report, self.valves, 3600.0,
+            self.runs, self.places, self.heart, lambda: GONE, Clock(), self.report, self.valves,
             MOST_READY,
         )  # fmt: skip
 

@@ -7,13 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from lockstep.model.errors import Unavailable
-from lockstep.replicas import Heartbeat
+from lockstep.ports.workers import Look
+from lockstep.replicas import Heartbeat, Roster
+from lockstep.replicas.heartbeat import AGAIN_SECONDS
 from unit.fakes import Away
 from unit.moved import Background, moved
-from unit.values import NOW
+from unit.values import NOW, uid
 
 LONG = 3600.0  # no test takes so long
 NO_TIME = 0.0  # every test takes longer
+OTHERS = {uid(2): NOW}
 
 
 class Row:
@@ -23,12 +26,13 @@ class Row:
         self.away = Away()
         self.beats: list[float] = []
         self.synchronised: list[datetime] = []
+        self.roster = Roster(NO_TIME)
 
-    async def beat(self) -> datetime:
+    async def beat(self) -> Look:
         """Renew the row."""
         self.beats.append(asyncio.get_running_loop().time())
         self.away.check()
-        return NOW
+        return Look(NOW, OTHERS)
 
     def synchronise(self, now: datetime, at: float) -> None:
         """Take the time of the database."""
@@ -36,7 +40,7 @@ class Row:
 
     def heart(self, stale_seconds: float) -> Heartbeat:
         """Beat every two seconds."""
-        return Heartbeat(self.beat, self.synchronise, 2.0, stale_seconds)
+        return Heartbeat(self.beat, self.synchronise, self.roster, 2.0, stale_seconds)
 
 
 @moved
@@ -54,8 +58,8 @@ async def test_a_beat_that_is_missed_is_logged_and_the_next_one_comes() -> None:
     row.away.times = 1
     with capture_logs() as logs:
         async with Background(row.heart(LONG).run()):
-            await asyncio.sleep(3)
-    assert (row.beats, row.synchronised) == ([0, 2], [NOW])
+            await asyncio.sleep(2)
+    assert (row.beats, row.synchronised) == ([0, AGAIN_SECONDS], [NOW])
     assert [line["event"] for line in logs] == ["heartbeat.missed"]
 
 
@@ -88,3 +92,28 @@ async def test_the_first_beat_says_that_the_store_is_away() -> None:
     with pytest.raises(Unavailable):
         await row.heart(LONG).once()
     assert row.synchronised == []
+
+
+@moved
+async def test_it_sees_the_others_and_loses_sight_of_them_with_each_beat_that_it_misses() -> None:
+    row = Row()
+    heart = row.heart(LONG)
+    await heart.once()
+    assert row.roster.stale() == ()
+    await heart.once()
+    assert row.roster.stale() == (*OTHERS.items(),)
+    row.away.times = 1
+    with pytest.raises(Unavailable):
+        await heart.once()
+    assert row.roster.stale() == ()
+    await heart.once()
+    assert row.roster.stale() == ()  # as if for the first time
+
+
+@moved
+async def test_who_was_frozen_itself_sees_the_others_as_if_for_the_first_time() -> None:
+    row = Row()
+    heart = row.heart(NO_TIME)  # whatever passes between two beats is too long
+    for _ in range(3):
+        await heart.once()
+        assert row.roster.stale() == ()

@@ -1,8 +1,10 @@
--- Take the runs of workers that are gone: their heartbeat is stale, or their row is no more.
+-- Take the runs of workers that are gone: who asks has seen no other beat of them for long, and
+-- there is none, or their row is no more.
 -- The first parts step from owner to owner along the index, so that the cost is that of the owners
 -- and not of all runs that are kept, whatever the planner knows of them.
 -- Locks: runs, then their frames; what others have locked is passed over.
--- :limit bigint, :worker_id uuid, :stale_seconds float8
+-- :limit bigint, :worker_id uuid
+-- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
 with recursive owners as (
     (select owner from runs where owner is not null order by owner limit 1)
     union all
@@ -18,7 +20,10 @@ dead as materialized (
        and not exists (
            select from workers w
             where w.id = o.owner
-              and w.heartbeat_at >= clock_timestamp() - make_interval(secs => :stale_seconds)
+              and not exists (
+                  select from unnest(:stale)
+                   where stale.id = w.id and stale.heartbeat_at = w.heartbeat_at
+                  )
        )
 ),
 candidates as materialized (

@@ -1,9 +1,12 @@
 -- What is due soon for triggers: the share of one worker, as of waits/near.
--- :worker_id uuid, :since timestamptz, :until timestamptz, :limit bigint, :stale_seconds float8
+-- :worker_id uuid, :since timestamptz, :until timestamptz, :limit bigint
+-- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
 with alive as (
-    select id, row_number() over (order by id) - 1 as rank, count(*) over () as many
-      from workers
-     where heartbeat_at >= clock_timestamp() - make_interval(secs => :stale_seconds)
+    select w.id, row_number() over (order by w.id) - 1 as rank, count(*) over () as many
+      from workers w
+     where not exists (
+           select from unnest(:stale) where stale.id = w.id and stale.heartbeat_at = w.heartbeat_at
+           )
 )
 select t.id, t.kind, t.due_at
   from timers t

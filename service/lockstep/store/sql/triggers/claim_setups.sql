@@ -1,13 +1,17 @@
 -- Take set-ups that no living worker runs, as many as there is a fair share of.
 -- :setups (automation_id text, trigger_id text)
--- :worker_id uuid, :stale_seconds float8, :limit bigint
+-- :worker_id uuid, :limit bigint
+-- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
 with free as (
     select automation_id, trigger_id
       from unnest(:setups)
      where not exists (
            select from sources s
              join workers w on w.id = s.owner
-              and w.heartbeat_at > clock_timestamp() - make_interval(secs => :stale_seconds)
+              and not exists (
+                  select from unnest(:stale)
+                   where stale.id = w.id and stale.heartbeat_at = w.heartbeat_at
+                  )
             where s.automation_id = setups.automation_id and s.trigger_id = setups.trigger_id
            )
      order by automation_id, trigger_id
@@ -20,6 +24,9 @@ select automation_id, trigger_id, :worker_id from free
  where not exists (
        select from workers w
         where w.id = sources.owner
-          and w.heartbeat_at > clock_timestamp() - make_interval(secs => :stale_seconds)
+          and not exists (
+              select from unnest(:stale)
+               where stale.id = w.id and stale.heartbeat_at = w.heartbeat_at
+              )
        )
 returning automation_id, trigger_id;

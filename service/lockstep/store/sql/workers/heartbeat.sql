@@ -1,5 +1,10 @@
--- Renew the worker and read the clock that all engines share.
+-- Renew the worker; read the clock that all engines share, and the last beats of the others.
 -- :id uuid, :name text, :version text
-insert into workers (id, name, engine_version) values (:id, :name, :version)
-    on conflict (id) do update set heartbeat_at = clock_timestamp()
-returning heartbeat_at;
+with renewed as (
+    insert into workers (id, name, engine_version) values (:id, :name, :version)
+        on conflict (id) do update set heartbeat_at = clock_timestamp()
+    returning heartbeat_at
+)
+select renewed.heartbeat_at as now, w.id, w.heartbeat_at
+  from renewed
+  left join workers w on w.id <> :id;
