@@ -105,7 +105,6 @@ async def check_ends(laboratory: StoreFixture, runs: int) -> None:
 @asynccontextmanager
 async def uncommitted(laboratory: StoreFixture, done: Checkpoint) -> AsyncIterator[None]:
     """Have a checkpoint on its way while the block begins; it is committed when someone waits."""
-    connection: asyncpg.Connection[asyncpg.Record]
     async with laboratory.database.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()

@@ -52,7 +52,11 @@ class AutomationChange(Protocol):
     """A transaction that changes one automation."""
 
     async def lock(self, automation_id: str) -> Automation | None:
-        """Lock it until the end of the transaction."""
+        """Lock it against other changes until the end of the transaction."""
+        ...
+
+    async def lock_alone(self, automation_id: str) -> Automation | None:
+        """Lock it against launches and timers too: it goes, or its timers change."""
         ...
 
     async def begin_import(self, subscription_id: str) -> bool:
@@ -247,6 +251,8 @@ class AutomationEndpoints:
             check_fits(after, "automation")
             versions = self._checker.config_versions(after.definition)
             is_new = after.version != before.version
+            if _has_timers(before) or _has_timers(after):
+                await change.lock_alone(after.id)
             await change.update(after, versions, new_version=is_new)
             disarmed = await change.keep_holds(after.id, _holding(after))
             now = after.updated_at
@@ -266,7 +272,7 @@ class AutomationEndpoints:
         check_automation_id(request.id)
         ending = self._terminator.cancelling("the automation was deleted")
         async with self._store.change() as change:
-            before = await change.lock(request.id)
+            before = await change.lock_alone(request.id)
             if before is None:
                 raise AutomationNotFound(request.id)
             ended = await change.delete(request.id, ending)
@@ -342,6 +348,12 @@ class AutomationEndpoints:
         row = EventRow(topic, revision, subject, event.id, msgspec.json.encode(event))
         await change.add_events([row])
         return row
+
+
+def _has_timers(automation: Automation) -> bool:
+    """Say whether a trigger of it may hold, or be a schedule; not whether it does at the moment."""
+    triggers = automation.definition["triggers"]
+    return any("for" in one or one["event"].startswith("automation.") for one in triggers)
 
 
 def _holding(automation: Automation) -> list[str]:

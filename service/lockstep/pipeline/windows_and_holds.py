@@ -19,6 +19,10 @@ async def pass_windows_and_holds(
     if not candidates:
         return Decided()
     await tx.lock_keys(sorted(lock_names(candidates)))
+    holding = {one.match.automation.id for one in candidates if one.match.trigger.hold is not None}
+    if holding:
+        # Before their timers: who deletes an automation has it alone, and takes its timers then.
+        await tx.lock_automations(sorted(holding))
     counted, uncounted = await matching.windows.counted(candidates, tx)
     through, held, armed, disarmed = await matching.holds.held(counted, now, tx)
     unmet = [one.unmet for one in through if one.unmet is not None]

@@ -39,9 +39,14 @@ class AutomationChange:
         self._connection = connection
 
     async def lock(self, automation_id: str) -> Automation | None:
-        """Lock an automation until the end of the transaction."""
-        row = await self._connection.fetchrow(*query("automations/lock", id=automation_id))
-        return _automation(row) if row else None
+        """Lock an automation against other changes, and read it."""
+        await self._connection.execute(*query("automations/lock", id=automation_id))
+        return await _read(self._connection, automation_id)
+
+    async def lock_alone(self, automation_id: str) -> Automation | None:
+        """Lock an automation against all others, launches and timers too, and read it."""
+        await self._connection.execute(*query("automations/lock_alone", id=automation_id))
+        return await _read(self._connection, automation_id)
 
     async def begin_import(self, subscription_id: str) -> bool:
         """See `control.automations.AutomationChange`."""
@@ -188,8 +193,7 @@ class AutomationStore:
     async def get(self, automation_id: str) -> Automation | None:
         """One automation."""
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(*query("automations/get", id=automation_id))
-        return _automation(row) if row else None
+            return await _read(connection, automation_id)
 
     async def page(
         self, wanted: AutomationsList, after: int | None
@@ -237,6 +241,11 @@ class AutomationStore:
                         limit=FORGET_AT_ONCE,
                     )
                 )
+
+
+async def _read(connection: "Connection", automation_id: str) -> Automation | None:
+    row = await connection.fetchrow(*query("automations/get", id=automation_id))
+    return _automation(row) if row else None
 
 
 def _actor_text(actor: Actor | None) -> str | None:

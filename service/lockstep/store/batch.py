@@ -34,6 +34,7 @@ class BatchTransaction:
 
     def __init__(self, connection: "Connection", worker_id: UUID) -> None:
         self._connection, self._worker_id = connection, worker_id
+        self._warnings: list[tuple[UUID, str]] = []
 
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
         """See `ports.pipeline.Transaction`."""
@@ -194,7 +195,12 @@ class BatchTransaction:
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         """See `ports.wake.WakeTransaction`."""
-        await self._connection.execute(*query("waits/warn", warnings=reasons))
+        self._warnings += reasons
+
+    async def finish(self) -> None:
+        """Write what is locked last."""
+        if self._warnings:
+            await self._connection.execute(*query("waits/warn", warnings=self._warnings))
 
     async def copy_steps(self, run_id: UUID, revival: Revival) -> None:
         """See `ports.launch.LaunchTransaction`."""
@@ -215,7 +221,9 @@ class Batches:
     async def transaction(self) -> AsyncIterator[BatchTransaction]:
         """See `ports.pipeline.Transactions`."""
         async with self._store.transaction() as connection:
-            yield BatchTransaction(connection, self._worker_id)
+            batch = BatchTransaction(connection, self._worker_id)
+            yield batch
+            await batch.finish()
 
     async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
         """See `ports.pipeline.Transactions`."""

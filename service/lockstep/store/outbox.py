@@ -35,6 +35,7 @@ class OutboxStore:
         return [EventRow(*row) for row in rows]
 
     async def forget(self, rows: Sequence[EventRow]) -> None:
-        """Delete what the bus has acknowledged."""
+        """Delete what the bus has acknowledged: in one order, whoever else has published it too."""
+        rows = sorted(rows, key=lambda row: (row.topic, row.seq))
         async with self._store.connection() as connection:
             await connection.execute(*query("outbox/forget", events=columns(EventRow, rows)))

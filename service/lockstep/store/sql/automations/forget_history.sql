@@ -1,4 +1,5 @@
 -- The history of one automation that was deleted, in small batches.
+-- Locks: runs, by id.
 -- :automation_id text, :limit bigint
 with gone as (
     delete from runs
@@ -6,7 +7,9 @@ with gone as (
            select id
              from runs
             where automation_id = :automation_id and finished_at is not null
+            order by id
             limit :limit
+              for update
            )
     returning id
 ),

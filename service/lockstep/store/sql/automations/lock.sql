@@ -1,8 +1,5 @@
--- One automation with its definition, locked until the end of the transaction.
--- Locks: the automation.
+-- Lock an automation that is about to change. It is read in the next statement, which sees what the
+-- holder before has committed; a join in here would look for the version of before.
+-- Locks: the automation, against other changes; runs are still launched.
 -- :id text
-select a.*, v.definition
-  from automations a
-  join automation_versions v on v.automation_id = a.id and v.version = a.version
- where a.id = :id
-   for update of a;
+select id from automations where id = :id for no key update;

@@ -1,9 +1,11 @@
 -- Note which deliveries are new. What conflicts with either key has been handled before.
--- Locks: receipts by delivery: two replicas that are given the same messages do so in one order.
+-- Locks: receipts by event and message, then delivery. Two replicas that are given the same
+-- messages do so in one order, and those that are given what was published twice too: whoever has
+-- the first of a message holds all of it.
 -- :events (delivery text, id text, message_id text)
 insert into receipts (delivery, event_id, message_id)
 select delivery, id, message_id
   from unnest(:events)
- order by delivery
+ order by id collate "C", message_id collate "C", delivery collate "C"
     on conflict do nothing
 returning delivery;

@@ -2,7 +2,7 @@
 -- there is none, or their row is no more.
 -- The first parts step from owner to owner along the index, so that the cost is that of the owners
 -- and not of all runs that are kept, whatever the planner knows of them.
--- Locks: runs, then their frames; what others have locked is passed over.
+-- Locks: runs, then their frames by run id; runs that others have locked are passed over.
 -- :limit bigint, :worker_id uuid
 -- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
 with recursive owners as (
@@ -39,7 +39,7 @@ orphans as (
       from runs
      where id in (select id from candidates) and owner in (select owner from dead)
      order by id
-       for update skip locked
+       for no key update skip locked
 ),
 taken as (
     update runs r
@@ -48,11 +48,18 @@ taken as (
      where r.id = orphans.id
     returning r.*
 ),
+framed as (
+    select run_id from run_frames
+     where run_id in (select id from orphans)
+     order by run_id
+       for no key update
+),
 fenced as (
     update run_frames f
        set epoch = taken.epoch
-      from taken
-     where f.run_id = taken.id
+      from framed
+      join taken on taken.id = framed.run_id
+     where f.run_id = framed.run_id
     returning f.run_id, f.event_seq, f.document
 )
 select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document

@@ -26,7 +26,7 @@ leaving as (
       from runs r
       join walks w on w.run_id = r.id and w.status <> 'running'
      order by r.id
-       for update of r
+       for no key update of r
 ),
 locked as (
     select f.run_id
@@ -36,7 +36,7 @@ locked as (
         or exists (select from leaving l where l.id = f.run_id and l.epoch = w.epoch
                                              and l.owner is not null)
      order by f.run_id
-       for update of f
+       for no key update of f
 ),
 owned as (
     select w.run_id, w.event_seq, w.document, w.reason, w.error, w.at, l.wakes,

@@ -3,7 +3,7 @@
 -- The first part steps from automation to automation along the index (PostgreSQL wiki, Loose
 -- indexscan).
 -- There is always a row: `seen` says how many were ready; those that others have locked are passed over.
--- Locks: runs, then their frames; what others have locked is passed over.
+-- Locks: runs, then their frames by run id; runs that others have locked are passed over.
 -- :limit bigint, :worker_id uuid, :now timestamptz
 with recursive automations_ready as (
     (select automation_id from runs
@@ -37,7 +37,7 @@ ready as (
     select id
       from runs
      where id in (select id from first_ones) and status = 'pending' and not queued
-       for update skip locked
+       for no key update skip locked
 ),
 taken as (
     update runs r
@@ -47,11 +47,18 @@ taken as (
      where r.id = ready.id
     returning r.*
 ),
+framed as (
+    select run_id from run_frames
+     where run_id in (select id from ready)
+     order by run_id
+       for no key update
+),
 fenced as (
     update run_frames f
        set epoch = taken.epoch
-      from taken
-     where f.run_id = taken.id
+      from framed
+      join taken on taken.id = framed.run_id
+     where f.run_id = framed.run_id
     returning f.run_id, f.event_seq, f.document
 )
 select looked.seen, claimed.*

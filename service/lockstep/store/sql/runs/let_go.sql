@@ -8,7 +8,7 @@ with mine as (
       join unnest(:given) on given.id = r.id
      where r.owner = :worker_id and r.epoch = given.epoch
      order by r.id
-       for update of r skip locked
+       for no key update of r skip locked
 ),
 freed as (
     update runs r
@@ -17,10 +17,17 @@ freed as (
      where r.id = mine.id
     returning r.id, r.epoch
 ),
+framed as (
+    select run_id from run_frames
+     where run_id in (select id from mine)
+     order by run_id
+       for no key update
+),
 fenced as (
     update run_frames f
        set epoch = freed.epoch
-      from freed
-     where f.run_id = freed.id
+      from framed
+      join freed on freed.id = framed.run_id
+     where f.run_id = framed.run_id
 )
 select count(*) from freed;

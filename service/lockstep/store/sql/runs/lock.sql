@@ -10,4 +10,4 @@ select id
        select run_id from waits where id = any (:wait_ids)
        )
  order by id
-   for update;
+   for no key update;

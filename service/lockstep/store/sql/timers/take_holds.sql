@@ -1,5 +1,13 @@
--- Take holds that are due, each once; they are locked.
+-- Take holds that are due, each once: those of triggers that hold are locked by their key, those that
+-- are stale go with whoever has them first.
+-- Locks: timers, by id; what others have locked is passed over.
 -- :ids uuid[], :now timestamptz
 delete from timers
- where id = any (:ids) and kind = 'hold' and due_at <= :now
+ where id in (
+       select id
+         from timers
+        where id = any (:ids) and kind = 'hold' and due_at <= :now
+        order by id
+          for update skip locked
+       )
 returning id;

@@ -1,4 +1,5 @@
 -- Take set-ups that no living worker runs, as many as there is a fair share of.
+-- Locks: set-ups, by automation and trigger.
 -- :setups (automation_id text, trigger_id text)
 -- :worker_id uuid, :limit bigint
 -- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
@@ -14,7 +15,7 @@ with free as (
                   )
             where s.automation_id = setups.automation_id and s.trigger_id = setups.trigger_id
            )
-     order by automation_id, trigger_id
+     order by automation_id collate "C", trigger_id collate "C"
      limit :limit
 )
 insert into sources (automation_id, trigger_id, owner)

@@ -14,7 +14,7 @@ locked as (
       from runs
      where id in (select run_id from named) and status in ('pending', 'running', 'waiting')
      order by id
-       for update
+       for no key update
 ),
 fired as (
     update waits w
