@@ -36,6 +36,9 @@ latest:  ## Run the whole test suite on the newest of everything, in .venv-lates
 	$(NO_CLONE) $(LATEST)/$(PIP) --editable '.[embedded,dev]'
 	$(LATEST)/bin/python $(SUITE)
 
+proof-doubt: $(STAMP)  ## Leave each commit and message of the engine in doubt, one at a time, and print how that went
+	TEST_PATIENCE=$${TEST_PATIENCE:-0.5} $(BIN)/python -m pytest -q -n 2 --tb=short tests/doubt/proof.py
+
 unit: $(STAMP)  ## Run the tests that need no server
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/tidy
 
@@ -74,4 +77,4 @@ clean:  ## Remove the virtual environments and the data of `make run`
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test latest unit lint types audit check format lock bench clean help
+.PHONY: install run test latest proof-doubt unit lint types audit check format lock bench clean help

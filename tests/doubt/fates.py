@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self, TypeAlias
@@ -55,40 +55,73 @@ def answer_held(seconds: float) -> Fate:
     return Fate(hold_answer_seconds=seconds)
 
 
-Judge = Callable[[Exchange], Fate]
+class Judge:
+    """Says what becomes of exchanges; this one lets all pass."""
 
+    def fate(self, exchange: Exchange) -> Fate:
+        """Say what is to become of an exchange."""
+        del exchange
+        return PASS
 
-def passing(_: Exchange) -> Fate:
-    """Let all pass."""
-    return PASS
+    def strikes(self, exchange: Exchange) -> bool:
+        """Say whether its fate is done to an exchange that has changed something, or may have."""
+        del exchange
+        return True
 
 
 @dataclass
-class Once:
-    """A judge that gives a fate to the nth exchange with a mark, and lets all others pass.
+class Once(Judge):
+    """Gives a fate to the nth exchange with a mark, and lets all others pass.
 
     It strikes at what changes something only: a read has the mark of its query too.
     """
 
     mark: str
-    fate: Fate
+    wanted: Fate
     nth: int = 1
     durable: bool = True
     found: int = 0
     struck: list[Exchange] = field(default_factory=list)
+    _asked: list[Exchange] = field(default_factory=list)
 
-    def __call__(self, exchange: Exchange) -> Fate:
+    def fate(self, exchange: Exchange) -> Fate:
         """See `Judge`."""
         if self.mark not in exchange.marks or (self.durable and not exchange.is_durable):
             return PASS
         self.found += 1
-        if self.found != self.nth:
+        if self.found < self.nth or self.struck:
             return PASS
+        self._asked.append(exchange)
+        return self.wanted
+
+    def strikes(self, exchange: Exchange) -> bool:
+        """See `Judge`."""
+        if self.struck or not any(one is exchange for one in self._asked):
+            return False
         self.struck.append(exchange)
-        return self.fate
+        return True
+
+
+@dataclass
+class Several(Judge):
+    """Gives an exchange the fate that the first of several judges has for it."""
+
+    judges: Sequence[Once]
+
+    def fate(self, exchange: Exchange) -> Fate:
+        """See `Judge`."""
+        return next((fate for one in self.judges if (fate := one.fate(exchange)) != PASS), PASS)
+
+    def strikes(self, exchange: Exchange) -> bool:
+        """See `Judge`."""
+        return any(one.strikes(exchange) for one in self.judges)
 
 
 Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def _unheard(_: Exchange) -> None:
+    """Let nobody hear of it."""
 
 
 class Proxy:
@@ -97,12 +130,11 @@ class Proxy:
     Attributes:
         judge: Asked for each exchange; it may be changed at any time.
         is_open: Whether new connections are let in.
-        heard: Called with each exchange and its fate.
+        heard: Called with each exchange.
     """
 
     def __init__(self) -> None:
-        self.judge: Judge = passing
-        self.heard: Callable[[Exchange, Fate], None] = lambda _exchange, _fate: None
+        self.judge, self.heard = Judge(), _unheard
         self.is_open = True
         self.port = 0
         self._sessions: dict[Pair, asyncio.Task[None]] = {}
@@ -116,10 +148,14 @@ class Proxy:
         raise NotImplementedError
 
     def fate(self, exchange: Exchange) -> Fate:
-        """Ask the judge."""
-        found = self.judge(exchange)
-        self.heard(exchange, found)
-        return found
+        """Ask the judge. What the server is not to have is struck now; else see `struck`."""
+        self.heard(exchange)
+        found = self.judge.fate(exchange)
+        return found if found.reaches or self.judge.strikes(exchange) else PASS
+
+    def struck(self, exchange: Exchange, fate: Fate) -> Fate:
+        """Ask the judge again when the server has answered, and has changed something."""
+        return fate if fate != PASS and self.judge.strikes(exchange) else PASS
 
     def end_all(self) -> None:
         """Reset all connections."""

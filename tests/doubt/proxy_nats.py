@@ -48,8 +48,10 @@ class _Session:
 
     def __init__(self, proxy: NatsProxy, client: Stream, server: Stream, pair: Pair) -> None:
         self._proxy, self._client, self._server, self._pair = proxy, client, server, pair
-        self._awaited: dict[str, Fate] = {}  # by the subject of the answer
-        self._pings: deque[Fate | None] = deque()  # ours have a fate: all before it was taken
+        self._awaited: dict[str, tuple[Exchange, Fate]] = {}  # by the subject of the answer
+        self._pings: deque[tuple[Exchange, Fate] | None] = (
+            deque()
+        )  # ours have a fate: all before it was taken
 
     async def requests(self) -> None:
         """Pass on what the client says."""
@@ -66,16 +68,17 @@ class _Session:
         sizes = 1 if words[0].upper() == "PUB" else 2
         reply = words[2] if len(words) > 2 + sizes else ""
         mark = self._proxy.mark("PUB", words[1])
-        fate = self._proxy.fate(Exchange(words[1], frozenset({mark}), is_durable=True))
+        exchange = Exchange(words[1], frozenset({mark}), is_durable=True)
+        fate = self._proxy.fate(exchange)
         await asyncio.sleep(fate.hold_seconds)
         if not fate.reaches:
             self._proxy.end(self._pair, fate)
             return
         if reply and fate != PASS:
-            self._awaited[reply] = fate
+            self._awaited[reply] = exchange, fate
         self._server[1].write(frame)
         if fate.resets and not reply:
-            self._pings.append(fate)
+            self._pings.append((exchange, fate))
             self._server[1].write(b"PING\r\n")
 
     async def answers(self) -> None:
@@ -85,19 +88,20 @@ class _Session:
             if verb in {"MSG", "HMSG"}:
                 await self._deliver(words[1], frame)
                 continue
-            fate = self._pings.popleft() if verb == "PONG" and self._pings else None
-            if fate is None:
+            judged = self._pings.popleft() if verb == "PONG" and self._pings else None
+            if judged is None:
                 self._client[1].write(frame)
             else:
-                self._proxy.end(self._pair, fate)
+                self._proxy.end(self._pair, self._proxy.struck(*judged))
 
     async def _deliver(self, subject: str, frame: bytes) -> None:
-        fate = self._awaited.pop(subject, None)
-        if fate is None:
+        judged = self._awaited.pop(subject, None)
+        if judged is None:
             mark = self._proxy.mark("MSG", subject)
             fate = self._proxy.fate(Exchange(subject, frozenset({mark})))
             await asyncio.sleep(fate.hold_seconds)
         else:
+            fate = self._proxy.struck(*judged)
             await asyncio.sleep(fate.hold_answer_seconds)
         if fate.reaches and fate.answered:
             self._client[1].write(frame)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from doubt.fates import Exchange, Fate, Pair, Proxy, Stream, pumped
+from doubt.fates import PASS, Exchange, Fate, Pair, Proxy, Stream, pumped
 from lockstep.store.queries import QUERIES, Query
 
 _SSL, _CANCEL, _GSS = 80877103, 80877102, 80877104
@@ -17,12 +17,12 @@ _SHOWN: Final = 60  # characters of a statement that is no query of ours
 _WRITES: Final = re.compile(
     r"\b(?:insert into|delete from|truncate)\b|(?<!for )(?<!key )(?<!do )\bupdate\b", re.IGNORECASE
 )
-_COMMENT: Final = re.compile(r"--.*")
+_NO_CODE: Final = re.compile(r"--.*|'[^']*'")
 
 
 def writes(query: Query) -> bool:
     """Tell whether a query changes rows. Locking them changes nothing that lasts."""
-    return _WRITES.search(_COMMENT.sub("", query.text)) is not None
+    return _WRITES.search(_NO_CODE.sub("", query.text)) is not None
 
 
 WRITES: Final = frozenset(name for name, found in QUERIES.items() if writes(found))
@@ -72,7 +72,7 @@ class _Session:
         self._transaction: set[str] = set()  # the marks of what it has done
         self._marks: set[str] = set()  # of a batch
         self._texts: list[str] = []  # of a batch
-        self._unanswered: deque[Fate] = deque()
+        self._unanswered: deque[tuple[Exchange, Fate]] = deque()
 
     async def requests(self) -> None:
         """Pass on what the client asks, batch by batch."""
@@ -90,28 +90,25 @@ class _Session:
 
     async def answers(self) -> None:
         """Pass on what the server answers, or what is left of it."""
-        held = bytearray()
+        frames, has_changed = bytearray(), False
         async for kind, body in _messages(self._server[0]):
-            frame = kind + struct.pack("!i", len(body) + 4) + body
-            if not self._unanswered:
-                self._client[1].write(frame)
+            frames += kind + struct.pack("!i", len(body) + 4) + body
+            has_changed = has_changed or _is_change(kind, body)
+            if self._unanswered and kind == b"Z":
                 self._follow(kind, body)
-                continue
-            held += frame
-            fate = self._unanswered[0]
-            if fate == Fate() or kind == b"Z":
+                exchange, fate = self._unanswered.popleft()
+                fate = self._proxy.struck(exchange, fate) if has_changed else PASS
+                await asyncio.sleep(fate.hold_answer_seconds)
+                if fate.answered:
+                    self._client[1].write(frames)
+                self._proxy.end(self._pair, fate)
+            elif self._unanswered and self._unanswered[0][1] != PASS:
+                continue  # until all of the answer is here
+            else:
                 self._follow(kind, body)
-                await self._answer(fate, bytes(held), is_over=kind == b"Z")
-                held.clear()
-
-    async def _answer(self, fate: Fate, frames: bytes, *, is_over: bool) -> None:
-        if is_over:
-            self._unanswered.popleft()
-            await asyncio.sleep(fate.hold_answer_seconds)
-        if fate.answered:
-            self._client[1].write(frames)
-        if is_over:
-            self._proxy.end(self._pair, fate)
+                self._client[1].write(frames)
+            has_changed = has_changed and kind != b"Z"
+            frames.clear()
 
     def _follow(self, kind: bytes, body: bytes) -> None:
         if kind == b"Z":
@@ -121,11 +118,14 @@ class _Session:
 
     async def _ask(self, batch: bytes) -> None:
         """Let the judge say what becomes of a batch."""
-        # A mere Sync is nothing to judge.
-        fate = self._proxy.fate(self._exchange()) if self._texts else Fate()
+        if not self._texts:
+            self._server[1].write(batch)  # a mere Sync
+            return
+        exchange = self._exchange()
+        fate = self._proxy.fate(exchange)
         await asyncio.sleep(fate.hold_seconds)
         if fate.reaches:
-            self._unanswered.append(fate)
+            self._unanswered.append((exchange, fate))
             self._server[1].write(batch)
         else:
             self._proxy.end(self._pair, fate)
@@ -158,6 +158,25 @@ class _Session:
         else:
             self._texts.append(query.name)
             self._marks |= marks_of(query, list(_parameters(bound)) if bound else [])
+
+
+def _is_change(kind: bytes, body: bytes) -> bool:
+    """Tell whether a part of an answer says that the server has found, or done, something.
+
+    A claim that finds nothing gives one row all the same: a count, and then nulls.
+    """
+    if kind == b"D":
+        (columns,) = struct.unpack_from("!h", body)
+        if not columns:
+            return True
+        (size,) = struct.unpack_from("!i", body, 2)
+        if columns > 2 and size >= 0:
+            (size,) = struct.unpack_from("!i", body, 6 + size)
+        return bool(size >= 0)
+    if kind == b"C":
+        words = body.rstrip(b"\0").split()
+        return words[0] != b"SELECT" and words[-1] != b"0"
+    return False
 
 
 def marks_of(query: Query, values: Sequence[bytes | None]) -> set[str]:

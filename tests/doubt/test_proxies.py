@@ -36,7 +36,7 @@ async def between(dsn: str) -> AsyncIterator[tuple[PostgresProxy, store.Store]]:
 async def test_what_passes_is_told_by_its_query(dsn: str) -> None:
     seen: list[Exchange] = []
     async with between(dsn) as (proxy, database):
-        proxy.heard = lambda exchange, _: seen.append(exchange)
+        proxy.heard = seen.append
         await database.suspect("one")
         async with database.transaction() as connection:
             await connection.execute(*query(SUSPECT, delivery="two"))

@@ -107,6 +107,24 @@ async def test_a_worker_gives_up_what_it_owns_at_the_epoch_that_was_seen_and_wri
     assert (claimed.epoch, claimed.has_frames) == (run.epoch + 2, True)
 
 
+async def test_a_lost_state_stays_lost_for_whoever_claims_the_run_after_its_row_was_made_again(
+    laboratory: StoreFixture,
+) -> None:
+    worker, run = await owned_by(laboratory)
+    await laboratory.rows(
+        "insert into run_steps (run_id, seq, action_path, action_id, action_kind, "
+        "status, attempts, started_at, finished_at) values "
+        "($1, 1, 'actions[0]', 'a', 'action', 'success', 1, now(), now())",
+        run.id,
+    )
+    await laboratory.rows("delete from run_frames")
+    assert await worker.revive(run) == 2
+    assert await worker.let_go([(run.id, run.epoch)]) == 1
+    claimed = await laboratory.claim(run.id)
+    assert claimed is not None
+    assert (claimed.event_seq, claimed.has_frames) == (2, False)
+
+
 async def test_what_somebody_has_locked_is_not_given_up(laboratory: StoreFixture) -> None:
     worker, run = await owned_by(laboratory)
     pool = laboratory.database.pool

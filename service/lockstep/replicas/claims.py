@@ -146,15 +146,16 @@ class Claims:
         reserved = self._places.reserve(self._share())
         if not reserved.places:
             return 0
-        runs: Sequence[RunState] = ()
+        whole: list[RunState] = []  # the others are found unwalked, and given up
         try:
             runs = await claim(reserved.places)
             for run in runs:
                 if not run.has_frames:
                     run.event_seq = await self._runs.revive(run)  # so that it can be failed
+                whole.append(run)
             if runs:
                 # What the last owner has committed and not sent goes first: the order holds.
                 await self._report.take_over([str(run.id) for run in runs])
         finally:
-            self._places.offer(runs, reserved)
+            self._places.offer(whole, reserved)
         return len(runs)

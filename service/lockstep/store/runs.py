@@ -244,7 +244,8 @@ def run_state(row: asyncpg.Record) -> RunState:
         epoch=row["epoch"],
         event_seq=row["event_seq"] or 0,
         document=row["document"],
-        has_frames=row["has_frames"],
+        # What has told events has a document, but for the row that lets a lost run be failed.
+        has_frames=row["has_frames"] and (row["document"] is not None or not row["event_seq"]),
         wakes=row["wakes"],
         queue_key=row["gate"],
         traceparent=row["traceparent"],

@@ -25,7 +25,7 @@ class Orphans:
     """Runs without an owner, or whose owner is gone."""
 
     def __init__(self) -> None:
-        self.away = Away()
+        self.away, self.lost = Away(), Away()
         self.ready: list[RunState] = []
         self.left: list[RunState] = []  # of workers that are gone
         self.are_locked = False  # ready runs that others have locked
@@ -49,6 +49,7 @@ class Orphans:
 
     async def revive(self, run: RunState) -> int:
         """See `OwnerlessRuns`."""
+        self.lost.check()
         self.revived.append(run)
         return 17
 
@@ -197,6 +198,16 @@ async def test_a_run_whose_saved_state_is_gone_has_its_row_again_so_that_it_can_
     await scene.claims.tick()
     assert [one.id.int for one in scene.runs.revived] == [1]
     assert [one.event_seq for one in scene.places.offered] == [17, 0]
+
+
+@moved
+async def test_a_run_whose_row_could_not_be_made_again_is_not_walked_without_it() -> None:
+    scene = Scene()
+    scene.runs.ready = [run_state(1), run_state(2, has_frames=False)]
+    scene.runs.lost.times = 1
+    with pytest.raises(Unavailable):
+        await scene.claims.tick()
+    assert (scene.taken, scene.places.reserved) == ([1], 0)
 
 
 @moved
