@@ -56,7 +56,9 @@ def armed(run: RunState, status: str = "running", seq: int = 1) -> Checkpoint:
 def told(ended: Ended) -> EventRow:
     """The last event of a run."""
     run = ended.run
-    return EventRow(str(run.id), run.event_seq + 1, "s", f"{run.id}:{run.event_seq + 1}", b"{}")
+    return EventRow(
+        str(run.id), run.event_seq + 1, "s", f"{run.id}:{run.event_seq + 1}", b"{}", NOW
+    )
 
 
 async def cancel(laboratory: StoreFixture, ids: Sequence[UUID]) -> Sequence[Ended]:

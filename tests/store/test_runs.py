@@ -38,7 +38,7 @@ def checkpoint(run: RunState, status: str = "running", seq: int = 1) -> Checkpoi
         status="success", attempts=1, error=None, result={"a": 1}, items=None, started_at=NOW,
         finished_at=NOW,
     )  # fmt: skip
-    event = EventRow(str(run.id), seq, "s", f"{run.id}:{seq}", b"{}")
+    event = EventRow(str(run.id), seq, "s", f"{run.id}:{seq}", b"{}", datetime.now(UTC))
     return Checkpoint(
         run=run, at=NOW, document=b"{}", reason=None, error=None,
         status=status,  # type: ignore[arg-type] # of RunStatus, as the tests say

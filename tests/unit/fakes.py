@@ -382,14 +382,14 @@ class Measured:
 class Away:
     """Says so often that a server is away, and lets calls through again after that."""
 
-    def __init__(self) -> None:
-        self.times = 0
+    def __init__(self, error: Exception | None = None) -> None:
+        self.times, self.error = 0, error or Unavailable("away")
 
     def check(self) -> None:
-        """Raise Unavailable as often as is left."""
+        """Raise as often as is left: Unavailable, if nothing else was said."""
         if self.times:
             self.times -= 1
-            raise Unavailable("away")
+            raise self.error
 
 
 class Bus:

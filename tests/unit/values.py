@@ -120,7 +120,7 @@ def checkpoint(number: int = 1) -> Checkpoint:
     )
 
 
-def row(topic: str = "run", seq: int = 1, created_at: datetime | None = None) -> EventRow:
+def row(topic: str = "run", seq: int = 1, created_at: datetime = NOW) -> EventRow:
     """Make an event on its way to the bus."""
     name = f"{topic}:{seq}"
     return EventRow(topic, seq, f"lockstep.run.{topic}", name, name.encode(), created_at)

@@ -106,6 +106,7 @@ class Floor:
                 f"{self._prefix}.run.floor.{'succeeded' if more else 'step_succeeded'}",
                 f"{run.id}:{first + more}",
                 BODY,
+                NOW,
             )
             for more in range(count)
         ]

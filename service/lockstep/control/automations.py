@@ -345,7 +345,8 @@ class AutomationEndpoints:
             ),
         )
         subject = f"{self._prefix}.automation.{automation.id}.{what}"
-        row = EventRow(topic, revision, subject, event.id, msgspec.json.encode(event))
+        body = msgspec.json.encode(event)
+        row = EventRow(topic, revision, subject, event.id, body, event.time)
         await change.add_events([row])
         return row
 

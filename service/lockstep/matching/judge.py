@@ -198,4 +198,4 @@ def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) ->
         data=data,
     )
     subject = f"{prefix}.run.{automation.id}.warning"
-    return EventRow(topic, 1, subject, topic, encoded(event))
+    return EventRow(topic, 1, subject, topic, encoded(event), at)

@@ -13,5 +13,5 @@ class EventRow(msgspec.Struct, frozen=True):
     subject: str
     message_id: str
     body: bytes
-    created_at: datetime | None = None  # when it was stored, if it was read back from there
+    created_at: datetime  # not later than it was stored
     traceparent: str | None = None  # of its run; not stored

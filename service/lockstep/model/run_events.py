@@ -75,7 +75,7 @@ def _row(prefix: str, what: What, data: RunEventData, traceparent: str | None) -
     )
     subject = f"{prefix}.run.{data.automation_id}.{what}"
     body = encoded(event)
-    return EventRow(data.run_id, data.seq, subject, message_id, body, traceparent=traceparent)
+    return EventRow(data.run_id, data.seq, subject, message_id, body, data.at, traceparent)
 
 
 def encoded(event: RunEvent) -> bytes:

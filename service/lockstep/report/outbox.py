@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import BusUnavailable, EngineError, ServerUnfit, Unavailable
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Checkpoint
 from lockstep.ports.bus import Publisher
@@ -167,11 +167,10 @@ class Reporter(Listener):
             self._turns.put_nowait(topic)
 
     async def _publish(self, row: EventRow) -> None:
-        first_at = row.created_at or self._clock.now()
         attempt = 0
         while True:
             try:
-                if await self._is_there(row, first_at):
+                if await self._is_there(row):
                     return
                 await self._publisher.publish(row.subject, row.body, _headers(row))
             except Unavailable as error:
@@ -182,11 +181,18 @@ class Reporter(Listener):
             else:
                 return
 
-    async def _is_there(self, row: EventRow, first_at: datetime) -> bool:
-        """Past half the duplicate window the server may have forgotten the id: look it up."""
-        if self._clock.now() - first_at < self._doubtful:
+    async def _is_there(self, row: EventRow) -> bool:
+        """Past half the duplicate window the server may have forgotten the id: look it up.
+
+        The window counts from the commit, since when others may have published it: this replica
+        may have been frozen or cut off before it came to that.
+        """
+        if self._clock.now() - row.created_at < self._doubtful:
             return False
-        return await self._stream.has(row, first_at)
+        try:
+            return await self._stream.has(row, row.created_at)
+        except ServerUnfit as error:  # the stream may be made again
+            raise BusUnavailable(str(error)) from error
 
     async def _forget_for_ever(self) -> None:
         while True:

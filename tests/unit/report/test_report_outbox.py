@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from lockstep.bus.errors import MessageTooLarge
+from lockstep.model.errors import ServerUnfit
 from lockstep.model.outbox import EventRow
 from lockstep.report import Reporter
 from lockstep.report.outbox import (
@@ -61,11 +62,12 @@ class Stored:
     """Looks into a bus for what it holds."""
 
     def __init__(self, bus: Bus) -> None:
-        self.bus = bus
+        self.bus, self.gone = bus, Away(ServerUnfit("no stream"))
         self.asked: list[tuple[str, datetime]] = []
 
     async def has(self, sought: EventRow, since: datetime) -> bool:
         """See `Stream`."""
+        self.gone.check()
         self.asked.append((sought.message_id, since))
         return sought.message_id in self.bus.stored
 
@@ -217,7 +219,7 @@ async def test_drained_returns_when_the_last_is_forgotten_and_at_once_where_ther
 @moved
 async def test_an_event_says_its_id_its_format_and_its_trace() -> None:
     scene = Scene()
-    scene.offer(EventRow("run", 1, "lockstep.run.a.started", "id", b"{}", traceparent="00-1-2-01"))
+    scene.offer(EventRow("run", 1, "lockstep.run.a.started", "id", b"{}", NOW, "00-1-2-01"))
     scene.offer(row("other"))
     async with Background(scene.reporter.run()):
         await scene.reporter.drained()
@@ -331,3 +333,27 @@ async def test_what_was_on_its_way_when_the_loop_was_cut_off_is_published_by_the
         await scene.reporter.drained()
     assert scene.table.rows == {}
     assert len(scene.bus.stored) == 6
+
+
+@moved
+async def test_what_was_committed_before_the_replica_was_frozen_is_looked_for_first() -> None:
+    """Another one has published and forgotten it meanwhile, and the stream forgot its id."""
+    scene = Scene()
+    scene.offer(row("told", 1), row("untold", 1))
+    await asyncio.sleep(2 * WINDOW)  # nothing runs
+    scene.bus.stored.append("told:1")
+    async with Background(scene.reporter.run()):
+        await scene.reporter.drained()
+    assert scene.bus.attempts == ["untold:1"]
+    assert sorted(scene.stream.asked) == [("told:1", NOW), ("untold:1", NOW)]
+
+
+@moved
+async def test_a_stream_that_is_gone_is_waited_for_where_it_is_looked_into() -> None:
+    scene = Scene()
+    scene.stream.gone.times = 3
+    scene.offer(row("run", 1, later(-WINDOW)))
+    async with Background(scene.reporter.run()):
+        await scene.reporter.drained()
+    assert scene.bus.stored == ["run:1"]
+    assert asyncio.get_running_loop().time() < REFUSED_SECONDS

@@ -145,6 +145,7 @@ def test_a_query_says_what_it_is_for_and_what_it_locks(name: str) -> None:
     assert not locks or "-- Locks: " in text
 
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 SAMPLE = """\
 -- Sample.
 -- :now timestamptz, :steps (run_id uuid,
@@ -187,8 +188,8 @@ def test_what_is_wrong_with_a_file_is_told_with_its_line_and_what_to_do(
 
 def test_a_group_is_rows_by_attribute_with_what_is_handed_or_tuples_or_nothing() -> None:
     sample = parse("a/sample", SAMPLE)
-    rows = [EventRow("t", number, "s", "m", b"") for number in (1, 2)]
-    ids, now = [UUID(int=1), UUID(int=2)], datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [EventRow("t", number, "s", "m", b"", AT) for number in (1, 2)]
+    ids, now = [UUID(int=1), UUID(int=2)], AT
     given = {"ids": ids, "now": now}
     by_name = columns(EventRow, rows, run_id=ids)
     assert sample.bind({**given, "steps": by_name}) == [now, ids, (1, 2), ids]
@@ -213,6 +214,6 @@ def test_a_value_that_lacks_or_that_is_too_much_is_refused() -> None:
 
 def test_rows_of_all_structs_can_be_taken_apart() -> None:
     """`columns` relies on it: the values of a struct come in the order of its fields."""
-    row = EventRow("t", 1, "s", "m", b"")
+    row = EventRow("t", 1, "s", "m", b"", AT)
     assert msgspec.structs.astuple(row)[:2] == ("t", 1)
     assert EventRow.__struct_fields__[:2] == ("topic", "seq")
