@@ -1,16 +1,31 @@
 """A message is stored once, or the caller knows why not."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from bus.helpers import Connecting
-from lockstep.bus import topology
-from lockstep.bus.connection import Connection
-from lockstep.bus.errors import BadMessage, JetStreamRefused, MessageTooLarge, RefusedForNow
+from bus.helpers import Connecting, Server
+from lockstep.bus import api, topology
+from lockstep.bus.connection import Connection, connect
+from lockstep.bus.errors import (
+    LASTING,
+    PASSING,
+    BadMessage,
+    JetStreamRefused,
+    MessageTooLarge,
+    RefusedForNow,
+    refusal,
+)
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.requests import NoResponders
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import EngineError, Unavailable
+
+LIMITED = """
+accounts {
+  A { jetstream { max_mem: 5000000, max_file: 1000000 }, users: [ { user: a, password: a } ] }
+}
+"""
 
 
 async def test_the_same_id_is_stored_once(connection: Connection) -> None:
@@ -140,3 +155,50 @@ async def test_a_cancelled_publish_leaves_nothing_behind(connecting: Connecting)
     await asyncio.wait({publishing})
     assert publishing.cancelled()
     assert len(connection.requests) == 0
+
+
+async def test_an_account_that_has_used_up_its_room_takes_more_when_there_is_some(
+    tmp_path: Path, prefix: str
+) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text(LIMITED)
+    server = Server(tmp_path, "-c", str(config))
+    server.start()
+    try:
+        connection = await connect(
+            server.settings(prefix, storage="memory", user="a", password="a")
+        )
+        await topology.apply(connection)
+        publisher, subject = Publisher(connection), connection.names.run("a", "started")
+
+        async def fill() -> None:
+            for _ in range(100):
+                await publisher.publish(subject, b"x" * 100_000, {})
+
+        with pytest.raises(RefusedForNow, match="resource limits exceeded") as caught:
+            await fill()
+        assert caught.value.err_code == 10002
+        await api.call(connection, f"STREAM.PURGE.{connection.names.runs_stream}")
+        assert await publisher.publish(subject, b"x", {})
+        await connection.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("code", "err_code", "error"),
+    [
+        *((400, err_code, RefusedForNow) for err_code in PASSING),
+        *((503, err_code, JetStreamRefused) for err_code in LASTING),
+        (503, 10008, RefusedForNow),
+        (503, 10023, RefusedForNow),
+        (400, 10003, JetStreamRefused),
+        (400, 10054, MessageTooLarge),
+    ],
+)
+def test_an_error_of_jetstream_passes_or_lasts(
+    code: int, err_code: int, error: type[EngineError]
+) -> None:
+    made = refusal("x", code=code, err_code=err_code, description="no")
+    assert type(made) is error
+    assert isinstance(made, Unavailable) == (error is RefusedForNow)

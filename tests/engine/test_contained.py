@@ -12,11 +12,20 @@ from deploy.identities import write_operator_mode
 from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.test_children import SLEEP, starting
 from engine.test_language import record
+from lockstep import bus
+from lockstep.bus import api
 from lockstep.embedded import Servers
+from lockstep.model.errors import Unavailable
+from lockstep.telemetry import Health
 from patience import until
 
 Json = dict[str, Any]
 
+LIMITED = """
+accounts {
+  A { jetstream { max_mem: 5000000, max_file: 5000000 }, users: [ { user: a, password: a } ] }
+}
+"""
 BIG = "{{ 'a' * 1048000 }}"
 REFUSES = """
     create function refuses() returns trigger language plpgsql as
@@ -128,3 +137,92 @@ async def test_a_token_that_expires_and_is_renewed_loses_no_walk(
             assert await only.call("automations.list")
     finally:
         server.kill()
+
+
+async def test_an_account_whose_storage_is_full_holds_everything_up_and_loses_nothing(
+    servers: Servers, dsn: str, tmp_path: Path
+) -> None:
+    (tmp_path / "nats.conf").write_text(LIMITED)
+    server = Server(tmp_path, "-c", str(tmp_path / "nats.conf"))
+    server.start()
+    try:
+        settings = settings_of(server.url, dsn, f"c{uuid4().hex[:10]}")
+        who = msgspec.structs.replace(settings.nats, user="a", password="a")
+        settings = msgspec.structs.replace(settings, nats=who)
+        async with engine_fixture(settings) as only:
+            good = await only.automation([record("x"), {"delay": {"seconds": 1}}, record("y")])
+            connection = only.connection
+            ballast = {"name": "BALLAST", "subjects": ["ballast"], "storage": "memory"}
+            await api.call(connection, "STREAM.CREATE.BALLAST", ballast)
+            for _ in range(3):
+                await only.publish(good.event, {})
+            size = 500_000
+            while size > 10:
+                try:
+                    await bus.Publisher(connection).publish("ballast", b"x" * size, {})
+                except Unavailable:
+                    size //= 2
+
+            async def all_ended() -> bool:
+                return [*(await statuses(only, good.id)).values()] == ["success"] * 3
+
+            await until(all_ended)
+            assert failing(only) == []
+            await api.call(connection, "STREAM.DELETE.BALLAST")
+            assert len(await only.ended(good.id, 3)) == 3
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("what", ["RUNS", "TRIGGERS", "DEAD", "group", "alarms", "bucket"])
+async def test_what_vanishes_of_the_bus_is_named_and_made_again(
+    servers: Servers, dsn: str, what: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
+    async with engine_fixture(settings) as only:
+        names, connection = only.connection.names, only.connection
+        good = await only.automation([record("x")])
+        assert (await good.run()).recorded == ["x"]
+        delays = names.bucket_stream(names.delays_bucket)
+        gone = {
+            "group": f"CONSUMER.DELETE.{names.triggers_stream}.{names.consumer()}",
+            "alarms": f"CONSUMER.DELETE.{delays}.engine",
+            "bucket": f"STREAM.DELETE.{names.bucket_stream(names.workers_bucket)}",
+        }.get(what, f"STREAM.DELETE.{names.runs_stream.removesuffix('RUNS')}{what}")
+        seen: list[str] = []
+        told = only.assembly.loops.upkeep.faults
+
+        async def is_whole() -> bool:
+            seen.extend(told())
+            return await bus.missing(connection) == []
+
+        await api.call(connection, gone)
+        await until(is_whole)
+        await until(lambda: not told())
+        await only.publish(good.event, {})
+        assert len(await only.ended(good.id, 2)) == 2
+        assert failing(only) == []
+
+
+async def test_what_vanishes_and_is_others_to_make_is_named_until_it_is_there(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
+    theirs = msgspec.structs.replace(settings.nats, manage_bus=False)
+    operator = await bus.connect(settings.nats)
+    await bus.apply(operator)
+    settings = msgspec.structs.replace(settings, nats=theirs)
+    async with engine_fixture(settings) as only:
+        good = await only.automation([record("x")])
+        await api.call(operator, f"STREAM.DELETE.{operator.names.runs_stream}")
+        await only.publish(good.event, {})
+        await until(lambda: only.engine.lacking() == [f"stream {operator.names.runs_stream}"])
+        health = Health()
+        health.takes_events(only.engine, only.assembly.loops.heartbeat)
+        assert f"stream {operator.names.runs_stream}" in health.missing
+        status = await only.call("status")
+        assert any("bus apply" in problem for problem in status["problems"])
+        await bus.apply(operator)
+        await until(lambda: not only.engine.lacking())
+        assert len(await only.ended(good.id, 1)) == 1
+    await operator.close()

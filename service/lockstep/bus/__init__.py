@@ -20,7 +20,7 @@ from lockstep.bus.reading.lookup import find
 from lockstep.bus.reading.peek import since
 from lockstep.bus.service import RequestService
 from lockstep.bus.settings import BusSettings
-from lockstep.bus.topology import apply, missing, prepare
+from lockstep.bus.topology import apply, gone, missing, prepare
 from lockstep.bus.worker_keys import WorkerKeys
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "examine",
     "find",
     "follow",
+    "gone",
     "lag",
     "missing",
     "prepare",

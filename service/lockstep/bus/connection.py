@@ -62,6 +62,8 @@ class Connection:
         """What the last liveness probe found."""
         self.wire = Wire()
         self.requests = Requests(self.wire, "")
+        self.doubted = asyncio.Event()
+        """A stream or a group may be gone: nobody answered for it."""
         self._up = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._said: tuple[str, float] = "", 0.0

@@ -1,13 +1,28 @@
 """What the bus raises beside `Unavailable` and `ServerUnfit`."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from lockstep.model.errors import BusUnavailable, EngineError, ServerUnfit
 
-# JetStream is off, or off for this account: code 503, but no later call will fare better.
-DISABLED: Final = frozenset({10039, 10076})
-# No leader just now, memory or disk used up: not 503, but gone as soon as someone makes room.
-PASSING: Final = frozenset({10009, 10028, 10047})
+# What passes by itself, or as soon as someone makes room, beside all that has the code 503.
+PASSING: Final[Mapping[int, str]] = {
+    10002: "the account has used up its memory, its storage or its streams",
+    10005: "too few servers are up to place a stream on",
+    10007: "the stream has no server yet",
+    10009: "the server is not the leader, or there is none just now",
+    10028: "the server has used up its memory",
+    10041: "no quorum",
+    10047: "the server has used up its storage",
+    10096: "the stream is being closed",
+    10104: "the group cannot be stored just now",
+    10118: "the stream is offline",
+    10119: "the group is offline",
+    10158: "a message of this id is being stored",
+    10167: "too many requests",
+}
+# Code 503, but no later call will fare better: JetStream, or clustering, is off or not for us.
+LASTING: Final = frozenset({10010, 10036, 10039, 10063, 10076})
 # The message, or its headers, are larger than the stream takes.
 TOO_LARGE: Final = frozenset({10054, 10097})
 
@@ -96,6 +111,6 @@ def refusal(what: str, *, code: int, err_code: int, description: str) -> EngineE
     text = f"{what}: {description or 'refused'} (NATS error {err_code or code})"
     if err_code in TOO_LARGE:
         return MessageTooLarge(text)
-    if (code == 503 and err_code not in DISABLED) or err_code in PASSING:
+    if (code == 503 and err_code not in LASTING) or err_code in PASSING:
         return RefusedForNow(text, err_code=err_code)
     return JetStreamRefused(text, err_code=err_code)

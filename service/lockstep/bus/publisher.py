@@ -55,6 +55,7 @@ class Publisher:
         try:
             answer = await self._connection.ask(subject, body, head, self._seconds)
         except NoResponders:
+            self._connection.doubted.set()
             raise NoResponders(
                 f"{subject}: no stream on NATS at {self._connection.server} takes it; "
                 "`lockstep bus apply` creates the streams"

@@ -256,6 +256,7 @@ class Puller:
             # No leader now, shutting down, or the consumer is gone: not asked again at once.
             self._paused_until = _now() + self._pause_seconds
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
+            self._connection.doubted.set()
             text = headers.status_text(head) or "nobody serves the consumer"
             log.warning("puller.refused", consumer=self.consumer, status=code, reason=text)
 

@@ -68,6 +68,9 @@ class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Seconds, Meta(description="For the server to acknowledge what is published.")
     ] = 5.0
     runs_max_age_days: Annotated[Days, Meta(description="For which run events are kept.")] = 7.0
+    runs_max_bytes: Annotated[
+        int, Meta(ge=0, description="Size of the stream of run events, the oldest go; 0: no limit.")
+    ] = 0
     dead_max_age_days: Annotated[Days, Meta(description="For which dead letters are kept.")] = 30.0
     duplicate_window_seconds: Annotated[
         float, Meta(ge=0.1, le=86_400, description="In which the streams drop repeated ids.")

@@ -70,6 +70,7 @@ def wanted(connection: Connection) -> Wanted:
         **_stream(settings, names.runs_stream),
         "subjects": [f"{settings.prefix}.run.>", f"{settings.prefix}.automation.>"],
         "max_age": _ns(settings.runs_max_age_days * 86_400),
+        "max_bytes": settings.runs_max_bytes or -1,
     }
     dead = {
         **_stream(settings, names.dead_stream),
@@ -156,6 +157,31 @@ async def prepare(connection: Connection) -> None:
         raise ServerUnfit(
             "nats.manage_bus is off, and the bus is not as it must be: " + "; ".join(lacking)
         )
+
+
+async def gone(connection: Connection) -> list[str]:
+    """Name the streams and groups that are not there; groups of a missing stream go with it.
+
+    Raises:
+        Unavailable: JetStream gave no answer.
+        ServerUnfit: It refuses to tell.
+    """
+    goal = wanted(connection)
+    names = [stream["name"] for stream in goal.streams]
+    try:
+        lost = [
+            f"stream {name}"
+            for name in names
+            if await _found(connection, f"STREAM.INFO.{name}") is None
+        ]
+        for one in goal.consumers:
+            name = f"{one.stream}.{one.config['durable_name']}"
+            is_left = f"stream {one.stream}" not in lost
+            if is_left and await _found(connection, f"CONSUMER.INFO.{name}") is None:
+                lost.append(f"consumer {name}")
+    except ApiError as error:
+        raise error.as_refusal() from None
+    return lost
 
 
 async def missing(connection: Connection) -> list[str]:

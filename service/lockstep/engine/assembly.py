@@ -50,6 +50,7 @@ from lockstep.engine.parts import (
     Seams,
     Tables,
 )
+from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
 from lockstep.model.automations import StoredDefinition
 from lockstep.model.ids import uuid7
@@ -98,6 +99,8 @@ def build(
     pipelines = _pipelines(basis, edge, tables, knowledge, hearing)
     services.add(Publisher, edge.publisher).add(Asker, edge.asker)
     services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
+    loops = _loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams)
+    basis.faults.ask(loops.upkeep.faults)
     return Assembly(
         basis=basis,
         edge=edge,
@@ -105,7 +108,7 @@ def build(
         knowledge=knowledge,
         hearing=hearing,
         pipelines=pipelines,
-        loops=_loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams),
+        loops=loops,
     )
 
 
@@ -264,6 +267,7 @@ def _loops(
         presence=_presence(basis, edge, [claims, wakeups]),
         wakeups=wakeups,
         lanes=lanes,
+        upkeep=Upkeep(edge.connection),
         housekeeping=_housekeeping(basis, edge, tables),
     )
 

@@ -39,6 +39,10 @@ class Engine:
         """Say of each service whether it runs, and has not failed again and again."""
         return {one.service.name: one.is_up and not one.is_failing for one in self._services}
 
+    def lacking(self) -> Sequence[str]:
+        """Name the streams and groups that are gone."""
+        return self.assembly.loops.upkeep.lacking
+
     def stop(self) -> None:
         """Ask the engine to end in good order."""
         self._stopping.set()

@@ -21,6 +21,7 @@ from lockstep.cancel import Terminator
 from lockstep.catalog import MemoryCatalog, Registered
 from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
+from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Wakeups
 from lockstep.ports.bus import MessageSource
 from lockstep.ports.clock import Clock
@@ -142,6 +143,7 @@ class Loops:
     wakeups: Wakeups
     lanes: Sequence[Lane]
     housekeeping: Housekeeping
+    upkeep: Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "store.connected": "PostgreSQL answers",
     "store.unavailable": "PostgreSQL does not answer; retried",
     "stream.created": "a stream was made",
+    "stream.missed": "streams or groups are gone; they are made again where that is ours to do",
     "stream.rewound": "the sequence of a stream went back: the server has lost messages",
     "stream.updated": "a stream was changed to the settings",
     "subscription.lost": "a subscription could not be made again",

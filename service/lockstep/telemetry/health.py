@@ -1,7 +1,7 @@
 """Health: whether the process lives, and what it lacks to take events."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 LONGEST_BEAT_SECONDS: Final = 60.0
@@ -50,6 +50,10 @@ class Serving(Protocol):
         """Say of each background service whether it runs; all should."""
         ...
 
+    def lacking(self) -> Sequence[str]:
+        """Name the streams and groups of the bus that are gone."""
+        ...
+
 
 class Health:
     """What the probes are told. It is made before anything else, and told what has come.
@@ -92,7 +96,8 @@ class Health:
         if self._replica.is_stopping:
             return [*lacking, "stopping"]
         services = self._replica.services()
-        return [*lacking, *(name for name, is_running in services.items() if not is_running)]
+        lacking += [name for name, is_running in services.items() if not is_running]
+        return [*lacking, *self._replica.lacking()]
 
     @property
     def fault(self) -> str | None:

@@ -1,6 +1,6 @@
 """Health and meter by themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -32,6 +32,11 @@ class Serving:
 
     running: Mapping[str, bool] = field(default_factory=dict)
     is_stopping: bool = False
+    gone: Sequence[str] = ()
+
+    def lacking(self) -> Sequence[str]:
+        """See `telemetry.health.Serving`."""
+        return self.gone
 
     def services(self) -> Mapping[str, bool]:
         """See `telemetry.health.Serving`."""
@@ -68,6 +73,8 @@ def test_health_asks_anew_at_each_look_what_can_go_again() -> None:
     health.takes_events(serving, beats)
     beats.is_fresh = False
     assert health.missing == ["nats", "postgres", "intake"]
+    serving.gone = ["stream RUNS"]
+    assert health.missing == ["nats", "postgres", "intake", "stream RUNS"]
     serving.is_stopping = True
     assert health.missing == ["nats", "postgres", "stopping"]
 
