@@ -49,13 +49,16 @@ class Unwalked:
     """Finds runs of this worker that it does not walk, and gives them up.
 
     It takes two looks at the same epoch, and whatever was being committed at the first one must be
-    over: a walk that has just ended, or an answer that is on its way, is no reason.
+    over: a walk that has just ended, or an answer that is on its way, is no reason. The other way
+    round, what it walks and does not own any more is stopped: that it was ended, or taken, is told
+    by a notice, which may be lost.
     """
 
     def __init__(self, runs: OwnedRuns, places: WalkedRuns) -> None:
         self._runs, self._places = runs, places
         # What looked so last time, with the transactions that may bring it yet.
         self._seen: dict[tuple[UUID, int], frozenset[Reservation]] = {}
+        self._strange: frozenset[tuple[UUID, int]] = frozenset()  # walked, and not owned
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -67,8 +70,15 @@ class Unwalked:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Give up what was seen before, and is as it was. Raise Unavailable."""
+        """Give up and stop what was seen before, and is as it was. Raise Unavailable."""
         owned = await self._runs.owned()
+        walked = frozenset(self._places.epochs.items())
+        strange = frozenset(one for one in walked if owned.get(one[0]) != one[1])
+        self._places.stop(run_id for run_id, _ in strange & self._strange)
+        self._strange = strange
+        await self._give_up(owned)
+
+    async def _give_up(self, owned: Mapping[UUID, int]) -> None:
         walked, open_ = self._places.epochs, frozenset(self._places.reservations)
         before, self._seen = self._seen, {}
         lost = []

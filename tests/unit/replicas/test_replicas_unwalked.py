@@ -161,3 +161,27 @@ async def test_it_goes_on_when_the_store_is_back() -> None:
     assert [line["event"] for line in logs if line["event"] == "service.delayed"] == [
         "service.delayed"
     ] * 2
+
+
+@moved
+async def test_what_is_walked_and_not_owned_any_more_is_stopped_at_the_second_look() -> None:
+    scene = Scene()
+    scene.rows.epochs = {uid(1): 3, uid(2): 8}
+    for number, epoch in ((1, 3), (2, 7), (3, 1)):
+        scene.walk(number, epoch)
+    await scene.unwalked.look()
+    assert scene.places.take_stopped() == set()
+    await scene.unwalked.look()
+    assert scene.places.take_stopped() == {uid(2), uid(3)}
+
+
+@moved
+async def test_what_a_transaction_has_just_brought_or_ended_is_not_stopped() -> None:
+    scene = Scene()
+    scene.walk(1, 3)
+    scene.walk(2, 1)  # offered, and not in the rows as they were a moment ago
+    await scene.unwalked.look()
+    scene.rows.epochs[uid(2)] = 1
+    del scene.rows.epochs[uid(1)]  # it has ended, and its walk is about to
+    await scene.unwalked.look()
+    assert scene.places.take_stopped() == set()
