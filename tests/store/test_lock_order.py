@@ -276,7 +276,7 @@ async def ring(scene: Scene) -> None:
 
 async def lease(scene: Scene) -> None:
     """A replica takes set-ups and gives them back."""
-    setups = SetupStore(scene.laboratory.database, uuid7(), lambda: [])
+    setups = SetupStore(scene.laboratory.database, uuid7(), list)
     keys = [(name, trigger) for name in NAMES for trigger in ("A", "b", "B")]
     claimed = await setups.claim(scene.random.sample(keys, len(keys)), 9)
     await setups.release(scene.random.sample(sorted(claimed), len(claimed)))
