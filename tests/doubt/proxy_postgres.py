@@ -161,22 +161,17 @@ class _Session:
 
 
 def _is_change(kind: bytes, body: bytes) -> bool:
-    """Tell whether a part of an answer says that the server has found, or done, something.
-
-    A claim that finds nothing gives one row all the same: a count, and then nulls.
-    """
+    """Tell whether a part of an answer says that the server has found, or done, something."""
     if kind == b"D":
-        (columns,) = struct.unpack_from("!h", body)
-        if not columns:
-            return True
-        (size,) = struct.unpack_from("!i", body, 2)
-        if columns > 2 and size >= 0:
-            (size,) = struct.unpack_from("!i", body, 6 + size)
-        return bool(size >= 0)
-    if kind == b"C":
-        words = body.rstrip(b"\0").split()
-        return words[0] != b"SELECT" and words[-1] != b"0"
-    return False
+        return not _is_count_alone(body)
+    words = body.rstrip(b"\0").split()
+    return kind == b"C" and words[0] != b"SELECT" and words[-1] != b"0"
+
+
+def _is_count_alone(row: bytes) -> bool:
+    """Tell whether a row is that of a claim which finds nothing: a count, then only nulls."""
+    columns, first = struct.unpack_from("!hi", row) if len(row) > 6 else (0, -1)
+    return first == 8 and columns > 9 and row[14:] == b"\xff" * 4 * (columns - 1)
 
 
 def marks_of(query: Query, values: Sequence[bytes | None]) -> set[str]:

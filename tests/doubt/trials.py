@@ -59,7 +59,6 @@ UNTRIED: Final = {
     "imports/begin": "as above",
     "imports/imported": "as above",
     "imports/keep_failure": "as above",
-    "cases/age_workers": "damage, for test cases",
     "cases/forget_all": "damage, for test cases",
     "cases/lose_frames": "damage, for test cases",
     "cases/mark_running": "damage, for test cases",
