@@ -100,10 +100,11 @@ class StoreFixture:
 
     async def retry(self, run_id: UUID, program: Program) -> RunState:
         """Insert a run that goes on where this one failed, for a worker that is not seen again."""
-        async with store.Batches(self.database, uuid7()).transaction() as tx:
-            past = await tx.run_to_retry(run_id)
-            assert past is not None
-            assert past.document is not None, "what it stood at was not kept"
+        batches = store.Batches(self.database, uuid7())
+        past = await batches.run_to_retry(run_id)
+        assert past is not None
+        assert past.document is not None, "what it stood at was not kept"
+        async with batches.transaction() as tx:
             trigger = TriggerRule(id="e", event="e", filter=None, config={})
             automation = Automation(id="lab", name="lab", version=1, position=1, program=program)
             frames = walk.FrameFormat()

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from databases import on_server
 from engine.engine_fixture import engine_fixture, settings_of
-from lockstep import store
+from lockstep import bus, store
 from lockstep.embedded import Servers
 from lockstep.model.errors import Unavailable
 from lockstep.model.matches import Revival
@@ -91,14 +91,14 @@ async def left(laboratory: StoreFixture, ids: Sequence[UUID]) -> dict[str, int]:
     return found
 
 
-async def test_runs_that_ended_long_ago_go_with_what_is_theirs_and_open_artifacts_stay(
+async def test_runs_that_ended_long_ago_go_with_what_is_theirs_open_artifacts_too(
     laboratory: StoreFixture,
 ) -> None:
     old, new = await runs(laboratory, 30, OLD), await runs(laboratory, 20, NEW)
     asleep = await runs(laboratory, 10, None)
     assert await store.Retention(laboratory.database).forget(CUT) == 30
     assert await left(laboratory, old) == {
-        "runs": 0, "run_steps": 0, "failed_frames": 0, "artifacts": 30,
+        "runs": 0, "run_steps": 0, "failed_frames": 0, "artifacts": 0,
     }  # fmt: skip
     for kept in (new, asleep):
         number = len(kept)
@@ -107,18 +107,19 @@ async def test_runs_that_ended_long_ago_go_with_what_is_theirs_and_open_artifact
         }  # fmt: skip
 
 
-async def test_an_artifact_that_was_closed_after_its_run_was_forgotten_goes_in_its_time(
+async def test_artifacts_that_an_earlier_version_left_behind_go_in_their_time(
     laboratory: StoreFixture,
 ) -> None:
-    old = await runs(laboratory, 3, OLD)
-    kept = store.Retention(laboratory.database)
-    await kept.forget(CUT)
-    await laboratory.rows("update artifacts set closed_at = $1", NEW)
-    await kept.forget(CUT)
-    assert (await left(laboratory, old))["artifacts"] == 3
-    await laboratory.rows("update artifacts set closed_at = $1", OLD)
-    await kept.forget(CUT)
-    assert (await left(laboratory, old))["artifacts"] == 0
+    (asleep,) = await runs(laboratory, 1, None)
+    made = """insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data,
+              created_at) select id, $2, 'a', 'p', 'x.y', '{}', now() from unnest($1::uuid[]) as id
+           """
+    await laboratory.rows(made, [an_id(OLD) for _ in range(11_000)], uuid4())
+    await laboratory.rows(made, [an_id(NEW) for _ in range(3)], uuid4())
+    await laboratory.rows(made, [an_id(OLD) for _ in range(5)], asleep)
+    await store.Retention(laboratory.database).forget(CUT)
+    ((number,),) = await laboratory.rows("select count(*) from artifacts")
+    assert number == 3 + 5 + 2
 
 
 async def test_a_run_with_a_child_that_is_not_over_is_kept_and_goes_after_it(
@@ -179,8 +180,9 @@ async def test_a_run_that_is_retried_is_not_forgotten_meanwhile(
             assert await store.Retention(laboratory.database).forget(CUT) == 0
     finally:
         await other.close()
-    async with store.Batches(laboratory.database, uuid4()).transaction() as tx:
-        assert await tx.run_to_retry(old) is not None
+    batches = store.Batches(laboratory.database, uuid4())
+    assert await batches.run_to_retry(old) is not None
+    async with batches.transaction() as tx:
         await store.Retention(laboratory.database).forget(CUT)
         gone = Revival(of=old, document=b"{}", reopened=[], dropped=[])
         with pytest.raises(Unavailable, match="forgotten meanwhile"):
@@ -195,7 +197,7 @@ async def test_forgetting_reads_no_table_as_a_whole(laboratory: StoreFixture) ->
         await laboratory.rows(f"vacuum analyze {table}")
     wanted: dict[str, list[object]] = {
         "runs/forget": [NOW, first_id(NOW), UUID(int=0), 500],
-        "artifacts/forget": [NOW, 500],
+        "artifacts/forget": [first_id(NOW), UUID(int=0), 500],
         "runs/lock_past": [uuid4()],
         "status/figures": [1000],
     }
@@ -247,3 +249,25 @@ async def test_an_engine_forgets_what_its_setting_says(
             await opened.assembly.loops.housekeeping.forget_runs()
             ((number,),) = await laboratory.rows("select count(*) from runs")
             assert number == kept
+
+
+async def test_an_engine_forgets_receipts_that_its_stream_has_passed(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
+    async with store_fixture(dsn) as laboratory, engine_fixture(settings) as opened, patience():
+        stored = await opened.automation([])
+        for _ in range(3):
+            await stored.run()
+        house = opened.assembly.loops.housekeeping
+        await house.clean()
+        ((number,),) = await laboratory.rows("select count(*) from receipts")
+        assert number >= 3
+        begin = await bus.Lag(opened.connection).begin()
+        while begin.oldest_at is not None:  # the acknowledgement of the last one is on its way
+            begin = await bus.Lag(opened.connection).begin()
+        assert begin.sequence == 4
+        await laboratory.rows("update receipts set received_at = now() - interval '2 days'")
+        await house.clean()
+        ((number,),) = await laboratory.rows("select count(*) from receipts")
+        assert number == 0

@@ -251,8 +251,10 @@ ROWS = (
 async def fill(store_fixture: StoreFixture) -> None:
     """Put many rows in: finished runs, sleeping ones, unsent events, artifacts, timers."""
     async with store_fixture.database.pool.acquire() as connection:
+        await connection.execute("set statement_timeout = 0")  # the machine may be busy
         for statement in ROWS:
             await connection.execute(statement)
+        await connection.execute("set statement_timeout = 10000")
 
 
 def scans(plan: Any) -> list[tuple[str, str]]:
@@ -265,7 +267,7 @@ SMALL = {"workers", "catalog_revision"}
 """Tables that are small by nature."""
 
 HOT: dict[str, list[Any]] = {
-    "receipts/take": [["S:x"], ["e"], ["m"]],
+    "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1]],
     "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],
@@ -298,7 +300,8 @@ HOT: dict[str, list[Any]] = {
     "timers/next": [NOW],
     "timers/overdue": [NOW, 100],
     "triggers/forget_occurrences": [NOW, 100],
-    "decisions/forget": [100],
+    "decisions/forget": [100, 50],
+    "receipts/forget": [24.0, NOW, "S", 10, NOW, 100],
     "queues/of_runs": [[uuid4()]],
     "queues/queued": [10],
     "queues/promote": [["a1"]],
@@ -338,6 +341,7 @@ SLEEPERS = """
 async def test_the_gate_reads_only_the_keys_that_it_asks_for(laboratory: StoreFixture) -> None:
     """Beside 100 000 runs that sleep: what is read is what is counted."""
     async with laboratory.database.pool.acquire() as connection:
+        await connection.execute("set statement_timeout = 0")  # the machine may be busy
         await connection.execute(SLEEPERS)
         await connection.execute("vacuum analyze runs")
         await connection.execute("set plan_cache_mode = force_generic_plan")

@@ -78,10 +78,11 @@ async def test_a_session_that_lost_its_statements_is_named_and_not_used_again(ds
     """As it is where a pooler of sessions becomes one of transactions under us."""
     async with opened(dsn, 1) as database:
         (before,) = await processes(database, 1)
+        await database.suspect("S:1")
         async with database.connection() as lent:
             await lent.execute("deallocate all")
         with pytest.raises(StoreUnavailable, match="pool_mode = session"):
-            await processes(database, 1)
+            await database.suspect("S:1")
         assert await processes(database, 1) != {before}
 
 

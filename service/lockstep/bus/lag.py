@@ -9,6 +9,7 @@ from lockstep.bus import api
 from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.names import ENGINE
+from lockstep.model.messages import StreamBegin
 from lockstep_schemas.status import QueueStatus
 
 _NO_MESSAGE: Final = 10037  # the server's code, as in its errors.json
@@ -48,6 +49,15 @@ class Lag:
         """Count the dead letters. Raises: as `queues`."""
         stream = self._connection.names.dead_stream
         return int((await self._call(f"STREAM.INFO.{stream}"))["state"]["messages"])
+
+    async def begin(self) -> StreamBegin:
+        """Say from where on the stream of events still has any. Raises: as `queues`."""
+        stream = self._connection.names.triggers_stream
+        info = await self._call(f"STREAM.INFO.{stream}")
+        state = info["state"]
+        oldest = datetime.fromisoformat(state["first_ts"]) if state["messages"] else None
+        created = datetime.fromisoformat(info["created"])
+        return StreamBegin(stream, int(state["first_seq"]), created, oldest)
 
     async def _queue(self, group: Group) -> QueueStatus:
         info = await self._call(f"CONSUMER.INFO.{group.stream}.{group.consumer}")

@@ -280,6 +280,8 @@ def _housekeeping(basis: Basis, edge: Connections, tables: Tables) -> Housekeepi
         basis.roster.stale,
         tables.decisions,
         store.Retention(edge.database),
+        store.Receipts(edge.database),
+        bus.Lag(edge.connection),
         basis.clock,
     )
 

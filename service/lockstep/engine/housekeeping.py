@@ -1,20 +1,36 @@
-"""Housekeeping: what nobody asks for any more is deleted, a little at a time."""
+"""Housekeeping: what nobody asks for any more is deleted, a little at a time.
 
+As long as there is something it goes on, resting as long as it works: it keeps up with what comes,
+and leaves the half of one connection to others.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from lockstep import store
+from lockstep.model.messages import StreamBegin
 from lockstep.ports.clock import Clock
 from lockstep.ports.workers import Stale
 from lockstep.settings.structs import EngineSettings
 
-AT_ONCE: Final = 5000  # rows: a statement of some 100 ms, once a minute
+AT_ONCE: Final = 5000  # rows: a statement of some 100 ms
 FROZEN_SECONDS: Final = 8.0  # as long as the server lets a transaction be idle
 OUT_OF_WINDOW: Final = timedelta(hours=1)  # more than a counter may be read behind its window
 
 log = structlog.get_logger()
+
+
+class Events(Protocol):
+    """The stream of events."""
+
+    async def begin(self) -> StreamBegin:
+        """Say from where on it still has any. Raise Unavailable."""
+        ...
 
 
 class Housekeeping:
@@ -28,18 +44,28 @@ class Housekeeping:
         stale: Stale,
         decisions: store.DecisionStore,
         retention: store.Retention,
+        receipts: store.Receipts,
+        events: Events,
         clock: Clock,
     ) -> None:
         self._settings, self._database = settings, database
         self._workers, self._stale = workers, stale
-        self._decisions, self._retention, self._clock = decisions, retention, clock
+        self._decisions, self._retention, self._receipts = decisions, retention, receipts
+        self._events, self._clock = events, clock
 
     async def clean(self) -> None:
         """Delete what has no owner. Raise Unavailable."""
-        await self._database.forget_receipts(self._settings.receipts_hours, AT_ONCE)
         await self._workers.forget(self._stale())
-        before = self._clock.now() - OUT_OF_WINDOW
-        await self._decisions.forget(self._settings.judgements, before, AT_ONCE)
+        await self._receipts.forget_suspects(AT_ONCE)
+        await _while_some(lambda: self._decisions.forget(self._settings.judgements, AT_ONCE))
+        # Last: NATS is asked, and may be away. Receipts of an event that could come again, and
+        # counters that a backlog will ask for, stay.
+        begin = await self._events.begin()
+        hours = self._settings.receipts_hours
+        await _while_some(lambda: self._receipts.forget(hours, begin, AT_ONCE))
+        oldest = begin.oldest_at or self._clock.now()
+        before = min(oldest, self._clock.now()) - OUT_OF_WINDOW
+        await _while_some(lambda: self._decisions.forget_occurrences(before, AT_ONCE))
 
     async def end_frozen(self) -> None:
         """End sessions in which a replica is frozen, so that nobody waits for it.
@@ -58,3 +84,12 @@ class Housekeeping:
             forgotten = await self._retention.forget(self._clock.now() - timedelta(days=days))
             if forgotten:
                 log.info("runs.forgotten", runs=forgotten)
+
+
+async def _while_some(delete: Callable[[], Awaitable[bool]]) -> None:
+    """Delete as long as there may be more."""
+    while True:
+        began = time.monotonic()
+        if not await delete():
+            return
+        await asyncio.sleep(time.monotonic() - began)

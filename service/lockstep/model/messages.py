@@ -1,6 +1,7 @@
 """Messages of the bus, as the engine sees them: one delivery of a stream, one answer."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 
@@ -41,6 +42,15 @@ class Message(Protocol):
     def deliveries(self) -> int:
         """How often it has been delivered, this time included."""
         ...
+
+
+class StreamBegin(NamedTuple):
+    """Where a stream begins: what came before is handled, and cannot come again."""
+
+    stream: str
+    sequence: int  # of the first message that it still has; the next one where it has none
+    created_at: datetime
+    oldest_at: datetime | None  # when that message was stored
 
 
 class Reply(NamedTuple):

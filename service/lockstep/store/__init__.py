@@ -28,7 +28,7 @@ from lockstep.store.imports import ImportStore
 from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
 from lockstep.store.pool import Store
-from lockstep.store.retention import Retention
+from lockstep.store.retention import Receipts, Retention
 from lockstep.store.runs import RunStore
 from lockstep.store.setups import SetupStore
 from lockstep.store.status import StatusStore
@@ -48,6 +48,7 @@ __all__ = [
     "DueRows",
     "ImportStore",
     "OutboxStore",
+    "Receipts",
     "Retention",
     "RunStore",
     "RunViews",

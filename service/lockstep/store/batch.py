@@ -38,7 +38,9 @@ class BatchTransaction:
 
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
         """See `ports.pipeline.Transaction`."""
-        rows = await self._connection.fetch(*query("receipts/take", events=columns(Event, events)))
+        streams = [one.message.stream if one.message is not None else None for one in events]
+        taken = columns(Event, events, stream=streams)
+        rows = await self._connection.fetch(*query("receipts/take", events=taken))
         return {row["delivery"] for row in rows}
 
     async def revision(self) -> int:

@@ -176,11 +176,6 @@ class Store:
         async with self.connection() as connection:
             await connection.execute(*query("receipts/clear_suspect", delivery=delivery))
 
-    async def forget_receipts(self, hours: int, limit: int) -> None:
-        """Delete receipts older than `hours`, at most `limit` at once."""
-        async with self.connection() as connection:
-            await connection.execute(*query("receipts/forget", hours=hours, limit=limit))
-
     async def forget_all(self) -> None:
         """Delete all rows: for the test cases of authors, on a database of their own."""
         async with self.connection() as connection:

@@ -138,13 +138,24 @@ class DecisionStore:
         async with self._store.connection() as connection:
             await connection.execute(*query("decisions/add", refused=refused, judged_at=at))
 
-    async def forget(self, decisions: int, before: datetime, rows: int) -> None:
-        """Keep so many decisions; drop counters of before a time, so many at once."""
+    async def forget(self, decisions: int, rows: int) -> bool:
+        """Keep so many decisions; drop so many others at once, and say whether there are more."""
         async with self._store.connection() as connection:
-            await connection.execute(*query("decisions/forget", kept=decisions))
-            await connection.execute(
+            done = await connection.execute(*query("decisions/forget", kept=decisions, limit=rows))
+        return _rows(done) >= rows
+
+    async def forget_occurrences(self, before: datetime, rows: int) -> bool:
+        """Drop counters of before a time, so many at once; say whether there may be more."""
+        async with self._store.connection() as connection:
+            done = await connection.execute(
                 *query("triggers/forget_occurrences", before=before, limit=rows)
             )
+        return _rows(done) >= rows
+
+
+def _rows(done: str) -> int:
+    """Read how many rows a statement was about: `DELETE 5`."""
+    return int(done.rpartition(" ")[2])
 
 
 def _event(event: Event) -> bytes:

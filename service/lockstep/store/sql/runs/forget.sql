@@ -1,7 +1,7 @@
 -- Runs that ended long ago, oldest first, and what is theirs; not one that others look at: a run
--- whose parent waits, or that has children which are not over. Artifacts that are open stay,
--- because later runs may be handed them. Ids tell when runs were made, so that what sleeps is
--- passed over once and not read again with each batch.
+-- whose parent waits, or that has children which are not over. Their artifacts go with them, also
+-- those that are open. Ids tell when runs were made, so that what sleeps is passed over once and
+-- not read again with each batch.
 -- Locks: runs; what others have locked is passed over.
 -- :before timestamptz: ended before
 -- :before_id uuid: the first id after that time
@@ -30,7 +30,7 @@ steps as (
     delete from run_steps where run_id = any (array(select id from old))
 ),
 made as (
-    delete from artifacts where run_id = any (array(select id from old)) and closed_at is not null
+    delete from artifacts where run_id = any (array(select id from old))
 ),
 kept as (
     delete from failed_frames where run_id = any (array(select id from old))

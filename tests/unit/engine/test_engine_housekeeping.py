@@ -1,0 +1,121 @@
+"""Housekeeping goes on as long as there is something, and takes nothing that a backlog needs."""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import pytest
+
+from lockstep import store
+from lockstep.engine.housekeeping import AT_ONCE, Housekeeping
+from lockstep.model.errors import BusUnavailable
+from lockstep.model.messages import StreamBegin
+from lockstep.settings.structs import EngineSettings
+from unit.moved import Clock, moved
+from unit.values import NOW
+
+
+class Tables:
+    """All that is cleaned, with so many rows in each."""
+
+    def __init__(self, rows: int) -> None:
+        self.left = dict.fromkeys(("decisions", "receipts", "occurrences"), rows)
+        self.calls: list[str] = []
+        self.before: datetime | None = None
+
+    def _page(self, table: str, limit: int) -> bool:
+        self.calls.append(table)
+        gone = min(limit, self.left[table])
+        self.left[table] -= gone
+        return gone == limit
+
+    async def forget_suspects(self, limit: int) -> None:
+        self.calls.append("suspects")
+
+
+class Decisions(Tables):
+    """The decisions and the counters of windows."""
+
+    async def forget(self, kept: int, rows: int) -> bool:
+        return self._page("decisions", rows)
+
+    async def forget_occurrences(self, before: datetime, rows: int) -> bool:
+        self.before = before
+        return self._page("occurrences", rows)
+
+
+class Receipts(Tables):
+    """The receipts."""
+
+    async def forget(self, hours: float, begin: StreamBegin, limit: int) -> bool:
+        return self._page("receipts", limit)
+
+
+class Workers:
+    """The rows of workers."""
+
+    async def forget(self, stale: object) -> None:
+        assert stale == []
+
+
+class Events:
+    """A stream of events, or none."""
+
+    def __init__(self, oldest_at: datetime | None = None, *, is_away: bool = False) -> None:
+        self.oldest_at, self.is_away = oldest_at, is_away
+
+    async def begin(self) -> StreamBegin:
+        if self.is_away:
+            raise BusUnavailable("away")
+        return StreamBegin("S", 1, NOW, self.oldest_at)
+
+
+def house(rows: int, events: Events) -> tuple[Housekeeping, Decisions, Receipts]:
+    decisions, receipts = Decisions(rows), Receipts(rows)
+    made = Housekeeping(
+        EngineSettings(),
+        cast("store.Store", None),
+        cast("store.WorkerStore", Workers()),
+        list,
+        cast("store.DecisionStore", decisions),
+        cast("store.Retention", None),
+        cast("store.Receipts", receipts),
+        events,
+        Clock(),
+    )
+    return made, decisions, receipts
+
+
+@moved
+async def test_it_goes_on_as_long_as_there_is_something() -> None:
+    made, decisions, receipts = house(10 * AT_ONCE + 1, Events())
+    await made.clean()
+    assert decisions.left["decisions"] == decisions.left["occurrences"] == 0
+    assert receipts.left["receipts"] == 0
+
+
+@moved
+async def test_where_there_is_little_each_is_asked_once() -> None:
+    made, decisions, receipts = house(3, Events())
+    await made.clean()
+    assert (decisions.calls, receipts.calls) == (
+        ["decisions", "occurrences"], ["suspects", "receipts"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=30)])
+@moved
+async def test_the_counters_of_windows_stay_that_a_backlog_still_asks_for(
+    behind: timedelta,
+) -> None:
+    made, decisions, _ = house(1, Events(NOW - behind))
+    await made.clean()
+    assert decisions.before == NOW - behind - timedelta(hours=1)
+
+
+@moved
+async def test_where_nats_is_away_receipts_and_counters_stay() -> None:
+    made, decisions, receipts = house(1, Events(is_away=True))
+    with pytest.raises(BusUnavailable):
+        await made.clean()
+    assert (decisions.left["decisions"], decisions.left["occurrences"]) == (0, 1)
+    assert receipts.left["receipts"] == 1
