@@ -244,6 +244,7 @@ ROWS = (
      where status = 'pending' and automation_id = 'a50'
     """,
     "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
+    "insert into bodies select gen_random_uuid(), '{}' from generate_series(1, 50000)",
     "analyze",
 )
 
@@ -309,6 +310,10 @@ HOT: dict[str, list[Any]] = {
     "runs/count_ready": [10],
     "runs/list": ["a1", None, True, None, None, None, 50, 0],
     "runs/get": [uuid4()],
+    "runs/large": [uuid4()],
+    "bodies/read": [uuid4()],
+    "bodies/may_share": [],
+    "bodies/forget": [uuid4(), 100],
     "runs/list_steps": [uuid4()],
     "artifacts/list": [uuid4()],
 }

@@ -104,7 +104,8 @@ async def test_the_statements_of_the_version_before_give_the_same_on_the_schema_
     assert len(STATEMENTS) > 100
     before, now = await results(empty), await results(dsn)
     for name, columns in before.items():
-        assert now[name][: len(columns)] == columns, name
+        # By name, as they are read: `r.*` gives a new one in the middle of what follows it.
+        assert dict(columns).items() <= dict(now[name]).items(), name
 
 
 GROW = """

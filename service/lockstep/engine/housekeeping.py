@@ -56,6 +56,7 @@ class Housekeeping:
     async def clean(self) -> None:
         """Delete what has no owner. Raise Unavailable."""
         await self._workers.forget(self._stale())
+        await self._retention.forget_bodies(AT_ONCE)
         await self._receipts.forget_suspects(AT_ONCE)
         await _while_some(lambda: self._decisions.forget(self._settings.judgements, AT_ONCE))
         # Last: NATS is asked, and may be away. Receipts of an event that could come again, and

@@ -28,6 +28,12 @@ class OwnerLost(EngineError):
         self.run_id, self.epoch = run_id, epoch
 
 
+class SharedBody(msgspec.Struct, frozen=True, weakref=True):
+    """The payload of an event that several runs have in common."""
+
+    payload: JsonObject
+
+
 class RunState(msgspec.Struct, kw_only=True):
     """A run that a worker owns: what it was started with, and what fences its writes."""
 
@@ -48,6 +54,7 @@ class RunState(msgspec.Struct, kw_only=True):
     queue_key: str | None = None  # what its queue counts, if it was started in mode `queued`
     parent_run_id: UUID | None = None
     traceparent: str | None = None
+    body: SharedBody | None = None  # where the payload is shared: it is kept as long as one has it
     event_seq: int = 0
     document: bytes | None = None  # frames, None before the first checkpoint
     has_frames: bool = True

@@ -1,12 +1,12 @@
 """The way of an event: from bytes to runs, and what the bus shall do with it."""
 
-from collections.abc import Awaitable, Callable, Sequence, Set
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from typing import Final, Protocol
 
 import structlog
 
 from lockstep import matching, wake
-from lockstep.model.errors import DataRefused, EngineError
+from lockstep.model.errors import DataRefused, EngineError, StoreTooSlow
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.verdicts import Accept, Verdict
@@ -16,6 +16,10 @@ from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
 from lockstep.ports.telemetry import Traces
+
+# As one statement stores: a transaction of some of them ends soon, and so much JSON, decoded, is
+# some tens of megabytes.
+PART_BYTES: Final = 4 << 20
 
 log = structlog.get_logger()
 
@@ -63,6 +67,13 @@ class EventPipeline:
         return verdicts
 
     async def _received(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
+        """Take a batch as a whole; one of large events in parts, each decoded when it is due."""
+        verdicts: list[tuple[Message, Verdict | Poison]] = []
+        for part in _parts(batch):
+            verdicts += await self._handled(part)
+        return verdicts
+
+    async def _handled(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
         while True:
             state = self._types.events_state
             decoded = [(message, self._decoded(message)) for message in batch]
@@ -99,14 +110,30 @@ class EventPipeline:
             return []
         try:
             await commit_judged(_Batch(events, judged), self._parts)
-        except DataRefused as error:
+        except (DataRefused, StoreTooSlow) as error:
             if len(events) == 1:
+                if isinstance(error, StoreTooSlow):
+                    raise  # it may be the load: whoever has handed it over tries again later
                 return [(events[0], str(error))]
             log.warning("batch.refused", events=len(events), error=error)
             middle = len(events) // 2
             first = await self._store(events[:middle], judged)
             return [*first, *await self._store(events[middle:], judged)]
         return []
+
+
+def _parts(batch: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Give messages in their order, so many at once that their bodies have about 4 MiB."""
+    part: list[Message] = []
+    room = PART_BYTES
+    for message in batch:
+        room -= len(message.data)
+        if part and room < 0:
+            yield part
+            part, room = [], PART_BYTES - len(message.data)
+        part.append(message)
+    if part:
+        yield part
 
 
 class _Judged:

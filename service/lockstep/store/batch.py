@@ -19,6 +19,7 @@ from lockstep.model.runs import Ended, Ending
 from lockstep.model.timers import Hold, Holder, StoredTimer
 from lockstep.model.waits import Awaited, Firing, Standing, StepKey
 from lockstep.store import children, retries, triggers, waits
+from lockstep.store.bodies import portions, share
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
@@ -65,6 +66,11 @@ class BatchTransaction:
 
     async def create_runs(self, new_runs: Sequence[NewRun]) -> None:
         """See `ports.launch.LaunchTransaction`."""
+        shared = await share(self._connection, new_runs)
+        for some in portions(new_runs, lambda one: _weight(one, shared)):
+            await self._create_runs(some, shared)
+
+    async def _create_runs(self, new_runs: Sequence[NewRun], shared: Mapping[int, UUID]) -> None:
         matches = [new_run.match for new_run in new_runs]
         events = [match.event for match in matches]
         parents = [event.parent for event in events]
@@ -76,7 +82,8 @@ class BatchTransaction:
             version=[match.automation.version for match in matches],
             trigger_id=[match.trigger.id for match in matches],
             trigger_event_id=[event.id for event in events],
-            trigger_payload=[event.body for event in events],
+            trigger_payload=[b"" if id(event) in shared else event.body for event in events],
+            body_id=[shared.get(id(event)) for event in events],
             trigger_time=[event.time for event in events],
             message_id=[event.message_id for event in events],
             hop=[event.hop for event in events],
@@ -211,6 +218,12 @@ class BatchTransaction:
     async def add_events(self, events: Sequence[EventRow]) -> None:
         """See `ports.cancel.CancelTransaction`."""
         await add_events(self._connection, events)
+
+
+def _weight(new_run: NewRun, shared: Mapping[int, UUID]) -> int:
+    match = new_run.match
+    size = 0 if id(match.event) in shared else len(match.event.body)
+    return size + (len(match.revival.document) if match.revival else 0)
 
 
 class Batches:

@@ -23,6 +23,7 @@ class Retention:
     def __init__(self, store: Store, *, batch: int = BATCH) -> None:
         self._store, self._batch_size = store, batch
         self._size = batch
+        self._body = _FIRST  # the last one that was looked at
 
     async def forget(self, before: datetime) -> int:
         """Forget the runs that ended before a time; give how many. Raise Unavailable.
@@ -62,6 +63,16 @@ class Retention:
                 )
             looked, last = row["looked"], UUID(row["last"]) if row["last"] else last
             await asyncio.sleep(time.monotonic() - began)
+
+    async def forget_bodies(self, limit: int) -> None:
+        """Look through the next so many shared bodies, and forget those that no run has.
+
+        Raises:
+            Unavailable: The store is away.
+        """
+        async with self._store.connection() as connection:
+            (row,) = await connection.fetch(*query("bodies/forget", after=self._body, limit=limit))
+        self._body = UUID(row["last"]) if row["seen"] == limit else _FIRST
 
     async def _batch(self, before: datetime, last: UUID, size: int) -> tuple[int, UUID]:
         async with self._store.connection() as connection:

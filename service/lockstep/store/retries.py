@@ -3,12 +3,18 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
+
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.matches import Revival
 from lockstep.model.new_runs import RunToRetry
 from lockstep.store.queries import query
-from lockstep.store.runs import run_state
+from lockstep.store.runs import run_as_told
+from lockstep_schemas.events import Actor
+
+_decode = msgspec.json.Decoder().decode
+_actor = msgspec.json.Decoder(Actor).decode
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -19,17 +25,17 @@ async def run_to_retry(connection: "Connection", run_id: UUID) -> RunToRetry | N
     row = await connection.fetchrow(*query("runs/past", id=run_id))
     if row is None:
         return None
-    run = run_state(row)
+    run = run_as_told(row)
     return RunToRetry(
         id=run.id,
         event=Event(
             id=run.trigger_event_id,
-            payload=run.trigger_payload,
-            body=row["trigger_payload"],
+            payload=_decode(row["body"]),
+            body=row["body"],
             delivery=f"retry:{run.id}",
             message_id=run.message_id,
             context_key=run.context_key,
-            actor=run.actor,
+            actor=_actor(row["actor"]),
             hop=run.hop,
             time=run.trigger_time,
             sequence=0,  # it ranks by the time at which it reaches the gate

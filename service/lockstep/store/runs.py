@@ -12,9 +12,10 @@ import msgspec
 from lockstep.model.runs import ArtifactRow, Checkpoint, Consumable, Consumed, RunState, StepRow
 from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
 from lockstep.ports.workers import Beat
+from lockstep.store.bodies import Bodies
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
-from lockstep_schemas.base import Json
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import ACTIVE
 
@@ -31,6 +32,7 @@ class RunStore:
 
     def __init__(self, store: Store, worker_id: UUID) -> None:
         self._store, self._worker_id = store, worker_id
+        self._bodies = Bodies()
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> Mapping[UUID, int | None]:
         """Store what walks have done, one commit for all; sorted by run id.
@@ -85,8 +87,8 @@ class RunStore:
             rows = await connection.fetch(
                 *query("runs/claim_ready", limit=limit, worker_id=self._worker_id, now=now)
             )
-            runs = [run_state(row) for row in rows if row["id"] is not None]
-            return await _with_fired(connection, runs), rows[0]["seen"] > len(runs)
+            found = [row for row in rows if row["id"] is not None]
+            return await self._taken(connection, found), rows[0]["seen"] > len(found)
 
     async def adopt(self, limit: int, stale: Sequence[Beat]) -> list[RunState]:
         """Take up to `limit` runs of workers that are gone, see `replicas.claims`."""
@@ -99,7 +101,16 @@ class RunStore:
                     stale=stale,
                 )
             )
-            return await _with_fired(connection, [run_state(row) for row in rows])
+            return await self._taken(connection, rows)
+
+    async def _taken(
+        self, connection: "Connection", rows: Sequence[asyncpg.Record]
+    ) -> list[RunState]:
+        """Read what was claimed, with what is large of it and what has fired of it."""
+        runs = [run_state(row) for row in rows]
+        for run, row in zip(runs, rows, strict=True):
+            await self._bodies.complete(connection, run, row)
+        return await _with_fired(connection, runs)
 
     async def owned(self) -> Mapping[UUID, int]:
         """See `replicas.unwalked.OwnedRuns`."""
@@ -224,8 +235,18 @@ def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[obje
     )
 
 
+def run_as_told(row: asyncpg.Record) -> RunState:
+    """Read a run as far as its events tell of it, which is without its payload and its actor."""
+    return _run_state(row, {}, Actor())
+
+
 def run_state(row: asyncpg.Record) -> RunState:
-    """Read a run with its frames as a worker takes it up."""
+    """Read a run with its frames as a worker takes it up; see `store.bodies` for what is large."""
+    payload = row["trigger_payload"]
+    return _run_state(row, _decode(payload) if payload else {}, _actor(row["actor"]))
+
+
+def _run_state(row: asyncpg.Record, payload: JsonObject, actor: Actor) -> RunState:
     return RunState(
         id=row["id"],
         automation_id=row["automation_id"],
@@ -233,11 +254,11 @@ def run_state(row: asyncpg.Record) -> RunState:
         version=row["version"],
         trigger_id=row["trigger_id"],
         trigger_event_id=row["trigger_event_id"],
-        trigger_payload=_decode(row["trigger_payload"]),
+        trigger_payload=payload,
         trigger_time=row["trigger_time"],
         message_id=row["message_id"],
         hop=row["hop"],
-        actor=_actor(row["actor"]),
+        actor=actor,
         context_key=row["context_key"],
         # One that is ended from outside may never have started.
         started_at=row["started_at"] or row["finished_at"],

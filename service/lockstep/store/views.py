@@ -1,6 +1,8 @@
 """Runs as the control API shows them."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
@@ -21,6 +23,13 @@ from lockstep_schemas.api import (
 )
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus
+
+if TYPE_CHECKING:
+    from lockstep.store.pool import Connection
+
+PAGE_BYTES: Final = (
+    1 << 20
+)  # more than a reply takes: whatever comes behind it goes on another page
 
 _decode = msgspec.json.Decoder().decode
 _actor = msgspec.json.Decoder(Actor).decode
@@ -53,13 +62,15 @@ class RunViews:
                 )
             )
             total = await connection.fetchval(*query("runs/count", **where))
-        return [_run(row) for row in rows], total, [row["position"] for row in rows]
+            bodies = await _bodies(connection, rows)
+        found = [_run(row, body) for row, body in zip(rows, bodies, strict=True)]
+        return found, total, [row["position"] for row in rows]
 
     async def run(self, run_id: UUID) -> Run | None:
         """One run."""
         async with self._store.connection() as connection:
             row = await connection.fetchrow(*query("runs/get", id=run_id))
-        return _run(row) if row else None
+        return _run(row, row["body"]) if row else None
 
     async def status(self, run_id: str) -> RunStatus:
         """Give the status of a run that is stored."""
@@ -166,7 +177,20 @@ def _consequence(row: asyncpg.Record) -> Consequence:
     )
 
 
-def _run(row: asyncpg.Record) -> Run:
+async def _bodies(connection: "Connection", rows: Sequence[asyncpg.Record]) -> list[bytes]:
+    """Read the payloads of a page: large ones one by one, as far as a reply can hold them."""
+    bodies, size = list[bytes](), 0
+    for row in rows:
+        body = row["body"]
+        if body is None and size <= PAGE_BYTES:
+            found = await connection.fetchrow(*query("runs/get", id=row["id"]))
+            body = None if found is None else found["body"]
+        bodies.append(b"{}" if body is None else body)
+        size += len(bodies[-1])
+    return bodies
+
+
+def _run(row: asyncpg.Record, body: bytes) -> Run:
     parent = row["parent_run_id"]
     return Run(
         id=str(row["id"]),
@@ -175,7 +199,7 @@ def _run(row: asyncpg.Record) -> Run:
         version=row["version"],
         trigger_id=row["trigger_id"],
         trigger_event_id=row["trigger_event_id"],
-        trigger_payload=_decode(row["trigger_payload"]),
+        trigger_payload=_decode(body),
         actor=_actor(row["actor"]),
         context_key=row["context_key"],
         status=row["status"],

@@ -21,10 +21,11 @@ from lockstep.model.waits import (
     has_key,
     topic,
 )
+from lockstep.store.bodies import portions
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
-from lockstep.store.runs import run_state
+from lockstep.store.runs import run_as_told
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -100,8 +101,7 @@ async def fire(
     So many at a time that no statement takes long; in the order of their runs, as locks are taken.
     """
     rows = []
-    for start in range(0, len(waits), AT_ONCE):
-        some = waits[start : start + AT_ONCE]
+    for some in portions(waits, lambda one: len(one[1] or b""), AT_ONCE):
         rows += await connection.fetch(*query("waits/fire", given=some, cause=cause, now=now))
     return [
         Firing(
@@ -220,7 +220,7 @@ async def end_runs(
     )
     return [
         Ended(
-            run_state(row),
+            run_as_told(row),
             row["last_owner"],
             row["delays"],
             row["awaited"],

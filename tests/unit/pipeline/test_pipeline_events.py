@@ -7,13 +7,14 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from lockstep.model.errors import DataRefused, Unavailable
+from lockstep.model.errors import DataRefused, StoreTooSlow, Unavailable
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey
 from lockstep.pipeline import EventPipeline
+from lockstep.pipeline.events import PART_BYTES
 from lockstep.ports.telemetry import Traces
 from lockstep_schemas.events import ACTION_DONE
 from unit.moved import moved
@@ -26,6 +27,7 @@ class Sent:
 
     def __init__(self, found: Event | str) -> None:
         self.found = found
+        self.data = b"" if isinstance(found, str) else found.body
 
     @property
     def port(self) -> Message:
@@ -160,6 +162,36 @@ async def test_what_cannot_be_stored_is_found_by_halves_and_the_others_are_store
         ("batch.refused", 5),
         ("batch.refused", 3),
     ]
+
+
+@moved
+async def test_large_events_go_in_parts_each_decoded_when_the_one_before_is_stored() -> None:
+    way = Way(Ways(automation()))
+    decoded: list[int] = []
+    way.ways.tx.on_create = lambda _: decoded.append(way.decoded)
+    large = [event(number, body=b"x" * (PART_BYTES // 2)) for number in range(1, 6)]
+    assert await way.receive(*large) == [Accept()] * 5
+    assert [one.match.event.sequence for one in way.ways.tx.new_runs] == [1, 2, 3, 4, 5]
+    assert decoded == [2, 4, 5]
+
+
+@moved
+async def test_a_batch_that_takes_too_long_is_split_and_one_event_alone_comes_again() -> None:
+    ways = Ways(automation())
+
+    def is_slow(new_runs: Sequence[NewRun]) -> None:
+        if len(new_runs) > 2:
+            raise StoreTooSlow("canceling statement due to statement timeout")
+
+    ways.tx.on_create = is_slow
+    assert await Way(ways).receive(*(event(n) for n in range(1, 8))) == [Accept()] * 7
+
+    def never(_: Sequence[NewRun]) -> None:
+        raise StoreTooSlow("canceling statement due to statement timeout")
+
+    ways.tx.on_create = never
+    with pytest.raises(StoreTooSlow):
+        await Way(ways).receive(event(9))
 
 
 @moved

@@ -3,6 +3,6 @@ with a as (delete from automations), r as (delete from runs), f as (delete from 
      s as (delete from run_steps), t as (delete from artifacts), c as (delete from receipts),
      o as (delete from outbox), w as (delete from waits),
      n as (delete from occurrences), i as (delete from timers), j as (delete from judgements),
-     u as (delete from suspects), k as (delete from failed_frames),
+     u as (delete from suspects), k as (delete from failed_frames), b as (delete from bodies),
      m as (delete from migration_failures)
 update catalog_revision set revision = revision + 1;

@@ -2,6 +2,7 @@
 -- there is none, or their row is no more.
 -- The first parts step from owner to owner along the index, so that the cost is that of the owners
 -- and not of all runs that are kept, whatever the planner knows of them.
+-- What is large of a run is left out, so that what comes back is bounded: see runs/large.
 -- Locks: runs, then their frames by run id; runs that others have locked are passed over.
 -- :limit bigint, :worker_id uuid
 -- :stale (id uuid, heartbeat_at timestamptz): workers that are taken for dead, with their last beat
@@ -46,7 +47,12 @@ taken as (
        set owner = :worker_id, epoch = r.epoch + 1
       from orphans
      where r.id = orphans.id
-    returning r.*
+    returning r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigger_id,
+              r.trigger_event_id, r.trigger_time, r.message_id, r.hop, r.actor, r.context_key,
+              r.epoch, r.wakes, r.rank_time, r.rank_sequence, r.parent_run_id, r.started_at,
+              r.finished_at, r.gate, r.traceparent, r.body_id,
+              case when octet_length(r.trigger_payload) <= 8192 then r.trigger_payload end
+              as trigger_payload
 ),
 framed as (
     select run_id from run_frames
@@ -60,9 +66,12 @@ fenced as (
       from framed
       join taken on taken.id = framed.run_id
      where f.run_id = framed.run_id
-    returning f.run_id, f.event_seq, f.document
+    returning f.run_id, f.event_seq,
+              case when octet_length(f.document) <= 65536 then f.document end as document,
+              octet_length(f.document) > 65536 as has_large_document
 )
-select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document
+select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq,
+       fenced.document, fenced.has_large_document
   from taken
   left join fenced on fenced.run_id = taken.id
  order by taken.rank_time, taken.rank_sequence, taken.position;

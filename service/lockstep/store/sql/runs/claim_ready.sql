@@ -3,6 +3,7 @@
 -- The first part steps from automation to automation along the index (PostgreSQL wiki, Loose
 -- indexscan).
 -- There is always a row: `seen` says how many were ready; those that others have locked are passed over.
+-- What is large of a run is left out, so that what comes back is bounded: see runs/large.
 -- Locks: runs, then their frames by run id; runs that others have locked are passed over.
 -- :limit bigint, :worker_id uuid, :now timestamptz
 with recursive automations_ready as (
@@ -45,7 +46,12 @@ taken as (
            started_at = coalesce(r.started_at, :now)
       from ready
      where r.id = ready.id
-    returning r.*
+    returning r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigger_id,
+              r.trigger_event_id, r.trigger_time, r.message_id, r.hop, r.actor, r.context_key,
+              r.epoch, r.wakes, r.rank_time, r.rank_sequence, r.parent_run_id, r.started_at,
+              r.finished_at, r.gate, r.traceparent, r.body_id,
+              case when octet_length(r.trigger_payload) <= 8192 then r.trigger_payload end
+              as trigger_payload
 ),
 framed as (
     select run_id from run_frames
@@ -59,12 +65,15 @@ fenced as (
       from framed
       join taken on taken.id = framed.run_id
      where f.run_id = framed.run_id
-    returning f.run_id, f.event_seq, f.document
+    returning f.run_id, f.event_seq,
+              case when octet_length(f.document) <= 65536 then f.document end as document,
+              octet_length(f.document) > 65536 as has_large_document
 )
 select looked.seen, claimed.*
   from (select count(*) as seen from first_ones) as looked
   left join (
-       select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq, fenced.document
+       select taken.*, fenced.run_id is not null as has_frames, fenced.event_seq,
+              fenced.document, fenced.has_large_document
          from taken
          left join fenced on fenced.run_id = taken.id
        ) as claimed on true

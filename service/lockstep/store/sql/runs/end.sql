@@ -1,5 +1,6 @@
 -- End active runs from outside: final status, fenced, without owner, waits gone, live steps failed.
 -- A run that has ended is left as it is, and gives no row.
+-- The payload, which may be large, is of no use any more and left out.
 -- Locks: waits. Their runs and frames are held: runs/hold goes before, in a statement of its own.
 -- :run_ids uuid[], :status text, :reason text, :error text, :now timestamptz
 with active as (
@@ -13,7 +14,10 @@ cancelled as (
            queued = false, epoch = r.epoch + 1, finished_at = :now
       from active
      where r.id = active.id
-    returning r.*, active.owner as last_owner
+    returning r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigger_id,
+              r.trigger_event_id, r.trigger_time, r.message_id, r.hop, r.actor, r.context_key,
+              r.epoch, r.wakes, r.rank_time, r.rank_sequence, r.parent_run_id, r.started_at,
+              r.finished_at, r.gate, r.traceparent, active.owner as last_owner
 ),
 dropped as (
     delete from run_frames f

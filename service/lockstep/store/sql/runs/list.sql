@@ -1,9 +1,13 @@
--- A page of runs, newest first; null for what does not matter.
+-- A page of runs, newest first; null for what does not matter. A large payload is left out.
 -- :automation_id text, :status text, :any_context_key boolean, :context_key text
 -- :since timestamptz
 -- :before bigint: before this position
 -- :limit bigint, :offset bigint
-select r.*,
+select r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigger_id,
+       r.trigger_event_id, r.actor, r.context_key, r.status, r.error_message, r.reason,
+       r.started_at, r.finished_at, r.parent_run_id,
+       case when r.body_id is null and octet_length(r.trigger_payload) <= 8192
+            then r.trigger_payload end as body,
        (select string_agg(w.waiting_for, '; ' order by w.id)
           from waits w
          where w.run_id = r.id and w.state = 'armed' and w.kind <> 'deadline') as waiting_for

@@ -1,7 +1,8 @@
 -- Renew the worker; read the clock that all engines share, and the last beats of the others.
 -- :id uuid, :name text, :version text
 with renewed as (
-    insert into workers (id, name, engine_version) values (:id, :name, :version)
+    insert into workers (id, name, engine_version, reads_bodies)
+    values (:id, :name, :version, true)
         on conflict (id) do update set heartbeat_at = clock_timestamp()
     returning heartbeat_at
 )
