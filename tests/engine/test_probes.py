@@ -7,7 +7,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from lockstep.engine import instruments, serve
 from lockstep.engine.engine import Engine
 from lockstep.model.errors import SettingError
 from lockstep.settings.structs import ProbeSettings, Settings
+from lockstep.telemetry.probe_server import AT_ONCE
 from patience import LIMIT_SECONDS, patience
 from processes import environment, lockstep
 
@@ -303,3 +304,53 @@ async def test_a_port_that_is_taken_is_said_with_its_setting(settings: Settings)
         pytest.raises(SettingError, match=r"probes\.port"),
     ):
         await serve.serve(settings)
+
+
+@pytest.mark.parametrize("begins", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\n"])
+async def test_requests_that_nobody_ends_keep_no_probe_from_being_answered(begins: bytes) -> None:
+    port = free_port()
+    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
+    made = Settings(probes=ProbeSettings(port=port))
+    async with telemetry.opened(probes, "127.0.0.1", port), AsyncExitStack() as stack:
+        readers = []
+        for _ in range(3 * AT_ONCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+            writer.write(begins)
+            readers.append(reader)
+        for _ in range(5):
+            assert (await get(made, "/livez"))[0] == 200
+        async with patience():
+            with suppress(ConnectionError):
+                assert await readers[0].read() == b""  # it has waited longest, and had to go
+            with suppress(ConnectionError):
+                assert await readers[-1].read() == b""  # its time is over
+
+
+async def test_a_client_that_sends_its_request_byte_by_byte_has_a_time_for_it() -> None:
+    port = free_port()
+    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
+    async with telemetry.opened(probes, "127.0.0.1", port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        ended = asyncio.create_task(reader.read())
+        with suppress(ConnectionError):
+            async with patience():
+                while not ended.done():
+                    writer.write(b"G")
+                    await writer.drain()
+                    await asyncio.wait({ended}, timeout=0.2)
+        with suppress(ConnectionError):
+            assert await ended == b""
+        writer.close()
+
+
+async def test_a_connection_that_asks_again_and_again_is_kept() -> None:
+    port = free_port()
+    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
+    async with telemetry.opened(probes, "127.0.0.1", port), patience():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(4):
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            await reader.readuntil(b"}\n")
+        writer.close()

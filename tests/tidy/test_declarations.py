@@ -34,6 +34,9 @@ USED_BY_OTHERS: Final[Mapping[str, str]] = {
     "_Loader.ascend_resolver": "PyYAML",
     "_Loader.descend_resolver": "PyYAML",
     "_Loader.yaml_implicit_resolvers": "PyYAML",
+    "_Connection.connection_lost": "asyncio",
+    "_Connection.connection_made": "asyncio",
+    "_Connection.on_response_complete": "uvicorn",
     "_Server.capture_signals": "uvicorn",
     "_SourceDumper.ignore_aliases": "PyYAML",
 }

@@ -10,12 +10,15 @@ import msgspec
 import structlog
 import uvicorn
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lockstep.model.errors import SettingError
 from lockstep.telemetry.health import Health
 from lockstep.telemetry.metrics import Metrics
 
-AT_ONCE: Final = 32  # connections; probes and scrapes are a few, and what is more is refused
+AT_ONCE: Final = 64  # connections: probes and scrapes are a few; of more, those that only wait go
+# For a client to send a request: it is one packet, and comes with the connection.
+REQUEST_SECONDS: Final = 5.0
 # An answer takes milliseconds; a client that hangs must not keep us from ending.
 END_SECONDS: Final = 2
 JSON: Final = "application/json"
@@ -70,6 +73,50 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Connection(H11Protocol):
+    """A connection that has a time for each request; others that dawdle take no place from it.
+
+    uvicorn counts connections on which nobody has asked anything, and refuses whoever asks then:
+    some clients that hang would have the process killed for a probe that was not answered.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, if need be in place of the one that has waited longest."""
+        super().connection_made(transport)
+        self._await_request()
+        if len(self.connections) > AT_ONCE:
+            waiting = [one for one in self._others() if one.waits]
+            oldest = min(waiting, key=lambda one: one.since, default=self)
+            oldest.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the time limit."""
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Wait for another request."""
+        super().on_response_complete()
+        self._deadline.cancel()
+        self._await_request()
+
+    @property
+    def waits(self) -> bool:
+        """Whether no request is being answered."""
+        return bool(getattr(self.cycle, "response_complete", True))  # none before the first
+
+    def _others(self) -> Iterator["_Connection"]:
+        return (one for one in self.connections if isinstance(one, _Connection) and one is not self)
+
+    def _await_request(self) -> None:
+        self.since = self.loop.time()
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._late)
+
+    def _late(self) -> None:
+        if self.waits:
+            self.transport.abort()
+
+
 @asynccontextmanager
 async def opened(probes: Probes, host: str, port: int) -> AsyncIterator[None]:
     """Answer on a port as long as the block runs; port 0: do not.
@@ -83,13 +130,12 @@ async def opened(probes: Probes, host: str, port: int) -> AsyncIterator[None]:
     config = uvicorn.Config(
         probes,
         loop="none",
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=END_SECONDS,
     )
     server = _Server(config)
