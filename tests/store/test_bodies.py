@@ -153,3 +153,34 @@ def test_rows_go_in_their_order_as_many_at_once_as_fit() -> None:
     assert len(parts) == 4
     assert [len(part) for part in portions([1] * 7, lambda size: size, 3)] == [3, 3, 1]
     assert list(portions([], len)) == []
+
+
+async def test_of_what_is_overdue_so_much_is_read_as_fits(laboratory: StoreFixture) -> None:
+    """Of holds of large events, and of the outbox: the first ones, or one that is larger."""
+    for number in range(1, 6):
+        await laboratory.rows(
+            "insert into timers (id, kind, automation_id, trigger_id, topic, event, armed_at,"
+            " due_at) select $1, 'hold', 'a', 't', $2, convert_to($3, 'utf8'), now(), now()",
+            UUID(int=number), bytes([number]), json.dumps(HELD),
+        )  # fmt: skip
+    timers = store.Batches(laboratory.database, uuid7()).timers
+    ids = [UUID(int=number) for number in range(1, 6)]
+    first = await timers(ids)
+    assert [one.id for one in first] == ids[:2]
+    rest = await timers(ids[2:])
+    assert [one.id for one in rest] == ids[2:4]
+    await laboratory.rows(
+        "insert into outbox (topic, seq, subject, message_id, body, created_at)"
+        " select 't' || n, 1, 's', n, convert_to(repeat('x', 3000000), 'utf8'),"
+        " now() - interval '1 minute' + n * interval '1 second' from generate_series(1, 5) as n"
+    )
+    outbox = store.OutboxStore(laboratory.database)
+    assert [row.topic for row in await outbox.overdue(5.0, 100)] == ["t1", "t2"]
+    assert [row.topic for row in await outbox.overdue(5.0, 1)] == ["t1"]
+
+
+HELD = {
+    "id": "e", "delivery": "S:1:0", "message_id": None, "context_key": None, "actor": {},
+    "hop": 0, "time": "2026-01-01T00:00:00Z", "sequence": 1, "payload": {"text": "x" * 2_000_000},
+}  # fmt: skip
+"""An event of 2 MB, as a hold keeps it."""

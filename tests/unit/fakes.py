@@ -52,6 +52,7 @@ class Rows:
         self.children: dict[tuple[UUID, str], Child] = {}
         self.owns = True  # the set-up of a trigger
         self.timers_stored: dict[UUID, StoredTimer] = {}
+        self.timers_at_once = 1000  # as many as are read together
         self.taken_by_another = False  # timers, a moment ago
         self.past: RunToRetry | None = None
         self.armed: dict[UUID, Awaited] = {}
@@ -95,7 +96,8 @@ class Rows:
 
     async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
         self.called("timers")
-        return [self.timers_stored[one] for one in ids if one in self.timers_stored]
+        found = [self.timers_stored[one] for one in ids if one in self.timers_stored]
+        return found[: self.timers_at_once]
 
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         self.called("take_holds")

@@ -48,8 +48,12 @@ class TriggerTimersDue:
         Raises:
             Unavailable: The store is away; they stay due.
         """
-        if timer_ids:
-            await commit_judged(_Ringing(timer_ids, self._parts), self._parts)
+        left = sorted(timer_ids)
+        while left:
+            ringing = _Ringing(left, self._parts)
+            await commit_judged(ringing, self._parts)
+            # Of holds of large events only the first ones are read at once.
+            left = [one for one in left if ringing.last is not None and one > ringing.last]
 
 
 class _Ticked(msgspec.Struct, frozen=True):
@@ -79,12 +83,14 @@ class _Ringing:
     def __init__(self, timer_ids: Sequence[UUID], parts: PipelineParts) -> None:
         self._ids, self._parts = timer_ids, parts
         self._timers: Sequence[StoredTimer] = ()
+        self.last: UUID | None = None  # of those that were read, which may be the first ones only
         self._rung: dict[UUID, tuple[Program | None, _Rung]] = {}
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
         now = self._parts.clock.now()
         stored = await self._parts.transactions.timers(self._ids)
+        self.last = max((timer.id for timer in stored), default=None)
         self._timers = [timer for timer in stored if timer.due_at <= now]
         await self._judge(now)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lockstep.model.outbox import EventRow
+from lockstep.store.bodies import portions
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 async def add_events(connection: "Connection", events: Sequence[EventRow]) -> None:
     """Put events into the outbox, in the transaction of `connection`."""
-    await connection.execute(*query("outbox/add", events=columns(EventRow, events)))
+    for some in portions(events, lambda one: len(one.body)):
+        await connection.execute(*query("outbox/add", events=columns(EventRow, some)))
 
 
 class OutboxStore:

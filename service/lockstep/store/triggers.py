@@ -11,6 +11,7 @@ from lockstep.model.decisions import Decision
 from lockstep.model.events import Event
 from lockstep.model.occurrences import Counter, Occurrences, digest
 from lockstep.model.timers import Hold, Holder, StoredTimer
+from lockstep.store.bodies import portions
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep_schemas.base import JsonObject
@@ -88,16 +89,16 @@ async def change_holds(
     """See `ports.matching.MatchingTransaction`."""
     if gone:
         await connection.execute(*query("timers/drop", ids=gone))
-    if armed:
-        holders = [hold.holder for hold in armed]
+    for some in portions(armed, lambda hold: len(hold.event.body)):
+        holders = [hold.holder for hold in some]
         holds = columns(
             Hold,
-            armed,
+            some,
             automation_id=[holder.automation_id for holder in holders],
             trigger_id=[holder.trigger_id for holder in holders],
             topic=[digest(holder.context_key) for holder in holders],
             context_key=[holder.context_key for holder in holders],
-            event=[_event(hold.event) for hold in armed],
+            event=[_event(hold.event) for hold in some],
         )
         await connection.execute(*query("timers/arm_holds", holds=holds))
 

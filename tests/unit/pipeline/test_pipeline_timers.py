@@ -87,6 +87,16 @@ async def test_a_hold_that_another_replica_has_taken_behind_the_locks_starts_not
 
 
 @moved
+async def test_holds_of_large_events_start_their_runs_some_at_a_time() -> None:
+    ways = Ways(HELD)
+    timers = with_timers(ways, *(hold(number) for number in range(1, 6)))
+    ways.tx.timers_at_once = 2
+    await timers.ring([uid(number) for number in (5, 3, 1, 2, 4)])
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [1, 2, 3, 4, 5]
+    assert ways.order.count("commit") == 3
+
+
+@moved
 async def test_for_no_timer_there_is_no_transaction() -> None:
     ways = Ways(HELD)
     await TriggerTimersDue(ways.parts).fire([])

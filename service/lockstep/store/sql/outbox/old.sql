@@ -1,7 +1,18 @@
--- What should have been published by now, oldest first: its worker died, or the bus was away.
+-- What should have been published by now, oldest first: its worker died, or the bus was away. As
+-- many as have 8 MiB, or one.
 -- :seconds float8, :limit bigint
 select topic, seq, subject, message_id, body, created_at
-  from outbox
- where created_at < clock_timestamp() - make_interval(secs => :seconds)
- order by created_at, topic, seq
- limit :limit;
+  from (
+       select o.*, row_number() over in_turn as place,
+              sum(octet_length(o.body)) over in_turn as bytes
+         from (
+              select *
+                from outbox
+               where created_at < clock_timestamp() - make_interval(secs => :seconds)
+               order by created_at, topic, seq
+               limit :limit
+              ) as o
+       window in_turn as (order by o.created_at, o.topic, o.seq)
+       ) as found
+ where bytes <= 8388608 or place = 1
+ order by created_at, topic, seq;
