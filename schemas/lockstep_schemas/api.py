@@ -146,7 +146,9 @@ class RunsList(Struct, frozen=True, kw_only=True):
         Annotated[datetime, Meta(tz=True)] | None, Meta(description="Only those created since.")
     ] = None
     limit: Annotated[Limit, Meta(description="At most so many.")] = 50
-    offset: Annotated[Offset, Meta(description="Leaves out so many.")] = 0
+    offset: Annotated[
+        Offset, Meta(description="Leaves out so many; at most 10,000, further on by `cursor`.")
+    ] = 0
     cursor: Annotated[
         str | None, Meta(description="`next_cursor` of the page before; `offset` is passed over.")
     ] = None
@@ -155,11 +157,17 @@ class RunsList(Struct, frozen=True, kw_only=True):
 class RunsPage(Struct, frozen=True, kw_only=True):
     """Runs, newest first; fewer than `limit` where more would not fit into a reply.
 
-    `next_cursor` leads to older ones and stays right while runs arrive.
+    `next_cursor` leads to older ones and stays right while runs arrive. `total` is counted where
+    that is quick; where very many runs match, it is an estimate.
     """
 
     items: Annotated[list[Run], Meta(description="Newest first.")]
-    total: Annotated[int, Meta(description="Of all pages.")]
+    total: Annotated[
+        int, Meta(description="Of all pages; an estimate where `total_is_estimate` says so.")
+    ]
+    total_is_estimate: Annotated[
+        bool, Meta(description="Whether `total` was not counted, as that would take too long.")
+    ] = False
     limit: Annotated[int, Meta(description="As asked for.")]
     offset: Annotated[int | UnsetType, Meta(description="As asked for; not with a cursor.")] = UNSET
     next_cursor: Annotated[

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
-from lockstep.control.errors import ArtifactNotFound, NotFound, RunNotFound
+from lockstep.control.errors import ArtifactNotFound, NotFound, RunNotFound, bad_field
 from lockstep.control.fitting import LARGEST_ITEM, fitting, position, size_of
+from lockstep.model.runs import FoundRuns
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
 from lockstep_schemas.api import (
@@ -30,12 +31,14 @@ from lockstep_schemas.api import (
 )
 from lockstep_schemas.events import Actor
 
+MAX_OFFSET: Final = 10_000  # rows that are read for nothing: some 10 ms
+
 
 class RunViews(Protocol):
     """Runs, to be read."""
 
-    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
-        """A page, newest first; how many match; the position of each."""
+    async def page(self, wanted: RunsList, before: int | None) -> FoundRuns:
+        """A page, newest first."""
         ...
 
     async def run(self, run_id: UUID) -> Run | None:
@@ -74,15 +77,22 @@ class RunEndpoints:
         before = position(request.cursor)
         if before is not None:
             request = msgspec.structs.replace(request, offset=0)
-        found, total, positions = await self._store.page(request, before)
-        items = fitting(found)
-        goes_on = len(items) < len(found) or len(items) == request.limit
+        if request.offset > MAX_OFFSET:
+            raise bad_field(
+                f"offset: at most {MAX_OFFSET:,}, as all before it is read; `cursor` goes on from "
+                "any page: give it the `next_cursor` of that page",
+                "offset",
+            )
+        found = await self._store.page(request, before)
+        items = fitting(found.runs)
+        goes_on = len(items) < len(found.runs) or len(items) == request.limit
         return RunsPage(
             items=items,
-            total=total,
+            total=found.total,
+            total_is_estimate=not found.is_exact,
             limit=request.limit,
             offset=UNSET if request.cursor is not None else request.offset,
-            next_cursor=str(positions[len(items) - 1]) if goes_on else None,
+            next_cursor=str(found.positions[len(items) - 1]) if goes_on else None,
         )
 
     async def get(self, request: RunGet, _: Actor | None) -> RunDetail:

@@ -11,6 +11,7 @@ from lockstep.model.errors import EngineError
 from lockstep.model.outbox import EventRow
 from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
+from lockstep_schemas.api import Run
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import RunStatus, StepStatus
@@ -140,3 +141,12 @@ class Ended(msgspec.Struct, frozen=True):
     awaited: Sequence[UUID]
     ending: Ending
     has_started: bool = True  # else it was still in a queue, or waited for a place
+
+
+class FoundRuns(msgspec.Struct, frozen=True):
+    """A page of runs as operators see them, newest first."""
+
+    runs: Sequence[Run]
+    positions: Sequence[int]  # of each: a page goes on behind one
+    total: int  # that match, of all pages
+    is_exact: bool  # else the total is an estimate

@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import UNSET
 
+from lockstep.model.runs import FoundRuns
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.api import (
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 PAGE_BYTES: Final = (
     1 << 20
 )  # more than a reply takes: whatever comes behind it goes on another page
+# Of the planner, which takes the reading of a page of 8 KiB for 1: more than a hundred thousand
+# runs are not counted to show fifty.
+EXACT_COST: Final = 10_000.0
 
 _decode = msgspec.json.Decoder().decode
 _actor = msgspec.json.Decoder(Actor).decode
@@ -38,11 +42,11 @@ _actor = msgspec.json.Decoder(Actor).decode
 class RunViews:
     """Reads runs for people."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, exact_cost: float = EXACT_COST) -> None:
+        self._store, self._exact_cost = store, exact_cost
 
-    async def page(self, wanted: RunsList, before: int | None) -> tuple[list[Run], int, list[int]]:
-        """A page, newest first: its runs, how many match in all, and the position of each."""
+    async def page(self, wanted: RunsList, before: int | None) -> FoundRuns:
+        """See `control.runs.RunViews`."""
         key = wanted.context_key
         where = {
             "automation_id": wanted.automation_id,
@@ -51,7 +55,8 @@ class RunViews:
             "context_key": None if key is UNSET else key,
             "since": wanted.since,
         }
-        async with self._store.connection() as connection:
+        async with self._store.transaction() as connection:
+            await connection.execute(*query("runs/plan_by_values"))
             rows = await connection.fetch(
                 *query(
                     "runs/list",
@@ -61,10 +66,16 @@ class RunViews:
                     offset=wanted.offset,
                 )
             )
-            total = await connection.fetchval(*query("runs/count", **where))
+            plan = _decode(await connection.fetchval(*query("runs/estimate", **where)))[0]["Plan"]
+            is_exact = plan["Total Cost"] <= self._exact_cost
+            total = (
+                await connection.fetchval(*query("runs/count", **where))
+                if is_exact
+                else plan["Plan Rows"]
+            )
             bodies = await _bodies(connection, rows)
         found = [_run(row, body) for row, body in zip(rows, bodies, strict=True)]
-        return found, total, [row["position"] for row in rows]
+        return FoundRuns(found, [row["position"] for row in rows], total, is_exact)
 
     async def run(self, run_id: UUID) -> Run | None:
         """One run."""

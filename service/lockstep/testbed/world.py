@@ -189,7 +189,7 @@ class CaseWorld:
 
     async def seen(self) -> Seen:
         """Say what the engines have done since the case began."""
-        runs, _, _ = await self._views.page(RunsList(limit=RUNS), None)
+        runs = (await self._views.page(RunsList(limit=RUNS), None)).runs
         details = [
             RunDetail(
                 run=run,

@@ -143,7 +143,7 @@ class CrashWorld(CaseWorld):
         while True:
             if all(process.returncode is not None for process in self._workers.values()):
                 return
-            runs, _, _ = await self._views.page(RunsList(limit=RUNS), None)
+            runs = (await self._views.page(RunsList(limit=RUNS), None)).runs
             busy = [run for run in runs if run.status in {"running", "pending"}]
             if not busy and not await self._backlog():
                 return

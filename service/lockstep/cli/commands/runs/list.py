@@ -92,7 +92,12 @@ async def _list(
         page = await _page(remote, wanted, limit)
     if as_json:
         output.show_json(
-            {"items": page.items, "total": page.total, "next_cursor": page.next_cursor}
+            {
+                "items": page.items,
+                "total": page.total,
+                "total_is_estimate": page.total_is_estimate,
+                "next_cursor": page.next_cursor,
+            }
         )
         return True
     rows = [
@@ -109,10 +114,11 @@ async def _list(
     ]
     columns = ("id", "automation", "status", "started", "took", "event", "why")
     output.show(output.table(columns, rows))
-    is_all = wanted.cursor is None and len(page.items) >= page.total
+    is_counted = not page.total_is_estimate
+    is_all = wanted.cursor is None and is_counted and len(page.items) >= page.total
     if page.next_cursor is not None and not is_all:
         output.tell(
-            f"{len(page.items)} of {page.total} are shown; "
+            f"{len(page.items)} of {'' if is_counted else 'about '}{page.total} are shown; "
             f"--cursor {page.next_cursor} goes on, see --limit and --since too"
         )
     return True
@@ -130,6 +136,7 @@ async def _page(remote: "Remote", wanted: api.RunsList, limit: int) -> api.RunsP
             return api.RunsPage(
                 items=items,
                 total=max(page.total, len(items)),
+                total_is_estimate=page.total_is_estimate,
                 limit=limit,
                 next_cursor=page.next_cursor,
             )
