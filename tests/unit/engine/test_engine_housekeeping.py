@@ -57,6 +57,13 @@ class Workers:
         assert stale == []
 
 
+class Bodies:
+    """The bodies of events that no run needs."""
+
+    async def forget_bodies(self, limit: int) -> None:
+        assert limit == AT_ONCE
+
+
 class Events:
     """A stream of events, or none."""
 
@@ -77,7 +84,7 @@ def house(rows: int, events: Events) -> tuple[Housekeeping, Decisions, Receipts]
         cast("store.WorkerStore", Workers()),
         list,
         cast("store.DecisionStore", decisions),
-        cast("store.Retention", None),
+        cast("store.Retention", Bodies()),
         cast("store.Receipts", receipts),
         events,
         Clock(),
