@@ -111,11 +111,12 @@ class RequestService:
         Raises:
             Unavailable: The connection is closed, or the server does not react.
         """
-        for endpoint, handler in self._endpoints.items():
-            reader = partial(self._read, endpoint, handler)
-            subscription = await self._connection.listen(endpoint.subject, reader, QUEUE)
-            self._subscriptions.append(subscription)
-        self._found = await self._discovery.start()
+        if not self._found:  # else it is tried again: the server did not react
+            for endpoint, handler in self._endpoints.items():
+                reader = partial(self._read, endpoint, handler)
+                subscription = await self._connection.listen(endpoint.subject, reader, QUEUE)
+                self._subscriptions.append(subscription)
+            self._found = await self._discovery.start()
         await self._connection.settled()
 
     async def stop(self, seconds: float = 10.0) -> None:

@@ -1,6 +1,5 @@
 """The table of what runs in the background of a replica: started in order, drained in reverse."""
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,13 +107,13 @@ def _waking(a: Assembly) -> Iterator[Service]:
     yield Service(name="trigger_sweep", run=wakeups.triggers.sweep, every=SWEEP_SECONDS)
     yield Service(name="notice_sweep", run=wakeups.hear_missed, every=SWEEP_SECONDS)
     yield Service(name="queue_sweep", run=wakeups.promote, every=SWEEP_SECONDS)
-    pullers = [alarm.puller for alarm in wakeups.alarms]
-    yield Service(
-        name="bus_alarms",
-        start=functools.partial(_all, [puller.start for puller in pullers]),
-        run=functools.partial(_all, [alarm.loop.run for alarm in wakeups.alarms]),
-        drain=functools.partial(_leave, a, pullers),
-    )
+    for alarm in wakeups.alarms:
+        yield Service(
+            name=f"bus_alarms_{alarm.what}",
+            start=alarm.puller.start,
+            run=alarm.loop.run,
+            drain=functools.partial(_leave, a, alarm.puller),
+        )
 
 
 def _taking(a: Assembly) -> Iterator[Service]:
@@ -122,13 +121,13 @@ def _taking(a: Assembly) -> Iterator[Service]:
     yield Service(name="claims", run=a.loops.claims.run)
     yield Service(name="unwalked", run=a.loops.unwalked.run)
     yield Service(name="trigger_setups", run=a.pipelines.setups.run)
-    lanes = a.loops.lanes
-    yield Service(
-        name="intake",
-        start=functools.partial(_all, [lane.puller.start for lane in lanes]),
-        run=functools.partial(_all, [lane.intake.run for lane in lanes]),
-        drain=functools.partial(_finish, a, lanes),
-    )
+    for lane in a.loops.lanes:  # each of its own: what one of them meets is not the others'
+        yield Service(
+            name=f"intake_{lane.name}" if lane.name else "intake",
+            start=lane.puller.start,
+            run=lane.intake.run,
+            drain=functools.partial(_finish, a, lane),
+        )
 
 
 def _answering(a: Assembly) -> Iterator[Service]:
@@ -155,28 +154,17 @@ async def _listen(a: Assembly) -> None:
     )
 
 
-async def _leave(a: Assembly, pullers: Sequence[bus.Puller]) -> None:
+async def _leave(a: Assembly, puller: bus.Puller) -> None:
     """Ask for no more messages; without a bus there is nobody to ask."""
     if a.edge.connection.healthy:
-        await _all([puller.stop for puller in pullers])
+        await puller.stop()
 
 
-async def _finish(a: Assembly, lanes: Sequence[Lane]) -> None:
+async def _finish(a: Assembly, lane: Lane) -> None:
     """Let a batch in work be finished: cut off in its commit, its runs would be nobody's."""
     if a.edge.connection.healthy:
-        await _leave(a, [lane.puller for lane in lanes])
-        await _all([lane.intake.finished for lane in lanes])
-
-
-async def _all(jobs: Sequence[Job]) -> None:
-    """Do jobs at the same time; return when all are done."""
-    async with asyncio.TaskGroup() as group:
-        for job in jobs:
-            group.create_task(_done(job))
-
-
-async def _done(job: Job) -> None:
-    await job()
+        await lane.puller.stop()
+        await lane.intake.finished()
 
 
 def _left(a: Assembly) -> None:

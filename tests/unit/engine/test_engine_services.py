@@ -41,8 +41,9 @@ async def test_each_service_has_a_name_of_its_own() -> None:
 async def test_what_saves_comes_first_and_what_takes_work_last() -> None:
     found = names([*table(assembled())])
     order = [
-        "committer", "outbox", "heartbeat", "walk_pool", "notices", "wait_timers", "bus_alarms",
-        "claims", "trigger_setups", "intake", "api",
+        "committer", "outbox", "heartbeat", "walk_pool", "notices", "wait_timers",
+        "bus_alarms_delay", "bus_alarms_wait", "claims", "trigger_setups",
+        "intake", "intake_slow", "intake_bulk", "api",
     ]  # fmt: skip
     assert [name for name in found if name in order] == order
     assert (found[0], found[-1]) == ("committer", "api")
@@ -78,7 +79,10 @@ async def test_requests_that_are_left_at_the_end_are_answered_before_the_drain_i
 @moved
 async def test_what_is_begun_is_finished_at_the_end() -> None:
     drained = {one.name for one in table(assembled()) if one.drain is not None}
-    assert drained == {"outbox", "walk_pool", "bus_alarms", "intake", "api"}
+    assert drained == {
+        "outbox", "walk_pool", "bus_alarms_delay", "bus_alarms_wait",
+        "intake", "intake_slow", "intake_bulk", "api",
+    }  # fmt: skip
 
 
 @moved
