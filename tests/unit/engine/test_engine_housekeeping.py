@@ -76,13 +76,6 @@ class Events:
         return StreamBegin("S", 1, NOW, self.oldest_at)
 
 
-class Bodies:
-    """Bodies of events that runs share: none is left over."""
-
-    async def forget_bodies(self, limit: int) -> None:
-        assert limit == AT_ONCE
-
-
 def house(rows: int, events: Events) -> tuple[Housekeeping, Decisions, Receipts]:
     decisions, receipts = Decisions(rows), Receipts(rows)
     made = Housekeeping(
