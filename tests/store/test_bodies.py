@@ -16,6 +16,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.new_runs import NewRun
 from lockstep.model.program import TriggerRule
+from lockstep.model.waits import topic
 from lockstep.store.bodies import STATEMENT_BYTES, portions
 from lockstep_schemas.api import RunsList
 from store_fixture import StoreFixture, store_fixture
@@ -177,6 +178,30 @@ async def test_of_what_is_overdue_so_much_is_read_as_fits(laboratory: StoreFixtu
     outbox = store.OutboxStore(laboratory.database)
     assert [row.topic for row in await outbox.overdue(5.0, 100)] == ["t1", "t2"]
     assert [row.topic for row in await outbox.overdue(5.0, 1)] == ["t1"]
+
+
+async def test_of_waits_with_large_scopes_so_many_are_read_as_fit(laboratory: StoreFixture) -> None:
+    (run,) = await start(laboratory, SMALL, 1)
+    scope = json.dumps({"x": "x" * 1_500_000}).encode()
+    for number in range(1, 6):
+        await laboratory.rows(
+            "insert into waits (id, run_id, kind, action_path, waiting_for, topic, event_id,"
+            " filter, run_scope, armed_at) values ($1, $2, 'event', 'p', 'w', $3, 'go', 'true', $4,"
+            " now())",
+            UUID(int=number), run.id, topic("go", None), scope,
+        )  # fmt: skip
+    events = [laboratory.event("go", {}), laboratory.event("go", {})]
+    found: list[tuple[int, int]] = []
+    pages = 0
+    async with store.Batches(laboratory.database, uuid7()).transaction() as tx:
+        last = None
+        while last is None or last.follows:
+            page = await tx.awaited(events, last)
+            assert sum(len(scope) for _ in page) <= STATEMENT_BYTES
+            found += [(one.place, one.id.int) for one in page]
+            last, pages = page[-1], pages + 1
+    assert found == [(place, number) for place in (0, 1) for number in range(1, 6)]
+    assert pages == 5
 
 
 HELD = {

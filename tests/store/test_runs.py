@@ -280,7 +280,7 @@ HOT: dict[str, list[Any]] = {
     "outbox/old": [5.0, 100],
     "outbox/forget": [["x"], [1]],
     "runs/step_items": [uuid4(), [1]],
-    "waits/awaited": [[b"x"], ["e"], ["k"]],
+    "waits/awaited": [[b"x"], ["e"], ["k"], 0, uuid4()],
     "waits/standing": [[b"x"], ["e"], ["k"]],
     "waits/fire": [[uuid4()], [None], "due", NOW],
     "waits/fired_of": [[uuid4()]],

@@ -42,6 +42,7 @@ class Rows:
         self.expires: dict[Counter, datetime] = {}
         self.holds: dict[Holder, UUID] = {}
         self.waits: list[Awaited] = []
+        self.awaited_at_once = 1000  # as many as are read together
         self.asked_results: list[StepKey] = []
         self.warnings: dict[UUID, str] = {}
         self.new_runs: list[NewRun] = []
@@ -180,9 +181,18 @@ class Rows:
             assert hold.holder not in self.holds, "two holds are armed for one holder"
             self.holds[hold.holder] = hold.id
 
-    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+    async def awaited(
+        self, events: Sequence[Event], after: Awaited | None = None
+    ) -> Sequence[Awaited]:
         self.calls.append("awaited")
-        return sorted(self.waits, key=lambda wait: wait.place)
+        waits = sorted(self.waits, key=lambda wait: (wait.place, wait.id))
+        rest = [
+            one for one in waits if after is None or (one.place, one.id) > (after.place, after.id)
+        ]
+        page = rest[: self.awaited_at_once]
+        if len(page) < len(rest):
+            page[-1] = msgspec.structs.replace(page[-1], follows=True)
+        return page
 
     async def standing(self, events: Sequence[Event]) -> Standing:
         self.called("standing")

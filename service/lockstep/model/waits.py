@@ -67,6 +67,7 @@ class Awaited(msgspec.Struct, frozen=True):
     path: str
     warning: str | None
     automation_id: str
+    follows: bool = False  # of the last one: there are more, which did not fit
 
 
 class Standing(msgspec.Struct, frozen=True):

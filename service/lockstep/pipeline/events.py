@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -22,6 +23,16 @@ from lockstep.ports.telemetry import Traces
 PART_BYTES: Final = 4 << 20
 
 log = structlog.get_logger()
+
+
+class _ReadAwaited(Protocol):
+    """Reads armed waits that events may satisfy."""
+
+    async def __call__(
+        self, events: Sequence[Event], after: Awaited | None = None
+    ) -> Sequence[Awaited]:
+        """Give the first ones, or those that follow."""
+        ...
 
 
 class EventTypes(Protocol):
@@ -160,7 +171,7 @@ class _Batch:
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
-        await self._judge(await self._parts.transactions.awaited(self._fresh))
+        await self._judge(self._parts.transactions.awaited)
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """See `pipeline.judging.Judging`."""
@@ -176,9 +187,7 @@ class _Batch:
         if satisfied is None or self._judged.triggers.lack(fresh):
             if not is_last:
                 raise Outdated(standing.revision)
-            awaited = await tx.awaited(fresh)
-            await self._judge(awaited)
-            armed = [(wait.place, wait.id) for wait in awaited]
+            armed = await self._judge(tx.awaited)
             satisfied = await self._judged.waits.satisfied(fresh, armed, tx) or []
         satisfied += await wake.late_results(fresh, tx)
         candidates, refused = self._judged.triggers.of(fresh)
@@ -187,7 +196,17 @@ class _Batch:
         decided.judged = [*refused, *decided.judged]
         return decided
 
-    async def _judge(self, awaited: Sequence[Awaited]) -> None:
+    async def _judge(self, read: "_ReadAwaited") -> list[tuple[int, UUID]]:
+        """Judge waits and triggers; give the waits, with the places of their events."""
         now = self._parts.clock.now()
-        await self._judged.waits.prepare(self._fresh, awaited, now)
+        armed: list[tuple[int, UUID]] = []
+        last: Awaited | None = None
+        while last is None or last.follows:  # scopes may be large: some are in memory at a time
+            awaited = await read(self._fresh, last)
+            if not awaited:
+                break
+            await self._judged.waits.prepare(self._fresh, awaited, now)
+            armed += [(wait.place, wait.id) for wait in awaited]
+            last = awaited[-1]
         await self._judged.triggers.prepare(self._fresh, now)
+        return armed

@@ -77,7 +77,9 @@ class Transactions(Protocol):
         """
         ...
 
-    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+    async def awaited(
+        self, events: Sequence[Event], after: Awaited | None = None
+    ) -> Sequence[Awaited]:
         """See `ports.wake.WakeTransaction`."""
         ...
 

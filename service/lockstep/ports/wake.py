@@ -12,8 +12,10 @@ from lockstep.model.waits import Awaited, Firing, Standing, StepKey
 class WakeTransaction(Protocol):
     """Armed waits, and what ends them."""
 
-    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
-        """The armed waits that events may satisfy, in order of the events."""
+    async def awaited(
+        self, events: Sequence[Event], after: Awaited | None = None
+    ) -> Sequence[Awaited]:
+        """The armed waits that events may satisfy, in order of the events; or those `after` one."""
         ...
 
     async def standing(self, events: Sequence[Event]) -> Standing:

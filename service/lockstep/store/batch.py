@@ -184,9 +184,9 @@ class BatchTransaction:
         done = await self._connection.fetchval(*call)
         return done is not None
 
-    async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
+    async def awaited(self, events: Sequence[Event], after: Awaited | None = None) -> list[Awaited]:
         """See `ports.wake.WakeTransaction`."""
-        return await waits.awaited(self._connection, events)
+        return await waits.awaited(self._connection, events, after)
 
     async def standing(self, events: Sequence[Event]) -> Standing:
         """See `ports.wake.WakeTransaction`."""
@@ -240,10 +240,10 @@ class Batches:
             yield batch
             await batch.finish()
 
-    async def awaited(self, events: Sequence[Event]) -> list[Awaited]:
+    async def awaited(self, events: Sequence[Event], after: Awaited | None = None) -> list[Awaited]:
         """See `ports.pipeline.Transactions`."""
         async with self._store.connection() as connection:
-            return await waits.awaited(connection, events)
+            return await waits.awaited(connection, events, after)
 
     async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
         """See `ports.pipeline.Transactions`."""

@@ -37,12 +37,16 @@ FIRST: Final = UUID(int=0)
 _decode = msgspec.json.Decoder().decode
 
 
-async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awaited]:
+async def awaited(
+    connection: "Connection", events: Sequence[Event], after: Awaited | None = None
+) -> list[Awaited]:
     """Find the armed waits that events may satisfy; `place` is that of the event."""
     rows = await connection.fetch(
         *query(
             "waits/awaited",
             events=columns(Event, events, topic=[topic(e.id, e.context_key) for e in events]),
+            after_place=0 if after is None else after.place + 1,
+            after_id=FIRST if after is None else after.id,
         )
     )
     return [
@@ -55,6 +59,7 @@ async def awaited(connection: "Connection", events: Sequence[Event]) -> list[Awa
             path=row["action_path"],
             warning=row["warning"],
             automation_id=row["automation_id"],
+            follows=row["follows"],
         )
         for row in rows
     ]

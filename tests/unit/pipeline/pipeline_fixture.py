@@ -38,9 +38,11 @@ class Transactions:
             rows.calls.append("rollback")
             raise
 
-    async def awaited(self, events: Sequence[Event]) -> Sequence[Awaited]:
+    async def awaited(
+        self, events: Sequence[Event], after: Awaited | None = None
+    ) -> Sequence[Awaited]:
         """See `ports.pipeline.Transactions`."""
-        return await self.rows.awaited(events)
+        return await self.rows.awaited(events, after)
 
     async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
         """See `ports.pipeline.Transactions`."""

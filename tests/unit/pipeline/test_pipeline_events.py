@@ -165,6 +165,22 @@ async def test_what_cannot_be_stored_is_found_by_halves_and_the_others_are_store
 
 
 @moved
+async def test_waits_are_read_and_judged_some_at_a_time_where_their_scopes_are_large() -> None:
+    ways = Ways()
+    ways.tx.waits = [
+        Awaited(0, uid(number), uid(60 + number), None, None, "actions[0]", None, "c")
+        for number in range(1, 6)
+    ]
+    ways.tx.armed = {wait.id: wait for wait in ways.tx.waits}
+    ways.tx.awaited_at_once = 2
+    assert await Way(ways).receive(event(1)) == [Accept()]
+    assert {one.id for one in ways.heard.firings} == {*ways.tx.armed} | {
+        uid(n) for n in range(1, 6)
+    }
+    assert ways.order.count("awaited") >= 3
+
+
+@moved
 async def test_large_events_go_in_parts_each_decoded_when_the_one_before_is_stored() -> None:
     way = Way(Ways(automation()))
     decoded: list[int] = []
