@@ -14,7 +14,7 @@ from lockstep import bus, embedded
 from lockstep.model.errors import Unavailable
 from lockstep.store.migrate import migrate
 from lockstep_schemas.api import Fault
-from patience import briefly, patience
+from patience import briefly, patience, until
 
 EVENTS = 100
 
@@ -129,6 +129,66 @@ async def test_the_engine_goes_on_by_itself_when_nats_is_back(tmp_path: Path, pr
         await all_ended(servers.address["postgres"], 2 * EVENTS)
         (count,) = await rows(servers.address["postgres"], "select count(*) from runs")
         assert count[0] == 2 * EVENTS
+
+
+async def test_a_server_that_becomes_read_only_is_left_and_found_again_when_it_takes_writes(
+    tmp_path: Path, prefix: str
+) -> None:
+    """As at a failover where the address stays: sessions of before are worth nothing."""
+    async with AsyncExitStack() as stack:
+        servers, engine_fixture = await opened(tmp_path, stack, prefix)
+        dsn = servers.address["postgres"]
+        automation = await engine_fixture.automation([record("{{ trigger.payload.n }}")])
+        await publish_all(engine_fixture, automation.event, 0)
+        before = await sessions_of(dsn)
+        await demoted(dsn, "on")
+        await publish_all(engine_fixture, automation.event, EVENTS)
+        await until(lambda: not engine_fixture.assembly.loops.heartbeat.is_fresh)
+        await demoted(dsn, "off")
+        await all_ended(dsn, 2 * EVENTS)
+        (count,) = await rows(dsn, "select count(*) from runs")
+        assert count[0] == 2 * EVENTS
+        assert not before & await sessions_of(dsn)
+
+
+async def test_a_publish_is_no_failure_where_nats_is_started_again_meanwhile(
+    tmp_path: Path, prefix: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        servers, engine_fixture = await opened(tmp_path, stack, prefix)
+        heard = await engine_fixture.automation([record("{{ trigger.payload.n }}")])
+        subject = engine_fixture.connection.names.trigger(heard.event)
+        told = await engine_fixture.automation(
+            [
+                {
+                    "action": "nats.publish",
+                    "config": {"subject": subject, "payload": {"n": "{{ trigger.payload.n }}"}},
+                }
+            ]
+        )
+        for turn in range(3):
+            await publish_all(engine_fixture, told.event, turn * EVENTS)
+            await servers.stop("nats")
+            await servers.start("nats")
+        await all_ended(servers.address["postgres"], 6 * EVENTS)
+        failed = await rows(
+            servers.address["postgres"], "select error_message from runs where status = 'failed'"
+        )
+        assert failed == []
+        values = sorted(int(str(call.value)) for call in engine_fixture.recorder.records)
+        assert values == list(range(3 * EVENTS)), "each was published once"
+
+
+async def sessions_of(dsn: str) -> set[int]:
+    """The processes of the server that serve an engine."""
+    found = await rows(dsn, "select pid from pg_stat_activity where application_name = 'lockstep'")
+    return {row["pid"] for row in found}
+
+
+async def demoted(dsn: str, is_read_only: str) -> None:
+    """Have a server refuse writes, also of sessions that there are, or take them again."""
+    await rows(dsn, f"alter system set default_transaction_read_only = {is_read_only}")
+    await rows(dsn, "select pg_reload_conf()")
 
 
 async def test_an_engine_that_is_started_before_its_servers_waits_for_them(

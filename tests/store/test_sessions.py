@@ -115,12 +115,13 @@ async def test_a_database_in_another_encoding_is_refused(servers: Servers, encod
 
 async def test_a_session_that_has_become_read_only_is_closed_with_all_of_its_age(dsn: str) -> None:
     async with opened(dsn) as database:
-        before = await processes(database, 2)
+        before, reader = await processes(database, 2), await processes(database.apart("index"), 1)
         async with database.connection() as lent:
             await lent.execute(READ_ONLY)
         with pytest.raises(StoreUnavailable, match="takes no writes"):
             await database.forget_all()  # the one that was given back last is lent first
         assert not before & await processes(database, 2)
+        assert await processes(database.apart("index"), 1) != reader, "who only reads, too"
 
 
 async def test_a_server_that_takes_no_writes_is_not_taken_at_start(dsn: str) -> None:

@@ -26,6 +26,7 @@ from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
 from lockstep_schemas.base import Json, JsonObject
+from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 from lockstep_schemas.events import Actor
 
 LOOK_SECONDS: Final = 1.0  # a set-up begins, or moves to another replica, about so late
@@ -110,6 +111,10 @@ class SetupFire:
         identity, kind = self._wanted.identity, self._wanted.kind
         if not isinstance(payload, dict):
             raise FireRefused(f"'{identity.event}' fired {type(payload).__name__}, no JSON object")
+        if nests_deeper(payload, MAX_DEPTH):
+            raise FireRefused(
+                f"'{identity.event}' fired a payload that nests deeper than {MAX_DEPTH} levels"
+            )
         for fault in kind.payload_schema.faults(payload) if kind.payload_schema else ():
             place = ".".join(["payload", *(str(part) for part in fault.path)])
             raise FireRefused(f"'{identity.event}' fired a wrong payload: {place}: {fault.message}")

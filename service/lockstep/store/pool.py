@@ -1,7 +1,7 @@
 """The connection to PostgreSQL: a pool, transactions, and what its errors mean to us."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -93,9 +93,15 @@ class Store:
     Whoever holds a connection of a pool asks it for no other: all might wait for one another.
     """
 
-    def __init__(self, pool: "Pool", apart: Mapping[Apart, "Pool"] | None = None) -> None:
+    def __init__(
+        self,
+        pool: "Pool",
+        apart: Mapping[Apart, "Pool"] | None = None,
+        every: "Sequence[Pool]" = (),
+    ) -> None:
         self.pool = pool
         self._apart = apart or {}
+        self._every = every or [pool, *self._apart.values()]
 
     @classmethod
     async def connect(cls, dsn: str, size: int) -> "Store":
@@ -118,7 +124,7 @@ class Store:
 
     def apart(self, what: Apart) -> "Store":
         """Give the one connection that is for this alone; it is made when it is asked for."""
-        return Store(self._apart[what])
+        return Store(self._apart[what], every=self._every)
 
     @property
     def is_busy(self) -> bool:
@@ -138,8 +144,10 @@ class Store:
                     try:
                         yield connection
                     except _OUTLIVED:
-                        # This one is closed when it is given back.
-                        await self.pool.expire_connections()
+                        # This one is closed when it is given back, all others before they are
+                        # lent again: who only reads would not notice that others write elsewhere.
+                        for pool in self._every:
+                            await pool.expire_connections()
                         raise
                     except TimeoutError:
                         connection.terminate()  # silent for so long: nothing more will come of it

@@ -241,6 +241,15 @@ async def test_fire_is_refused_for_what_is_no_object() -> None:
 
 
 @moved
+async def test_fire_is_refused_for_what_nests_too_deep() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    with pytest.raises(FireRefused, match="nests deeper than 64 levels"):
+        await fired(House(automation("a")), deep)
+
+
+@moved
 async def test_whoever_fires_hears_that_the_store_is_away() -> None:
     house = House(automation("a"))
     house.ways.tx.faults["commit"] = Unavailable("away")
