@@ -5,8 +5,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,7 +18,9 @@ from lockstep.cases.expect import Seen
 from lockstep.cases.format import CasesRefused, PublishEntry, StoredAutomation, load
 from lockstep.cases.runner import run
 from lockstep.catalog import build_catalog
+from lockstep.embedded import Servers
 from lockstep.render import Renderer
+from lockstep.testbed.worlds import world
 from patience import patience
 from processes import environment
 
@@ -25,7 +29,8 @@ CONFORMANCE = Path(__file__).parents[1] / "conformance"
 WHOLE = {
     "actions", "choose", "parallel", "repeat", "variables", "guard-stop", "templates",
     "structured-conditions", "validation", "waits", "nested-waits", "durability", "artifacts",
-    "concurrency", "triggers", "later-features", "registries", "migration",
+    "concurrency", "triggers", "later-features", "registries", "migration", "faults",
+    "ended-outside",
 }  # fmt: skip
 Json = dict[str, Any]
 
@@ -245,6 +250,22 @@ async def test_a_worker_is_killed_for_real_where_the_case_says(tmp_path: Path, p
     assert told.code == 0, told.out
 
 
+async def test_a_case_that_was_given_up_does_not_spoil_the_next(
+    tmp_path: Path, servers: Servers
+) -> None:
+    asleep = case(automation={"name": "n", "triggers": [{"event": "test.event"}], "actions": [
+        {"action": "test.slow", "id": "s", "config": {"seconds": 5}},
+    ]}, expect={"status": "running"})  # fmt: skip
+    good = case(id="c2")
+    first, second = load([Path(write(tmp_path, asleep, good))])
+    catalog = build_catalog(open=True, with_stubs=True)
+    async with world(servers.postgres, f"w{uuid4().hex}", kills=False) as opened:
+        for found in (first, second):
+            result = await run(found, opened, catalog, Renderer())
+            assert result.passed, result.reason
+            await opened.abandon()  # as after a case that has failed in the midst of it
+
+
 class BrokenWorld:
     """An engine that has died."""
 
@@ -261,8 +282,11 @@ class BrokenWorld:
         """Say nothing."""
         return []
 
-    async def begin(self, stubs: Mapping[str, object], instances: int) -> None:
+    async def begin(self, stubs: Mapping[str, object], instances: int, starts_at: datetime) -> None:
         """Be there at first."""
+
+    async def abandon(self) -> None:
+        """Be given up."""
 
     async def store(self, automation: StoredAutomation) -> None:
         """Still be there."""

@@ -1,8 +1,9 @@
 """Case files: YAML in, cases out; an unknown key is an error with its place."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -11,6 +12,8 @@ from lockstep.definition import Source, SourceError, read
 from lockstep.model.errors import EngineError
 from lockstep_schemas.api import Enabled
 from lockstep_schemas.base import Json, JsonObject, Struct
+
+STARTS_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)  # where the clock of a case begins
 
 
 class CasesRefused(EngineError):
@@ -130,6 +133,7 @@ class EventCase(CommonFields, frozen=True, kw_only=True):
     expect: Expect
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     instances: Annotated[int, Meta(ge=1, le=8)] = 1
+    starts_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET  # else STARTS_AT
     settle_s: float | None = None
     virtual_clock: bool = True
     real_time: bool = False

@@ -13,6 +13,7 @@ from lockstep.cases.api_calls import ApiWorld, missing
 from lockstep.cases.api_calls import differences as api_differences
 from lockstep.cases.expect import differences
 from lockstep.cases.format import (
+    STARTS_AT,
     ApiCase,
     Case,
     Concurrent,
@@ -47,8 +48,14 @@ from lockstep_schemas.base import Json
 class World(ApiWorld, ActionWorld, OperatorWorld, Protocol):
     """A whole engine, to be used by one case after the other."""
 
-    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
-        """Forget the case before; have so many workers, and these stubs."""
+    async def begin(
+        self, stubs: Mapping[str, Json], instances: int, starts_at: datetime = STARTS_AT
+    ) -> None:
+        """Forget the case before; have so many workers, these stubs, a clock that begins then."""
+        ...
+
+    async def abandon(self) -> None:
+        """Give up the engines of a case that went wrong: the next one has new ones."""
         ...
 
     async def publish(self, entry: PublishEntry, name: str) -> None:
@@ -126,10 +133,9 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
                 if not skipped:
                     async with asyncio.timeout(LIMIT_SECONDS * case.repeat):
                         faults, runs = await _events(case, world)
-    except TimeoutError:
-        faults = [f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"]
     except Exception as error:  # noqa: BLE001 - it turns the case red, and says why
-        faults = [f"the engine or the runner failed: {type(error).__name__}: {error}"]
+        await world.abandon()
+        faults = [_went_wrong(error, case)]
     return Result(
         id=case.id,
         group=found.group,
@@ -141,6 +147,12 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
         differences=faults,
         runs=list(runs) if faults else [],
     )
+
+
+def _went_wrong(error: Exception, case: Case) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"
+    return f"the engine or the runner failed: {type(error).__name__}: {error}"
 
 
 def _unknown_feature(requires: Sequence[str]) -> str | None:
@@ -244,7 +256,8 @@ async def _events(case: EventCase, world: World) -> tuple[list[str], Sequence[Ru
 
 
 async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
-    await world.begin(case.stubs, case.instances)
+    starts_at = STARTS_AT if case.starts_at is UNSET else case.starts_at
+    await world.begin(case.stubs, case.instances, starts_at)
     faults: list[str] = []
     checkpoints = [] if case.expect.checkpoints is UNSET else case.expect.checkpoints
     try:

@@ -88,6 +88,7 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "expect": "What must be true in the end.",
         "repeat": "How often the case is run.",
         "instances": "Replicas of the engine.",
+        "starts_at": "The time at which its clock begins; else the beginning of 2026.",
         "settle_s": "Engine seconds that pass after the last entry.",
         "virtual_clock": "Whether time is that of the case.",
         "real_time": "Whether the seconds that pass are real ones.",

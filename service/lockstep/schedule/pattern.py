@@ -136,6 +136,8 @@ def _term_fault(field: _Field, term: str) -> str | None:
     first, dash, last = body.partition("-")
     values = [_value(field, name) for name in ([first, last] if dash else [first])]
     for name, value in zip((first, last), values, strict=False):
+        if name == "?":
+            return "'?' is not known here; for any day write `*`"
         if value is None:
             named = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
             return f"'{name}' is not in {field.low}-{field.high}{named}"

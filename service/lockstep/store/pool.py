@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import asyncpg
@@ -198,6 +199,16 @@ class Store:
         """Damage the store as a lost table would: for the test cases of authors."""
         async with self.connection() as connection:
             await connection.execute(*query("cases/lose_frames"))
+
+    async def is_unsettled(self, now: datetime) -> bool:
+        """Say whether replicas have something to do though no time passes: for test cases."""
+        async with self.connection() as connection:
+            return bool(await connection.fetchval(*query("cases/unsettled", now=now)))
+
+    async def count_running(self) -> int:
+        """Count the runs that have an owner: for test cases."""
+        async with self.connection() as connection:
+            return int(await connection.fetchval(*query("cases/count_running")))
 
     async def close(self) -> None:
         """Close all connections; what is still running after a while is cut off."""

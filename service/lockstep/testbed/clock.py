@@ -2,23 +2,26 @@
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
-BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+from structlog.contextvars import get_contextvars
+
+BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)  # as `cases.format.STARTS_AT`
 
 
 class CaseClock:
     """Engine time. It stands still until it is moved."""
 
-    def __init__(self, passed_seconds: float = 0.0) -> None:
-        self._now = BEGIN + timedelta(seconds=passed_seconds)
+    def __init__(self, now: datetime = BEGIN) -> None:
+        self._now = self._reached = now
         self._due: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = count()
-        self.sleeping = 0  # actions that sleep on this clock: they count as idle
+        self._asleep = Counter[str]()  # actions that sleep on this clock, by their run
 
     @property
     def time(self) -> datetime:
@@ -26,9 +29,31 @@ class CaseClock:
         return self._now
 
     @property
-    def passed_seconds(self) -> float:
-        """How many engine seconds have passed since the clock was made."""
-        return (self._now - BEGIN).total_seconds()
+    def reached(self) -> datetime:
+        """To what time it was moved: what is due by then has been woken."""
+        return self._reached
+
+    @property
+    def sleeping(self) -> int:
+        """How many actions sleep on this clock: they count as idle."""
+        return self._asleep.total()
+
+    @property
+    def runs_asleep(self) -> int:
+        """How many runs have such an action."""
+        return len(self._asleep)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When something that sleeps or waits on this clock goes on."""
+        while self._due and self._due[0][2].done():
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def set(self, now: datetime) -> None:
+        """Begin anew at a time; what slept is no longer wanted."""
+        self.drop()
+        self._now = self._reached = now
 
     def now(self) -> datetime:
         """See `ports.clock.Clock`. A little passes at each look, so that an order can be told."""
@@ -40,11 +65,13 @@ class CaseClock:
         due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (self._now + timedelta(seconds=seconds), next(self._order), due)
         heapq.heappush(self._due, entry)
-        self.sleeping += 1
+        run_id = str(get_contextvars().get("run_id", ""))
+        self._asleep[run_id] += 1
         try:
             await due
         finally:
-            self.sleeping -= 1
+            self._asleep[run_id] -= 1
+            self._asleep += Counter()  # without those that are at zero
 
     @asynccontextmanager
     async def limit(self, seconds: float) -> AsyncIterator[None]:
@@ -65,21 +92,19 @@ class CaseClock:
     async def advance(self, seconds: float, idle: Callable[[], Awaitable[None]]) -> None:
         """Let engine seconds pass: wake what is due in its order, and wait for `idle` each time."""
         target = self._now + timedelta(seconds=seconds)
-        while True:
-            while self._due and self._due[0][2].done():
-                heapq.heappop(self._due)
-            if not self._due or self._due[0][0] > target:
-                break
+        await idle()  # what is about to sleep does so first: else its time would be passed over
+        while (next_due := self.next_due) is not None and next_due <= target:
             at, _, due = heapq.heappop(self._due)
-            self._now = max(self._now, at)
+            self._now, self._reached = max(self._now, at), at
             due.set_result(None)
             await idle()
-        self._now = max(self._now, target)
+        self._now, self._reached = max(self._now, target), target
         await idle()
 
     def skip(self, seconds: float) -> None:
         """Let engine seconds pass while nobody is there."""
         self._now += timedelta(seconds=seconds)
+        self._reached = self._now
 
     def drop(self) -> None:
         """End all sleeps: what slept is no longer wanted."""

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from lockstep.cases.format import Found
 from lockstep.cases.runner import Result, kills, run
 from lockstep.catalog import build_catalog, load_plugins
-from lockstep.embedded import Servers
+from lockstep.embedded import Server
 from lockstep.render import Renderer
 from lockstep.testbed.world import CaseWorld
-from lockstep.testbed.worlds import servers, world
+from lockstep.testbed.worlds import database_server, world
 
 
 async def run_all(
@@ -26,7 +26,7 @@ async def run_all(
     waiting = list(enumerate(wanted))[::-1]
     results: dict[int, Result] = {}
 
-    async def work(number: int, opened: Servers) -> None:
+    async def work(number: int, opened: Server) -> None:
         async with AsyncExitStack() as stack:
             worlds: dict[bool, CaseWorld] = {}
             while waiting:
@@ -38,7 +38,7 @@ async def run_all(
                 results[index] = await run(one, worlds[kind], catalog, renderer)
                 advance(1)
 
-    async with servers() as opened, asyncio.TaskGroup() as group:
+    async with database_server() as opened, asyncio.TaskGroup() as group:
         for number in range(min(workers, len(wanted))):
             group.create_task(work(number, opened))
     return [results[index] for index in sorted(results)]

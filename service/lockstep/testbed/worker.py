@@ -1,6 +1,6 @@
 """A worker of cases that can be killed for real: an engine in a process of its own.
 
-`python -m lockstep.testbed.worker NAME SECONDS`, with settings in the environment. It answers the
+`python -m lockstep.testbed.worker NAME TIME`, with settings in the environment. It answers the
 control API, `case.NAME.crash_at` (die right after that point) and `case.NAME.advance`.
 """
 
@@ -9,6 +9,7 @@ import ctypes
 import logging
 import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -39,9 +40,16 @@ class CrashAt(msgspec.Struct):
 
 
 class Advance(msgspec.Struct):
-    """Request of `advance`."""
+    """Request of `advance`: let it be this time."""
 
-    seconds: float
+    to: datetime
+
+
+class Advanced(msgspec.Struct):
+    """Reply of `advance`: how many runs it executes, and when something of it goes on."""
+
+    active: int
+    next_due: datetime | None
 
 
 class Worker:
@@ -56,10 +64,11 @@ class Worker:
         self._point.put(request.point)
         return Success()
 
-    async def advance(self, request: Advance, _: Actor | None) -> Success:
-        """Let engine seconds pass."""
-        await self._clock.advance(request.seconds, self._settled)
-        return Success()
+    async def advance(self, request: Advance, _: Actor | None) -> Advanced:
+        """Let time pass, and what is due go on."""
+        seconds = (request.to - self._clock.time).total_seconds()
+        await self._clock.advance(max(0.0, seconds), self._settled)
+        return Advanced(self._places.active, self._clock.next_due)
 
     async def _settled(self) -> None:
         """Wait until what was woken has gone on to its next sleep, or its end."""
@@ -67,8 +76,8 @@ class Worker:
             await asyncio.sleep(0.001)
 
     def _is_busy(self) -> bool:
-        is_behind = self._places.is_behind or self._wakeups.is_behind(self._clock.time)
-        return is_behind or self._places.active > self._clock.sleeping
+        is_behind = self._places.is_behind or self._wakeups.is_behind(self._clock.reached)
+        return is_behind or self._places.active > self._clock.runs_asleep
 
 
 def follow_parent() -> None:
@@ -77,13 +86,13 @@ def follow_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def main(name: str, passed_seconds: float) -> None:
-    """Run until killed; so many engine seconds have passed before."""
+async def main(name: str, now: datetime) -> None:
+    """Run until killed; the time of the case is now."""
     follow_parent()
     settings = load().settings
     # Nobody reads them, and standard output is that of the command.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    clock = CaseClock(passed_seconds)
+    clock = CaseClock(now)
     catalog = build_catalog(True, with_stubs=True, prefix=settings.nats.prefix)
     load_plugins(catalog)
     recorder = Recorder(Path(settings.engine.stub_record_file))
@@ -111,4 +120,4 @@ async def main(name: str, passed_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], float(sys.argv[2])))
+    uvloop.run(main(sys.argv[1], datetime.fromisoformat(sys.argv[2])))

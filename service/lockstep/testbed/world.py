@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from lockstep import bus, control, store
 from lockstep.bus import api
 from lockstep.cases.api_calls import BusEvent
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import PublishEntry, StoredAutomation
+from lockstep.cases.format import STARTS_AT, PublishEntry, StoredAutomation
 from lockstep.cases.operations import CaseRefused
 from lockstep.catalog import (
     Recorder,
@@ -24,6 +25,7 @@ from lockstep.engine.assembly import build
 from lockstep.engine.engine import Engine
 from lockstep.engine.parts import Assembly, Seams
 from lockstep.engine.services import table
+from lockstep.model.errors import InternalError
 from lockstep.model.types import ActionType
 from lockstep.settings.structs import Settings
 from lockstep.testbed.clock import CaseClock
@@ -58,14 +60,16 @@ class CaseWorld:
         self._heard = asyncio.Event()
         self._number = 0
 
-    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
+    async def begin(
+        self, stubs: Mapping[str, Json], instances: int, starts_at: datetime = STARTS_AT
+    ) -> None:
         """See `cases.runner.World`."""
         self._number += 1
-        self.clock.drop()
+        self.clock.set(starts_at)
         self.stubs.clear()
-        await self._database.forget_all()
-        for running in self._engines:
-            running.assembly.loops.wakeups.forget()
+        if any(running.is_over for running in self._engines):
+            await self.abandon()
+        await self._forget()
         self._clear_records()
         self._taken.clear()
         self._bus_events.clear()
@@ -76,6 +80,20 @@ class CaseWorld:
         for running in self._engines:
             self.stubs.put(running.assembly.knowledge.catalog, stubs)
         await self._quiet()
+
+    async def abandon(self) -> None:
+        """See `cases.runner.World`."""
+        self.clock.drop()
+        while self._engines:
+            await self._engines.pop().abandon()
+
+    async def _forget(self) -> None:
+        """Delete all rows, and those that the case before was about to write."""
+        await self._database.forget_all()
+        for running in self._engines:
+            running.assembly.loops.wakeups.forget()
+        await self._quiet()
+        await self._database.forget_all()
 
     async def store(self, automation: StoredAutomation) -> None:
         """Store an automation. Raise CaseRefused."""
@@ -93,6 +111,8 @@ class CaseWorld:
         """Call the control API. Raise CaseRefused."""
         client = bus.ApiClient(self._client)
         reply = await client.request(endpoint, msgspec.json.encode(request), REQUEST_SECONDS)
+        if reply.error_code >= "500":  # no answer to the case: the engine is not well
+            raise InternalError(msgspec.json.decode(reply.body, type=Fault).message)
         if reply.error_code:
             raise CaseRefused(msgspec.json.decode(reply.body, type=Fault).message)
         return msgspec.json.decode(reply.body)
@@ -237,7 +257,9 @@ class CaseWorld:
         while True:
             await self._calm()
             before = self._progress()
-            if not await self._backlog() and self._progress() == before:
+            if await self._backlog() or await self._database.is_unsettled(self.clock.reached):
+                await asyncio.sleep(LOOK_SECONDS)
+            elif self._progress() == before:
                 return
 
     async def _calm(self) -> None:
@@ -248,7 +270,7 @@ class CaseWorld:
             now, looks = self._progress(), looks + 1
             if now != before or self._in_flight() or self._is_asking():
                 looks, before = 0, now
-            elif self.clock.sleeping and looks > CALM_LOOKS:
+            elif looks > CALM_LOOKS and self._active() <= self.clock.runs_asleep:
                 return
 
     def _is_asking(self) -> bool:
@@ -258,7 +280,7 @@ class CaseWorld:
     def _is_busy(self) -> bool:
         behind = any(
             running.assembly.hearing.places.is_behind
-            or running.assembly.loops.wakeups.is_behind(self.clock.time)
+            or running.assembly.loops.wakeups.is_behind(self.clock.reached)
             for running in self._engines
         )
         return bool(self._in_flight() or self._active() or behind)
@@ -299,6 +321,17 @@ class _Running:
         waiting.cancel()
         if self._task.done():
             await self._task
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended though nobody asked it to."""
+        return self._task.done()
+
+    async def abandon(self) -> None:
+        """End at once, whatever it does or waits for."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        await self.assembly.edge.connection.close()
 
     async def stop(self) -> None:
         """End in good order."""

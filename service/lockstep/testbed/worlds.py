@@ -3,26 +3,30 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import msgspec
+
 from lockstep import bus, embedded, store
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import PublishEntry
+from lockstep.cases.format import STARTS_AT, PublishEntry
 from lockstep.cases.operations import CaseRefused
 from lockstep.catalog import Recorder
 from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
 from lockstep.testbed import worker
-from lockstep.testbed.world import RUNS, CaseWorld
-from lockstep_schemas.api import RunsList
+from lockstep.testbed.worker import Advanced
+from lockstep.testbed.world import CaseWorld
 from lockstep_schemas.base import Json
 
 START_SECONDS: Final = 60.0  # a busy machine takes ten for what takes one
+ANSWER_SECONDS: Final = 5.0  # then it is looked whether it is dead
 
 
 class CrashWorld(CaseWorld):
@@ -34,15 +38,22 @@ class CrashWorld(CaseWorld):
         self._records = Path(self._folder.name) / "calls.jsonl"
         self._workers: dict[str, asyncio.subprocess.Process] = {}
 
-    async def begin(self, stubs: Mapping[str, Json], instances: int) -> None:
+    async def begin(
+        self, stubs: Mapping[str, Json], instances: int, starts_at: datetime = STARTS_AT
+    ) -> None:
         """Forget the case before; start so many workers."""
         if stubs:
             raise CaseRefused("stubs do not go with crash_after: use the test actions")
         self._number += 1
+        self.clock.set(starts_at)
         await self._kill()
         await self._database.forget_all()
         self._records.write_bytes(b"")
         await self._spawn(instances)
+
+    async def abandon(self) -> None:
+        """See `cases.runner.World`."""
+        await self._kill()
 
     async def publish(self, entry: PublishEntry, name: str) -> None:
         """Publish an event; say before at which point the workers die."""
@@ -75,12 +86,15 @@ class CrashWorld(CaseWorld):
 
     async def advance(self, seconds: float) -> None:
         """Let engine seconds pass in the workers that live."""
-        await self._quiet()
-        self.clock.skip(seconds)
-        for name, process in self._workers.items():
-            if process.returncode is None and seconds:
-                await self.call(f"case.{name}.advance", seconds=seconds)
-        await self._quiet()
+        target = self.clock.time + timedelta(seconds=seconds)
+        while True:
+            # All together from due to due: no worker is ahead of the others.
+            dues = [one.next_due for one in await self._settled() if one.next_due is not None]
+            following = min([target, *dues])
+            self.clock.skip(max(0.0, (following - self.clock.time).total_seconds()))
+            if following >= target:
+                await self._settled()
+                return
 
     async def seen(self) -> Seen:
         """Say what was done since the case began, by the living and the dead."""
@@ -116,7 +130,7 @@ class CrashWorld(CaseWorld):
         for _ in range(count):
             name = f"w{uuid7().hex}"
             self._workers[name] = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", worker.__name__, name, str(self.clock.passed_seconds),
+                sys.executable, "-m", worker.__name__, name, self.clock.time.isoformat(),
                 env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
@@ -139,29 +153,56 @@ class CrashWorld(CaseWorld):
         self._workers.clear()
 
     async def _quiet(self) -> None:
-        """Return when all workers are dead, or nothing is left to do for those that live."""
+        await self._settled()
+
+    async def _settled(self) -> Sequence[Advanced]:
+        """Return when all workers are dead, or nothing is left to do for those that live.
+
+        What the dead have executed is taken over first, if somebody is there to do so.
+        """
         while True:
-            if all(process.returncode is not None for process in self._workers.values()):
-                return
-            runs = (await self._views.page(RunsList(limit=RUNS), None)).runs
-            busy = [run for run in runs if run.status in {"running", "pending"}]
-            if not busy and not await self._backlog():
-                return
+            living = [await self._moved(name) for name in self._workers]
+            known = [one for one in living if one is not None]
+            if not known:
+                return []
+            active = sum(one.active for one in known)
+            if (
+                not await self._backlog()
+                and not await self._database.is_unsettled(self.clock.time)
+                and await self._database.count_running() <= active
+            ):
+                return known
             await asyncio.sleep(0.01)
+
+    async def _moved(self, name: str) -> Advanced | None:
+        """Bring a worker to the time of the case; nothing if it is dead, or dies of it."""
+        process = self._workers[name]
+        while process.returncode is None:
+            to = msgspec.json.encode({"to": self.clock.time})
+            client = bus.ApiClient(self._client)
+            try:
+                reply = await client.request(f"case.{name}.advance", to, ANSWER_SECONDS)
+            except Unavailable:
+                continue  # it is dead in a moment, or takes its time
+            moved: Advanced = msgspec.json.decode(reply.body, type=Advanced)
+            return moved
+        return None
 
 
 @asynccontextmanager
-async def world(servers: embedded.Servers, name: str, *, kills: bool) -> AsyncIterator[CaseWorld]:
-    """Open a world on servers, with a database and a prefix of its own.
+async def world(server: embedded.Server, name: str, *, kills: bool) -> AsyncIterator[CaseWorld]:
+    """Open a world, with a database of its own on a server, and a bus of its own.
 
-    With `kills` its workers are processes of their own, which die for real.
+    So its subjects are those that authors write. With `kills` its workers are processes of their
+    own, which die for real.
     """
     async with AsyncExitStack() as stack:
-        dsn = await store.create_database(servers.postgres_dsn, name)
+        folder = stack.enter_context(TemporaryDirectory(prefix="lockstep-test-"))
+        own = await stack.enter_async_context(embedded.nats(Path(folder), ephemeral=True))
+        dsn = await store.create_database(server.address, name)
         await store.migrate(dsn)
         nats = bus.BusSettings(
-            servers=[servers.nats_url],
-            prefix=name,
+            servers=[own.address],
             storage="memory",
             name="cases",
             ack_wait_seconds=1 if kills else 30,
@@ -195,8 +236,8 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def servers() -> AsyncIterator[embedded.Servers]:
-    """Servers of our own, gone at the end with all that they held."""
+async def database_server() -> AsyncIterator[embedded.Server]:
+    """A PostgreSQL of our own, gone at the end with all that it held."""
     with TemporaryDirectory(prefix="lockstep-test-") as folder:
-        async with embedded.start(Path(folder), ephemeral=True) as started:
+        async with embedded.postgres(Path(folder), ephemeral=True) as started:
             yield started

@@ -65,7 +65,8 @@ class Timers:
     def is_behind(self, now: datetime) -> bool:
         """Whether something is due that has not been fired."""
         is_due = bool(self._near) and self._near[0][0] <= now
-        return is_due or self._firing > 0 or self._look_at <= now or not self._swept
+        is_unset = self._next() < self._target  # the timer is about to be set anew
+        return is_due or is_unset or self._firing > 0 or self._look_at <= now or not self._swept
 
     def forget(self) -> None:
         """Forget all timers: the rows are gone, for the next test case."""

@@ -20,12 +20,12 @@ def perform(action: Wait, step: Step) -> Outcome:
     if fired is None:
         return Suspended()
     completed = fired.cause == "event"
-    if not completed and not action.continue_on_timeout:
-        return Failed(f"timed out waiting for {action.event}")
-    try:
+    try:  # kept before it may fail: whatever tolerates that sees how the last wait ended
         step.place.scope.keep_answer(WaitResult(completed, fired.payload))
     except ScopeTooLarge as error:
         return Failed(str(error))
+    if not completed and not action.continue_on_timeout:
+        return Failed(f"timed out waiting for {action.event}")
     return Ok()
 
 
