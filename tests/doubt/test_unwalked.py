@@ -6,11 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from doubt.fates import RESET_AFTER, RESET_BEFORE, Fate, Once
+from doubt.fates import RESET_AFTER, RESET_BEFORE, SWALLOWED, Fate, Once
 from doubt.proxy_postgres import PostgresProxy
 from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
+from lockstep import store
 from lockstep.embedded import Servers
-from patience import until
+from lockstep.model.errors import Unavailable
+from patience import patience, until
+from unit.values import uid
 
 OPEN = "select count(*) from runs where finished_at is null"
 RECORD = {
@@ -116,3 +119,21 @@ async def test_a_start_by_hand_in_doubt_is_walked_though_its_caller_was_told_to_
         assert reply.error_code
         await engine.ended(stored.id, 1)
         await all_ended(dsn)
+
+
+async def test_a_beat_whose_answer_never_comes_is_made_anew_on_another_connection(dsn: str) -> None:
+    async with PostgresProxy(dsn).opened() as proxy:
+        database = await store.Store.connect(proxy.dsn, 4)
+        worker = store.WorkerStore(database, uid(1))
+        try:
+            await worker.heartbeat("host", "1")
+            proxy.judge = once = Once("workers/heartbeat", SWALLOWED)
+            async with patience():
+                with pytest.raises(Unavailable):
+                    await worker.heartbeat("host", "1")
+                assert once.struck
+                assert database.apart("heartbeat").pool.get_size() == 0, "it would be asked again"
+                await worker.heartbeat("host", "1")
+        finally:
+            database.pool.terminate()
+            database.apart("heartbeat").pool.terminate()
