@@ -18,6 +18,7 @@ from lockstep.model.new_runs import NewRun
 from lockstep.model.program import TriggerRule
 from lockstep.model.waits import topic
 from lockstep.store.bodies import STATEMENT_BYTES, portions
+from lockstep.store.queries import QUERIES
 from lockstep_schemas.api import RunsList
 from store_fixture import StoreFixture, store_fixture
 
@@ -177,6 +178,24 @@ async def test_of_what_is_overdue_so_much_is_read_as_fits(laboratory: StoreFixtu
     outbox = store.OutboxStore(laboratory.database)
     assert [row.topic for row in await outbox.overdue(5.0, 100)] == ["t1", "t2"]
     assert [row.topic for row in await outbox.overdue(5.0, 1)] == ["t1"]
+
+
+async def test_what_has_fired_of_many_runs_is_read_by_its_bytes(laboratory: StoreFixture) -> None:
+    runs = await start(laboratory, SMALL, 5, places=5)
+    payload = json.dumps({"x": "x" * 1_500_000}).encode()
+    for number, run in enumerate(runs, 1):
+        await laboratory.rows(
+            "insert into waits (id, run_id, kind, action_path, waiting_for, topic, event_id,"
+            " state, cause, payload, armed_at) values ($1, $2, 'event', 'p', 'w', $3, 'go',"
+            " 'fired', 'event', $4, now())",
+            UUID(int=number), run.id, topic("go", None), payload,
+        )  # fmt: skip
+    ids = sorted(run.id for run in runs)
+    at_once = await laboratory.rows(QUERIES["waits/fired_of"].text, ids)
+    assert [row["run_id"] for row in at_once] == ids[:2]
+    found = await laboratory.worker().fired(ids)
+    assert [*found] == ids
+    assert {len(woken.fired) for woken in found.values()} == {1}
 
 
 async def test_of_waits_with_large_scopes_so_many_are_read_as_fit(laboratory: StoreFixture) -> None:

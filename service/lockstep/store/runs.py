@@ -169,12 +169,25 @@ class RunStore:
 
 async def _fired(connection: "Connection", run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
     found: dict[UUID, tuple[int, dict[UUID, FiredWait]]] = {}
-    for row in await connection.fetch(*query("waits/fired_of", run_ids=run_ids)):
+    for row in await _fired_rows(connection, run_ids):
         _, fired = found.setdefault(row["run_id"], (row["wakes"], {}))
         if row["id"] is not None:
             payload = None if row["payload"] is None else _decode(row["payload"])
             fired[row["id"]] = FiredWait(row["cause"], payload, row["warning"])
     return {run_id: Woken(wakes, fired) for run_id, (wakes, fired) in found.items()}
+
+
+async def _fired_rows(
+    connection: "Connection", run_ids: Sequence[UUID]
+) -> Sequence[asyncpg.Record]:
+    """Read what has fired of runs, in statements that give some megabytes each."""
+    rows: list[asyncpg.Record] = []
+    left = sorted(run_ids)
+    while left:
+        some = await connection.fetch(*query("waits/fired_of", run_ids=left))
+        rows += some
+        left = [one for one in left if some and one > some[-1]["run_id"]]
+    return rows
 
 
 async def _with_fired(connection: "Connection", runs: list[RunState]) -> list[RunState]:
