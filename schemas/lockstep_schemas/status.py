@@ -84,6 +84,15 @@ class OutboxStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     ]
 
 
+class SlowAutomation(Struct, frozen=True, kw_only=True):
+    """An automation whose filters take long; its events are handled behind the others."""
+
+    automation_id: Annotated[str, Meta(description="Which one.")]
+    average_ms: Annotated[
+        float, Meta(description="Processor time of filters and conditions for one event.")
+    ]
+
+
 class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """How it is now. What a server did not tell is null, and `problems` says why."""
 
@@ -96,6 +105,13 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
     waits: Annotated[WaitsStatus | None, Meta(description="What runs wait for.")]
     outbox: Annotated[OutboxStatus | None, Meta(description="What is not published yet.")]
     dead_letters: Annotated[int | None, Meta(description="How many there are.")]
+    slow_automations: Annotated[
+        list[SlowAutomation],
+        Meta(
+            description="Automations whose filters and conditions take more than 2 ms on average "
+            "at the worker that answered."
+        ),
+    ] = []
     problems: Annotated[
         list[str],
         Meta(description="What is wrong with the worker that answered; what could not be told."),

@@ -6,7 +6,7 @@ from engine.engine_fixture import EngineFixture
 from lockstep import bus, control, store
 from lockstep.bus.settings import BusSettings
 from lockstep.engine.serve import open_store
-from lockstep_schemas.status import StatusRequest
+from lockstep_schemas.status import SlowAutomation, StatusRequest
 from patience import LIMIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,6 +20,7 @@ async def test_without_postgres_the_status_still_tells_of_the_bus(shared: Engine
         bus.Lag(shared.connection),
         shared.assembly.basis.clock,
         list,
+        dict,
         "w1",
         "9.9",
     )
@@ -39,6 +40,7 @@ async def test_with_a_bus_that_lacks_streams_the_status_names_them(shared: Engin
         bus.Lag(connection),
         shared.assembly.basis.clock,
         list,
+        dict,
         "w1",
         "9.9",
     )
@@ -60,8 +62,10 @@ async def test_what_is_wrong_with_the_replica_that_answers_is_told_first(
         bus.Lag(shared.connection),
         shared.assembly.basis.clock,
         lambda: ["the service outbox of this replica has failed 3 times in a row"],
+        lambda: {"a1": 9.8765},
         "w1",
         "9.9",
     )
     told = await endpoint.status(StatusRequest(), None)
     assert told.problems == ["the service outbox of this replica has failed 3 times in a row"]
+    assert told.slow_automations == [SlowAutomation(automation_id="a1", average_ms=9.877)]

@@ -96,7 +96,8 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
 # A driver is known to one part, which hides it from all others.
 DRIVERS: Final[Mapping[str, str]] = {
     "asyncpg": "store", "nats": "bus", "nkeys": "bus", "aiohttp": "fetch",
-    "jinja2": "render", "regex": "render", "cronsim": "schedule", "jsonschema_rs": "catalog",
+    "jinja2": "render", "regex": "render", "re2": "render",
+    "cronsim": "schedule", "jsonschema_rs": "catalog",
     "prometheus_client": "telemetry", "uvicorn": "telemetry", "opentelemetry": "telemetry",
     "typer": "cli", "rich": "cli",
 }  # fmt: skip

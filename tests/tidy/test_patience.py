@@ -25,6 +25,7 @@ READS = {
     "crash/invariants.py": "looks for as long as a sweep takes; what it sees does not hang on it",
     "deploy/identities.py": "a token says when it was issued",
     "engine/test_doctor.py": "what time it is, to be compared with itself",
+    "unit/pipeline/test_pipeline_pace.py": "the time of its loop jumps: it is what was slept",
     "unit/render/test_render_charges.py": "processor time for each step that is charged: what pays "
     "nothing is a thousand times past the bound, what a machine is slower by is not",
     "unit/render/test_render_limits.py": "uses up processor time that a limit is on",

@@ -50,11 +50,14 @@ class BenchEnvironment:
     connection: bus.Connection
     publisher: bus.Publisher
 
-    async def create(self, name: str, event: str, actions: Sequence[JsonObject]) -> str:
-        """Store an automation on `event`; give its id."""
+    async def create(
+        self, name: str, event: str, actions: Sequence[JsonObject], asks: str | None = None
+    ) -> str:
+        """Store an automation on `event`, behind a filter or none; give its id."""
+        trigger = {"event": event} if asks is None else {"event": event, "filter": asks}
         definition = {
             "name": name,
-            "triggers": [{"event": event}],
+            "triggers": [trigger],
             "mode": "parallel",
             "max_runs": 1000,
             "actions": actions,

@@ -49,6 +49,11 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     alone_p50_ms: float | None = None
     beside_flood_p50_ms: float | None = None
     beside_flood_p95_ms: float | None = None
+    budget_alone_p99_ms: float | None = None
+    budget_beside_p50_ms: float | None = None
+    budget_beside_p99_ms: float | None = None
+    budget_ratio: float | None = None
+    budget_is_held: bool | None = None
 
 
 def here() -> tuple[str, dict[str, str]]:

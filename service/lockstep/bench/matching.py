@@ -12,6 +12,7 @@ from lockstep import bus, store
 from lockstep.bench.environment import (
     BenchEnvironment,
     BenchEvent,
+    consumer,
     environment,
     environment_with_engine,
 )
@@ -20,6 +21,11 @@ from lockstep.model.ids import uuid7
 
 FILTER: Final = "trigger.payload.n > 5 and trigger.payload.kind == 'wanted'"
 WARM_EVENTS: Final = 2000  # each of the automations that are asked, 50 at most, has had 40 by then
+BURNING: Final = "trigger.payload.n | map('string') | map('json') | join | length > 0"
+BURNED: Final = 20_000  # items: some 20 ms, twice what a filter has
+BURNERS: Final = 64  # events: more than are judged until they are counted again
+BUDGET_RATIO: Final = 5  # what may become of the latency of another automation,
+BUDGET_MS: Final = 50  # with these: some evaluations that are on their way when it comes
 PROBES: Final = 20  # as few as have a 95th percentile
 PAUSE_SECONDS: Final = 0.05  # so that probes are spread over a second of the flood
 
@@ -104,12 +110,50 @@ async def fairness(runs: int) -> Figures:
     )
 
 
-async def _probes(opened: BenchEnvironment, effect: str) -> list[float]:
+async def budget(probes: int) -> Figures:
+    """Have one automation use up the processor time of its filter on every event; time another.
+
+    Events that burn are always there, but no more than wait in the engine.
+    """
+    async with environment_with_engine() as opened:
+        names = opened.connection.names
+        effect, burn = names.trigger("bench.effect"), names.trigger("bench.burn")
+        act = {"action": "nats.publish", "config": {"subject": effect, "payload": {}}}
+        await opened.create("burner", "bench.burn", [STEP], BURNING)
+        await opened.create("other", "bench.other", [act])
+        await _probes(opened, effect, PROBES)  # they warm up
+        alone = await _probes(opened, effect, probes)
+        body = msgspec.json.encode({"n": [*range(BURNED)]})
+
+        async def burning() -> None:
+            while True:
+                found = await consumer(opened.connection)
+                if found["num_pending"] + found["num_ack_pending"] < BURNERS:
+                    await opened.publish(BenchEvent(burn, body) for _ in range(BURNERS))
+                await asyncio.sleep(PAUSE_SECONDS)
+
+        task = asyncio.create_task(burning())
+        try:
+            await _probes(opened, effect, PROBES)  # until it is known to be slow
+            beside = await _probes(opened, effect, probes)
+        finally:
+            task.cancel()
+    quiet, burdened = (quantiles(one, n=100, method="inclusive")[98] for one in (alone, beside))
+    return Figures(
+        budget_alone_p99_ms=round(quiet, 2),
+        budget_beside_p50_ms=round(median(beside), 2),
+        budget_beside_p99_ms=round(burdened, 2),
+        budget_ratio=round(burdened / quiet, 2),
+        budget_is_held=burdened <= BUDGET_RATIO * quiet + BUDGET_MS,
+    )
+
+
+async def _probes(opened: BenchEnvironment, effect: str, probes: int = PROBES) -> list[float]:
     """Publish events one at a time; give the milliseconds until each has its effect."""
     cause = opened.connection.names.trigger("bench.other")
     taken = []
     async with bus.follow(opened.connection, effect) as feed:
-        for _ in range(PROBES):
+        for _ in range(probes):
             began = time.perf_counter()
             await opened.publisher.publish(cause, b"{}", {})
             async with asyncio.timeout(LIMIT_SECONDS):

@@ -162,6 +162,7 @@ STATUS: Final = status.Status(
     ),
     outbox=status.OutboxStatus(events=0, oldest_seconds=None),
     dead_letters=1,
+    slow_automations=[status.SlowAutomation(automation_id=AUTOMATION_ID, average_ms=9.8)],
     problems=[],
 )
 ACTOR_HEADER: Final = msgspec.json.encode(ANN).decode()

@@ -1,14 +1,20 @@
 """The endpoint `status`: how the whole is, as far as the servers tell."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from lockstep.model.errors import EngineError
 from lockstep.model.status import StoredFigures
 from lockstep.ports.clock import Clock
 from lockstep_schemas.events import Actor
-from lockstep_schemas.status import QueueStatus, ServerVersions, Status, StatusRequest
+from lockstep_schemas.status import (
+    QueueStatus,
+    ServerVersions,
+    SlowAutomation,
+    Status,
+    StatusRequest,
+)
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a server may take to tell: who asks is a person, and something may be down."""
@@ -50,10 +56,12 @@ class StatusEndpoint:
         bus: BusStatus,
         clock: Clock,
         faults: Callable[[], Sequence[str]],
+        slow: Callable[[], Mapping[str, float]],
         worker: str,
         version: str,
     ) -> None:
-        """`faults` says what is wrong with the replica that answers."""
+        """`faults` says what is wrong with the replica that answers, `slow` what judging takes."""
+        self._slow = slow
         self._store, self._bus, self._clock, self._faults = store, bus, clock, faults
         self._worker, self._version = worker, version
 
@@ -80,6 +88,10 @@ class StatusEndpoint:
             waits=stored.waits if stored else None,
             outbox=stored.outbox if stored else None,
             dead_letters=dead_letters,
+            slow_automations=[
+                SlowAutomation(automation_id=one, average_ms=round(taken, 3))
+                for one, taken in sorted(self._slow().items())
+            ],
             problems=problems,
         )
 

@@ -7,6 +7,7 @@ from lockstep.definition.validate import (
     DefinitionRefused,
     check_source,
     config_versions,
+    outdated,
     parse,
     validate,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "compile_program",
     "config_versions",
     "derived_ids",
+    "outdated",
     "parse",
     "read",
     "read_all",

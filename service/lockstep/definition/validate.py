@@ -11,11 +11,11 @@ from lockstep import schedule as schedules
 from lockstep.definition import references, warnings
 from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
-from lockstep.definition.tree import Path, actions, called, texts
+from lockstep.definition.tree import Path, Text, actions, called, texts
 from lockstep.definition.wording import MAX_MESSAGE, short
 from lockstep.model.errors import EngineError, RenderError
 from lockstep.model.types import ActionType, Catalog, Schema, SchemaFault
-from lockstep.render import Renderer
+from lockstep.render import Expression, Renderer, Template
 from lockstep_schemas.actions import (
     Action,
     ActionBase,
@@ -70,6 +70,28 @@ def parse(raw: Json) -> Definition:
         place = ".".join(str(part) for part in first.path)
         raise DefinitionRefused(f"{place or 'definition'}: {first.message}")
     return made
+
+
+def outdated(raw: Json, renderer: Renderer) -> list[Issue]:
+    """Say what of a stored definition works as it has, and could not be saved any more.
+
+    Raises:
+        DefinitionRefused: It is not of this language, or of a later version of it.
+    """
+    found = []
+    for text in texts(parse(raw)):
+        try:
+            compiled = _compiled(text, renderer)
+        except RenderError:
+            continue  # a filter of a plug-in that is not here
+        found += [_issue(text.path, one.message, one.hint or None) for one in compiled.outdated]
+    return found
+
+
+def _compiled(text: Text, renderer: Renderer) -> Expression | Template:
+    if text.form == "expression":
+        return renderer.expression(text.text)
+    return renderer.template(text.text)
 
 
 def config_versions(definition: Definition, catalog: Catalog) -> dict[str, int]:
@@ -220,13 +242,12 @@ def _event(event: str, path: Path, catalog: Catalog) -> Iterator[Issue]:
 def _compilation(definition: Definition, renderer: Renderer) -> Iterator[Issue]:
     for text in texts(definition):
         try:
-            if text.form == "expression":
-                renderer.expression(text.text)
-            else:
-                renderer.template(text.text)
+            wrong = _compiled(text, renderer).outdated
         except RenderError as error:
-            place = f" (line {error.line}, column {error.column})" if error.line else ""
-            yield _issue(text.path, f"{error.message}{place}", error.hint or None)
+            wrong = (error,)
+        for one in wrong:
+            place = f" (line {one.line}, column {one.column})" if one.line else ""
+            yield _issue(text.path, f"{one.message}{place}", one.hint or None)
 
 
 def _actions(definition: Definition, catalog: Catalog, seen: set[str]) -> Iterator[Issue]:

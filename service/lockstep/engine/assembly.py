@@ -198,6 +198,8 @@ def _pipelines(
     settings, types = basis.settings, knowledge.catalog
     engine, prefix = settings.engine, settings.nats.prefix
     terminator = Terminator(tables.waits, basis.clock, prefix, hearing.reporter, hearing.all)
+    decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})
+    pace = pipeline.JudgingPace(decoder.event_id)
     parts = pipeline.PipelineParts(
         transactions=store.Batches(edge.database, basis.id),
         index=knowledge.index,
@@ -206,10 +208,9 @@ def _pipelines(
         compile_filter=knowledge.renderer.expression,
         listener=hearing.all,
         clock=basis.clock,
-        pace=pipeline.JudgingPace(),
+        pace=pace,
         prefix=prefix,
     )
-    decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})
     children = store.ChildStore(edge.database)
     setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
     return Pipelines(
@@ -223,6 +224,7 @@ def _pipelines(
             children, hearing.child_run_news, parts, types, engine.hop_limit
         ),
         setups=pipeline.TriggerSetups(setups, types, parts),
+        pace=pace,
     )
 
 
@@ -324,6 +326,7 @@ def _lanes(basis: Basis, edge: Connections, pipelines: Pipelines, seams: Seams) 
             basis.settings.engine.batch_size,
             basis.meter,
             seams.retries or intake.Retries(),
+            pipelines.pace.is_slow,
         )
         lanes.append(Lane(name=name, puller=puller, intake=taker))
     return lanes

@@ -47,6 +47,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
             bus.Lag(connection),
             clock,
             a.basis.faults.lines,
+            a.pipelines.pace.slow,
             str(a.basis.id),
             __version__,
         ),

@@ -119,6 +119,7 @@ class Pipelines:
     timers: pipeline.TriggerTimersDue
     child_runs: pipeline.ChildRuns
     setups: pipeline.TriggerSetups
+    pace: pipeline.JudgingPace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
+from lockstep.intake.slow_lane import SlowLane
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.events import Poison
 from lockstep.model.messages import Message
@@ -74,10 +75,13 @@ class Intake:
         batch_size: int,
         meter: Meter,
         retries: Retries,
+        is_slow: Callable[[str], bool],
     ) -> None:
+        """`is_slow` says whether judging the events of a subject takes long."""
         self._source, self._pipeline, self._dead_letters = source, pipeline, dead_letters
         self._marks, self._batch_size, self._meter = marks, batch_size, meter
         self._retries = retries
+        self._slow = SlowLane(is_slow, self._take_back)
         self._failures: OrderedDict[str, int] = OrderedDict()  # while the parts were well
         self._open = asyncio.Event()
         self._open.set()
@@ -96,19 +100,31 @@ class Intake:
 
     async def run(self) -> None:
         """Take batches until the source stops, or until cancelled."""
-        while True:
-            await self._open.wait()
-            batch = await self._source.batch(self._batch_size)
-            if not batch:
-                self._finished.set()
-                return  # the source has stopped
-            try:
-                await self._take_all(batch)
-            except BaseException:
-                # Kept alive for ever they would be nobody's. Of a verdict the first one counts.
-                for message in batch:
-                    await self._source.settle(message, Retry(RETRY_SECONDS[-1]))
-                raise
+        async with asyncio.TaskGroup() as group:
+            behind = group.create_task(self._slow.run(self._open.wait))
+            while True:
+                await self._open.wait()
+                batch = await self._source.batch(self._batch_size)
+                if not batch:
+                    break  # the source has stopped
+                slow, others = self._slow.parted(batch)
+                await self._take_back(others)
+                await self._slow.put(slow)
+            for message in self._slow.emptied():
+                await self._source.settle(message, Retry(0))
+            await self._slow.idle()
+            behind.cancel()
+        self._finished.set()
+
+    async def _take_back(self, batch: Sequence[Message]) -> None:
+        """Handle a batch; give it back where that breaks off."""
+        try:
+            await self._take_all(batch)
+        except BaseException:
+            # Kept alive for ever they would be nobody's. Of a verdict the first one counts.
+            for message in batch:
+                await self._source.settle(message, Retry(RETRY_SECONDS[-1]))
+            raise
 
     async def _take_all(self, batch: Sequence[Message]) -> None:
         most = self._retries.deliveries

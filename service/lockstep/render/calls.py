@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from lockstep.model.errors import LimitExceeded, RenderError
 from lockstep.render import loops, patterns
-from lockstep.render.faults import excess, fault
+from lockstep.render.faults import excess, fault, locate
 from lockstep.render.filters import Filter, Filters, misfit
 from lockstep.render.limits import Limits, Work
 from lockstep.render.predicates import PREDICATES, Predicate
@@ -37,6 +37,7 @@ class Binder:
     def __init__(self, compiler: Compiling, text: str, filters: Filters, limits: Limits) -> None:
         self._compiler, self._text = compiler, text
         self._filters, self._nesting = filters, limits.nesting
+        self.outdated: list[RenderError] = []
 
     def filter(self, node: nodes.Filter, depth: int) -> Bound:
         """Bind a filter.
@@ -133,7 +134,10 @@ class Binder:
         if not args or not isinstance(args[0], nodes.Const) or not isinstance(args[0].value, str):
             return
         try:
-            patterns.check(args[0].value)
+            outdated = patterns.check(args[0].value)
+            if outdated is not None:
+                locate(outdated, self._text, at)
+                self.outdated.append(outdated)
         except LimitExceeded as error:
             raise excess(self._text, at, error.message) from None
         except RenderError as error:

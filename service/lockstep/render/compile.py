@@ -71,6 +71,11 @@ class Compiler:
         """The static paths that occur, from root names on, in the order of their occurrence."""
         return tuple(self._paths)
 
+    @property
+    def outdated(self) -> tuple[RenderError, ...]:
+        """What works as it has, and may not be written any more."""
+        return tuple(self._binder.outdated)
+
     def compile_root(self, node: nodes.Expr) -> Run:
         """Give the closure of a whole expression.
 

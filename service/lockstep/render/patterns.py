@@ -1,6 +1,13 @@
-"""Filters with regular expressions, bounded in the pattern, in the time and in the result."""
+"""Filters with regular expressions: in linear time, or bounded in time; and in the result.
+
+A pattern that does not run in linear time, which an earlier version has let through, runs on the
+engine of before, for a limited time; so does one that RE2 would read otherwise in some text, or
+might take too long for a text that is large.
+"""
 
 import math
+import re as plain
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -8,6 +15,7 @@ import regex
 
 from lockstep.model.errors import LimitExceeded, RenderError
 from lockstep.render.limits import Work
+from lockstep.render.linear import Linear, Match
 from lockstep.render.values import truth
 
 MOST_CHARACTERS: Final = 1000  # compiling cannot be interrupted
@@ -15,7 +23,48 @@ MOST_REPEATS: Final = 50_000
 """The product of the repeats (`{n}`) of a pattern: a piece is compiled as often as that."""
 
 _MOST_SECONDS: Final = 0.05  # for which the loop stands still: no other run is to notice
+_MATCH_STEPS: Final = 64  # a match is found in C, and noted in Python
 _REPEAT: Final = regex.compile(r"\{\s*(\d+)")
+_GROUP: Final = plain.compile(r"\\(?:([0-9]{1,2})|g<(\w+)>|(.))", plain.DOTALL)
+_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "\\": "\\"}
+
+
+class BoundedPattern:
+    """A pattern, for both engines; the one of before is asked only where it has to be."""
+
+    def __init__(self, text: str, *, ignorecase: bool) -> None:
+        self.text, self._flags = text, regex.IGNORECASE if ignorecase else 0
+        self.refused: RenderError | None = None
+        self._linear: Linear | None = None
+        self._before: regex.Pattern[str] | None = None
+        try:
+            self._linear = Linear(text, ignorecase=ignorecase)
+        except RenderError as error:
+            self.refused = error
+            self.before()
+
+    def before(self) -> "regex.Pattern[str]":
+        """Give it for the engine of before. Raise RenderError."""
+        if self._before is None:
+            try:
+                self._before = regex.compile(self.text, flags=self._flags, cache_pattern=False)
+            except Exception as error:  # its parser lets errors of Python through
+                raise self.refused or RenderError(f"a pattern is wrong: {error}") from error
+        return self._before
+
+    def begins(self, work: Work, value: str) -> bool:
+        """Say whether a text begins with a match."""
+        seconds = min(work.seconds_left(), _MOST_SECONDS)
+        if self._linear is not None and self._linear.suits(value, seconds):
+            return self._linear.begins(value)
+        return self.before().match(value, timeout=seconds) is not None
+
+    def matches(self, work: Work, value: str) -> Iterator[Match]:
+        """Give the matches in a text."""
+        seconds = min(work.seconds_left(), _MOST_SECONDS)
+        if self._linear is not None and self._linear.suits(value, seconds):
+            return self._linear.matches(value)
+        return self.before().finditer(value, timeout=seconds)
 
 
 def regex_match(work: Work, value: object, pattern: object, ignorecase: object = False) -> object:
@@ -29,12 +78,10 @@ def regex_match(work: Work, value: object, pattern: object, ignorecase: object =
     """
     if not isinstance(value, str) or not isinstance(pattern, str):
         return False
-    compiled = _compiled(pattern, truth(ignorecase))
     try:
-        found = compiled.match(value, timeout=min(work.seconds_left(), _MOST_SECONDS))
+        return _compiled(pattern, truth(ignorecase)).begins(work, value)
     except TimeoutError:
         raise _too_slow(pattern) from None
-    return found is not None
 
 
 def regex_replace(
@@ -51,43 +98,57 @@ def regex_replace(
     compiled, by = _compiled(pattern, truth(ignorecase)), work.text(new)
     made, at, size = [], 0, 0
     try:
-        for found in compiled.finditer(value, timeout=min(work.seconds_left(), _MOST_SECONDS)):
-            written = found.expand(by) if "\\" in by else by
+        for found in compiled.matches(work, value):
+            written = _expanded(found, by) if "\\" in by else by
             made += [value[at : found.start()], written]
             size += len(made[-2]) + len(written)
             if size > work.limits.value_bytes:
                 work.fit(size)
-            work.tick(4)
+            work.tick(_MATCH_STEPS)
             at = found.end()
     except TimeoutError:
         raise _too_slow(pattern) from None
-    except (regex.error, IndexError) as error:
-        raise RenderError(f"the replacement of a pattern is wrong: {error}") from error
     return "".join([*made, value[at:]])
 
 
-def check(pattern: str) -> None:
+def check(pattern: str) -> RenderError | None:
     """Compile a pattern that stands in an expression, so that its fault is found early.
+
+    Returns:
+        Why it may not be written any more, where it runs on the engine of before.
 
     Raises:
         RenderError: The pattern is wrong.
         LimitExceeded: The pattern is too large.
     """
-    _compiled(pattern, False)
+    return _compiled(pattern, False).refused
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str, ignorecase: bool) -> "regex.Pattern[str]":
+def _compiled(pattern: str, ignorecase: bool) -> BoundedPattern:
     if len(pattern) > MOST_CHARACTERS:
         raise LimitExceeded(f"a pattern has more than {MOST_CHARACTERS} characters")
     repeats = math.prod([max(int(count), 1) for count in _REPEAT.findall(pattern)])
     if repeats > MOST_REPEATS:
         raise LimitExceeded("a pattern repeats too much")
-    try:
-        flags = regex.IGNORECASE if ignorecase else 0
-        return regex.compile(pattern, flags=flags, cache_pattern=False)
-    except Exception as error:  # its parser lets errors of Python through
-        raise RenderError(f"a pattern is wrong: {error}") from error
+    return BoundedPattern(pattern, ignorecase=ignorecase)
+
+
+def _expanded(found: Match, by: str) -> str:
+    r"""Put groups where a replacement names them; one that has matched nothing is empty."""
+
+    def part(reference: plain.Match[str]) -> str:
+        number, name, escaped = reference.groups()
+        if escaped is not None:
+            return _ESCAPES.get(escaped, reference[0])
+        which: int | str = int(number or name) if (number or name).isdigit() else name
+        try:
+            return found.group(which) or ""
+        except IndexError:
+            message = f"the replacement of a pattern is wrong: there is no group {which!r}"
+            raise RenderError(message) from None
+
+    return _GROUP.sub(part, by)
 
 
 def _too_slow(pattern: str) -> LimitExceeded:

@@ -46,6 +46,8 @@ class Expression:
     text: str
     references: tuple[Path, ...]
     """The static paths that it refers to: `a.b[0].c` refers to `("a", "b")`."""
+    outdated: tuple[RenderError, ...]
+    """What in it works as it has, and may not be written any more."""
     _part: _Part
     _limits: Limits
 
@@ -77,6 +79,8 @@ class Template:
     """The static paths that it refers to: `{{ a.b[0].c }}` refers to `("a", "b")`."""
     constant: bool
     """Whether there is no expression in it."""
+    outdated: tuple[RenderError, ...]
+    """What in it works as it has, and may not be written any more."""
     _parts: tuple[str | _Part, ...]
     _limits: Limits
 
@@ -133,7 +137,7 @@ def compile_expression(text: str, filters: Filters, limits: Limits) -> Expressio
         if "{{" in text and "}}" in text:
             raise _braced(text, text.index("{{")) from None
         raise
-    return Expression(text, compiler.references, part, limits)
+    return Expression(text, compiler.references, compiler.outdated, part, limits)
 
 
 def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
@@ -164,7 +168,7 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
     constant = not parts
     if at < len(text):
         parts.append(text[at:])
-    return Template(text, compiler.references, constant, tuple(parts), limits)
+    return Template(text, compiler.references, constant, compiler.outdated, tuple(parts), limits)
 
 
 def _braced(text: str, at: int) -> SyntaxFault:

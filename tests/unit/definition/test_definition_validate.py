@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.definition import DefinitionRefused, check_source, parse, validate
+from lockstep.definition import DefinitionRefused, check_source, outdated, parse, validate
 from unit.definition.judging import (
     CATALOG,
     OPEN,
@@ -16,6 +16,7 @@ from unit.definition.judging import (
     judged,
     made,
     only,
+    place,
     places,
     trigger,
 )
@@ -370,3 +371,24 @@ def test_all_of_the_language_is_taken() -> None:
     raw = {**acting(*some, wait()), "mode": "queued", "max_duration_seconds": 5}
     held = trigger(window={"count": 1, "minutes": 1}, **{"for": {"seconds": 1}})
     assert errors({**raw, "triggers": [held]}) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [("(?=a)b", "look-around"), (r"(a)\\1", "back-reference"), ("a++", "possessive")],
+)
+def test_a_pattern_that_cannot_run_in_linear_time_is_refused_with_what_to_write(
+    pattern: str, told: str
+) -> None:
+    text = f"trigger.payload.name | regex_match('{pattern}')"
+    issue = only(made(triggers=[trigger(filter=text)]))
+    assert place(issue) == "triggers.0.filter"
+    assert told in issue.message
+    assert issue.hint
+    stored = made(triggers=[trigger(filter=text)])
+    assert [one.message for one in outdated(stored, RENDERER)]
+
+
+def test_a_stored_definition_without_such_a_pattern_is_not_outdated() -> None:
+    text = r"trigger.payload.name | regex_match('\\d+$')"
+    assert outdated(made(triggers=[trigger(filter=text)]), RENDERER) == []

@@ -183,7 +183,7 @@ async def test_what_is_made_of_automations_that_change_each_time_is_made_inside(
 
 @moved
 async def test_judging_lets_others_have_their_turn() -> None:
-    pace, turns = JudgingPace(), 0
+    pace, turns = JudgingPace(str), 0
 
     async def others() -> None:
         nonlocal turns

@@ -22,7 +22,7 @@ def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> 
 
 async def found(tx: Rows, *events: Event) -> list[Satisfied]:
     """The waits that events end."""
-    waits = Correlation(RENDERER.expression, JudgingPace())
+    waits = Correlation(RENDERER.expression, JudgingPace(str))
     await waits.prepare(events, await tx.awaited(events), NOW)
     standing = await tx.standing(events)
     ended = await waits.satisfied(events, standing.armed, tx.port)
@@ -109,7 +109,7 @@ async def test_nothing_is_warned_of_for_no_reasons() -> None:
 async def test_a_wait_that_was_armed_since_is_not_judged_and_one_that_is_gone_is_left_out() -> None:
     tx = Rows()
     tx.waits = [wait(1), wait(2)]
-    waits = Correlation(RENDERER.expression, JudgingPace())
+    waits = Correlation(RENDERER.expression, JudgingPace(str))
     await waits.prepare([event()], await tx.awaited([event()]), NOW)
     tx.waits = [wait(1)]
     ended = await waits.satisfied([event()], (await tx.standing([event()])).armed, tx.port)
@@ -127,7 +127,7 @@ async def test_where_the_first_of_two_events_has_been_handled_before_the_second_
     tx = Rows()
     tx.waits = [wait(1, 0), wait(1, 1)]
     events = [event(1), event(2)]
-    waits = Correlation(RENDERER.expression, JudgingPace())
+    waits = Correlation(RENDERER.expression, JudgingPace(str))
     await waits.prepare(events, await tx.awaited(events), NOW)
     tx.waits = [wait(1, 0)]
     assert await waits.satisfied(events[1:], [(0, uid(1))], tx.port) is None

@@ -34,7 +34,7 @@ def command(
         list[str] | None,
         typer.Argument(
             help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop, "
-            "match, fairness."
+            "match, fairness, budget."
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
@@ -73,7 +73,7 @@ def bench(
     """
     from lockstep.bench.figures import here, latency, nomatch, throughput
     from lockstep.bench.loop import loop
-    from lockstep.bench.matching import fairness, match
+    from lockstep.bench.matching import budget, fairness, match
     from lockstep.bench.sleep import sleepers
     from lockstep.bench.takeover import takeover
     from lockstep.telemetry import logs
@@ -87,6 +87,7 @@ def bench(
         "loop": lambda: loop(sizes.iterations),
         "match": lambda: match(2 * runs),
         "fairness": lambda: fairness(2 * runs),
+        "budget": lambda: budget(max(events, 100)),
     }
     for name in wanted:
         if name not in benches:

@@ -31,6 +31,8 @@ def draw(status: Status) -> None:
     if status.queues is not None:
         columns = ("queue", "pending", "in work", "again", "oldest", "consumer")
         _part(columns, map(_queue, status.queues))
+    if status.slow_automations:
+        _part(("slow automation", "filters"), _slow(status))
     for problem in status.problems:
         output.tell(problem, "red")
 
@@ -49,6 +51,11 @@ def _workers(status: Status) -> Iterable[tuple[str | Text, ...]]:
             _heard(worker),
             str(worker.runs),
         )
+
+
+def _slow(status: Status) -> Iterable[tuple[str | Text, ...]]:
+    for one in status.slow_automations:
+        yield one.automation_id, f"{one.average_ms:.1f} ms"
 
 
 def _heard(worker: WorkerStatus) -> Text:
