@@ -226,3 +226,50 @@ async def test_what_vanishes_and_is_others_to_make_is_named_until_it_is_there(
         await until(lambda: not only.engine.lacking())
         assert len(await only.ended(good.id, 1)) == 1
     await operator.close()
+
+
+async def test_a_schedule_in_a_zone_that_this_host_lacks_holds_up_no_other(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
+    automations: list[str] = []
+    async with engine_fixture(settings) as before:
+        for zone in ("Europe/Berlin", "Europe/Paris", "Europe/Rome"):
+            config = {"cronPattern": "0 3 * * *", "timezone": zone}
+            trigger = {"event": "automation.cron", "config": config}
+            stored = await before.automation([record("x")], triggers=[trigger])
+            automations.append(stored.id)
+    await rows(
+        dsn,
+        "update automation_versions set definition = replace(definition::text, $1, $2)::json",
+        "Europe/Paris",
+        "Mars/Olympus",
+    )
+    async with engine_fixture(settings) as only:
+        await rows(dsn, "update timers set due_at = clock_timestamp() - interval '1 minute'")
+
+        async def others_have_run() -> bool:
+            found = [len(await statuses(only, one)) for one in automations]
+            return found[0] >= 1 and found[2] >= 1 and not found[1]
+
+        await until(others_have_run)
+        assert failing(only) == []
+
+
+async def test_a_run_that_this_version_cannot_read_holds_up_no_other(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
+    async with engine_fixture(settings) as only:
+        odd = await only.automation([SLEEP, record("odd")])
+        good = await only.automation([{"delay": {"seconds": 1}}, record("x")])
+        await only.publish(odd.event, {})
+        await only.heard(odd.id, "waiting")
+        (run,) = await statuses(only, odd.id)
+        actor = b'{"type":"from the future"}'
+        await rows(dsn, "update runs set actor = $1 where id = $2", actor, UUID(run))
+        await only.make_due(run)
+        for number in range(1, 4):
+            await only.publish(good.event, {})
+            assert len(await only.ended(good.id, number)) == number
+        assert failing(only) == []

@@ -69,6 +69,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "run.held": "a newer version has saved a run; it waits for a replica that can read it",
     "run.lost": "another worker or an operator took the run",
     "run.retried": "an operator has had a run started again",
+    "run.unreadable": "a row of a run that this version cannot read; those beside it go on",
     "run.unwalked": "a walk could not even be failed; its run is ours and nobody walks it",
     "run.stopped": "a run was ended from outside; its walk stops",
     "runs.adopted": "runs of a worker that is gone go on here",

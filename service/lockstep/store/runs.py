@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import structlog
 
 from lockstep.model.runs import ArtifactRow, Checkpoint, Consumable, Consumed, RunState, StepRow
 from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
@@ -21,6 +22,8 @@ from lockstep_schemas.run_events import ACTIVE
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
+
+log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -106,10 +109,20 @@ class RunStore:
     async def _taken(
         self, connection: "Connection", rows: Sequence[asyncpg.Record]
     ) -> list[RunState]:
-        """Read what was claimed, with what is large of it and what has fired of it."""
-        runs = [run_state(row) for row in rows]
-        for run, row in zip(runs, rows, strict=True):
-            await self._bodies.complete(connection, run, row)
+        """Read what was claimed, with what is large of it and what has fired of it.
+
+        What cannot be read is left out: it is given up again, as all that nobody walks.
+        """
+        runs = []
+        for row in rows:
+            try:
+                run = run_state(row)
+                await self._bodies.complete(connection, run, row)
+            except (msgspec.MsgspecError, ValueError) as error:
+                name, automation_id = str(row["id"]), row["automation_id"]
+                log.warning("run.unreadable", run_id=name, automation_id=automation_id, error=error)
+            else:
+                runs.append(run)
         return await _with_fired(connection, runs)
 
     async def owned(self) -> Mapping[UUID, int]:
