@@ -106,11 +106,15 @@ class ChildRuns:
 
     async def start(self, wanted: ChildWanted) -> Child:
         """See `ports.actions.Children`."""
+        is_told = False
         while True:
             try:
                 return await self._start(wanted)
-            except Unavailable:
+            except Unavailable as error:
                 # Perhaps it was started: nobody knows. Asked again, it is found or started now.
+                if not is_told:
+                    is_told = True
+                    log.warning("walk.delayed", error=error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _start(self, wanted: ChildWanted) -> Child:
