@@ -115,9 +115,11 @@ class RunEvents:
             assert events[-1].type == ends[0]
 
 
-async def read_run_events(url: str, prefix: str = "lockstep") -> RunEvents:
+async def read_run_events(
+    url: str, prefix: str = "lockstep", credentials: str | None = None
+) -> RunEvents:
     """Read the whole stream of run events, in its order."""
-    client = await nats.connect(url)
+    client = await nats.connect(url, user_credentials=credentials)
     try:
         js = client.jetstream()
         stream = f"{prefix.upper()}_RUNS"
@@ -128,7 +130,8 @@ async def read_run_events(url: str, prefix: str = "lockstep") -> RunEvents:
             message = await subscription.next_msg(timeout=LIMIT_SECONDS)
             if message.subject.startswith(f"{prefix}.run."):
                 event = msgspec.json.decode(message.data, type=RunEvent)
-                by_run[event.data.run_id].append(event)
+                if event.data.run_id:  # else it warns of a trigger
+                    by_run[event.data.run_id].append(event)
         return RunEvents(by_run)
     finally:
         await client.close()

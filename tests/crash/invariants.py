@@ -61,9 +61,10 @@ STEPS = """
     select run_id::text, action_path, action_kind, provider_action_id, status, attempts
       from run_steps order by run_id, seq
 """
+# By different events: of one it may be noted twice, when it was in doubt whether it was noted.
 WOKEN_TWICE = """
-    select detail, count(*) from judgements
-     where gate = 'wait' group by detail having count(*) > 1
+    select detail, count(distinct delivery) from judgements
+     where gate = 'wait' group by detail having count(distinct delivery) > 1
 """
 EVERYTHING = """
     select (select md5(string_agg(r::text, '' order by id)) from runs r) as runs,

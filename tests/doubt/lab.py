@@ -18,7 +18,6 @@ from doubt.proxy_nats import NatsProxy
 from doubt.proxy_postgres import PostgresProxy
 from lockstep import bus
 from lockstep.catalog import Recorder, Registry, ServiceBag, build_catalog
-from lockstep.embedded import Servers
 from lockstep.engine.assembly import build
 from lockstep.engine.engine import Engine
 from lockstep.engine.parts import Seams
@@ -27,6 +26,7 @@ from lockstep.engine.services import table
 from lockstep.model.errors import BusUnavailable, Unavailable
 from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
 from patience import LIMIT_SECONDS, patience
+from processes import environment
 
 Json = dict[str, Any]
 LOOK_SECONDS = 0.02
@@ -79,6 +79,20 @@ class Lab(Fleet):
     plugins: dict[str, Callable[[Registry], None]] = field(default_factory=dict)
     seams: Seams | None = None
     automations: dict[str, str] = field(default_factory=dict)  # id by name
+    credentials: str = ""  # a file, where the bus asks for one
+
+    def environment(self, dsn: str) -> dict[str, str]:
+        """The settings of replicas that are processes; they speak to their servers directly."""
+        engine = {f"ENGINE__{name.upper()}": value for name, value in self.engine_settings.items()}
+        return environment(
+            NATS__SERVERS=self.url,
+            NATS__PREFIX=self.prefix,
+            NATS__CREDENTIALS_FILE=self.credentials,
+            NATS__ACK_WAIT_SECONDS=3,
+            POSTGRES__DSN=dsn,
+            ENGINE__STUB_RECORD_FILE=self.record_file,
+            **engine,
+        )
 
     def arm(self) -> None:
         """Let what is exchanged from now on be judged, and heard."""
@@ -193,9 +207,9 @@ class Lab(Fleet):
 
 @asynccontextmanager
 async def open_lab(
-    servers: Servers, dsn: str, folder: Path, **settings: object
+    url: str, dsn: str, folder: Path, *, credentials: str = "", **settings: object
 ) -> AsyncIterator[Lab]:
-    """Open a lab with one replica."""
+    """Open a lab without replicas; those that are started are processes, unless they are booted."""
     prefix = f"d{uuid4().hex[:10]}"
     common: Json = {
         "catalog": "open",
@@ -207,12 +221,17 @@ async def open_lab(
     }
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(asyncpg.create_pool(dsn, min_size=1, max_size=3))
-        lab = Lab(servers.nats_url, prefix, {}, folder, pool, stack, engine_settings=common)
+        lab = Lab(
+            url, prefix, {}, folder, pool, stack, engine_settings=common, credentials=credentials
+        )
+        lab.env = lab.environment(dsn)
         lab.proxies = (
             await stack.enter_async_context(PostgresProxy(dsn).opened()),
-            await stack.enter_async_context(NatsProxy(servers.nats_url, prefix).opened()),
+            await stack.enter_async_context(NatsProxy(url, prefix).opened()),
         )
-        own = bus.BusSettings(servers=[servers.nats_url], prefix=prefix, storage="memory")
+        own = bus.BusSettings(
+            servers=[url], prefix=prefix, storage="memory", credentials_file=credentials
+        )
         lab._connection = await bus.connect(own)
         stack.push_async_callback(lab._connection.close)
         stack.push_async_callback(lab.end)

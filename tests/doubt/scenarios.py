@@ -135,6 +135,19 @@ async def ready(lab: Lab) -> None:
     await lab.until_ended(8)
 
 
+async def bodies(lab: Lab) -> None:
+    """An event whose body is so large that the runs which it starts share it."""
+    await lab.boot()
+    for name in ("first", "second"):
+        await lab.automation(
+            name, [record("a"), nap(0.2), record("b")], triggers=[{"event": "doubt.body"}]
+        )
+    lab.arm()
+    for n in range(2):
+        await lab.tell("body", n, text="x" * 20_000)
+    await lab.until_ended(4)
+
+
 async def modes(lab: Lab) -> None:
     """Queued, refused, replaced, cancelled runs."""
     await lab.boot()
@@ -405,6 +418,7 @@ SCENARIOS: Final = {
         Scenario(
             "ready", ready, EVENT | _all("runs/create=pending runs/claim_ready"), {"max_walks": 2}
         ),
+        Scenario("bodies", bodies, EVENT | _all("bodies/keep")),
         Scenario(
             "modes",
             modes,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from crash.fleet import Fleet, answering, open_fleet
 from crash.invariants import Watch, check_end, stays
-from crash.test_sleepers import begin_all
+from crash.test_sleepers import SWEEP_SECONDS, begin_all
 from lockstep.embedded import Servers
 from patience import briefly
 
 END_SOME = """
     select count(pg_terminate_backend(pid))
       from pg_stat_activity
-     where datname = current_database() and application_name = 'lockstep' and random() < $1
+     where datname = current_database() and application_name like 'lockstep%' and random() < $1
 """
 
 
@@ -45,7 +45,10 @@ async def play_sessions(
             await watch.look()
             await fleet.until_ended(runs)
         print(f"{ended} sessions were ended")  # noqa: T201
+        assert ended
+        await watch.look()
         assert all(process.returncode is None for process in fleet.replicas)
+        # No worker has died: no call that succeeded or was cut off is made again.
         await check_end(fleet, kills=0)
-        await stays(fleet, 1)
+        await stays(fleet, SWEEP_SECONDS)
         watch.check()

@@ -13,7 +13,6 @@ import pytest
 
 from doubt.fates import Once
 from doubt.scenarios import SCENARIOS
-from doubt.sessions import play_sessions
 from doubt.trials import compare, play, points
 from lockstep.embedded import Servers
 
@@ -35,9 +34,3 @@ async def test_what_is_left_in_doubt_ends_as_if_nothing_had_happened(
     print(f"DOUBT_SEED={SEED}:", *chosen)  # noqa: T201 - pytest shows it where the test fails
     found = await play(servers, scenario, tmp_path, [Once(one.mark, one.fate) for one in chosen])
     compare(wanted, found)
-
-
-async def test_runs_end_once_though_the_sessions_of_the_engine_are_ended_at_random(
-    servers: Servers, dsn: str, tmp_path: Path
-) -> None:
-    await play_sessions(servers, dsn, tmp_path, runs=50, seconds=6, seed=SEED)
