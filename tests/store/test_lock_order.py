@@ -166,7 +166,7 @@ def checkpoint(run: RunState, status: str = "running", **more: Any) -> Checkpoin
 
 def told(ended: Ended) -> EventRow:
     """The last event of a run."""
-    return EventRow(str(ended.run.id), 99, "s", f"{ended.run.id}:99", b"{}")
+    return EventRow(str(ended.run.id), 99, "s", f"{ended.run.id}:99", b"{}", NOW)
 
 
 async def take_events(scene: Scene) -> None:

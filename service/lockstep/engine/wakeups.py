@@ -13,7 +13,8 @@ from lockstep.model.errors import ServerUnfit
 from lockstep.pipeline import TriggerTimersDue
 from lockstep.ports.clock import Clock
 
-AT_ONCE: Final = 200  # queues that go on, or runs that are looked for, in one statement
+AT_ONCE: Final = 200  # runs that are looked for in one statement
+LOOKED_AT: Final = 2000  # queues, or waits, in a sweep: some ten milliseconds
 
 log = structlog.get_logger()
 
@@ -79,6 +80,9 @@ class Wakeups:
         await self.triggers.sweep()
         await self.hear_missed()
         await self.promote()
+        gone = await self._rows.forget_left(LOOKED_AT)
+        if gone:
+            log.warning("waits.left", waits=gone)
 
     async def hear_missed(self) -> None:
         """Look for waits of our runs that were fired without a notice that reached us."""
@@ -87,7 +91,7 @@ class Wakeups:
 
     async def promote(self) -> None:
         """Let queues go on that a change of mode has left behind."""
-        if await self._rows.promote(AT_ONCE):
+        if await self._rows.promote(LOOKED_AT):
             self._places.expect_ready()
 
     async def reconcile(self) -> None:

@@ -11,7 +11,7 @@ from lockstep.model.decisions import Candidate, Decision, Stage
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
-from lockstep.model.occurrences import digest
+from lockstep.model.occurrences import digest, digest_of_value
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import FILTER_SECONDS, HoldRule, SharedScope, TriggerRule
 from lockstep.model.run_events import encoded, iso, trigger_scope
@@ -144,7 +144,7 @@ def _partition(trigger: TriggerRule, event: Event, scope: Mapping[str, object]) 
         except RenderError:
             value = None  # never all events together: the context key, as the language has it
         if value not in (None, "", [], {}):
-            return digest(f"value:{_encode(value).decode()}")
+            return digest_of_value(_encode(value).decode())
     return digest(event.context_key)
 
 

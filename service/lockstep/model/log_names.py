@@ -99,6 +99,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "verdict.lost": "an acknowledgement could not be sent; the message comes again",
     "wait.failed": "the filter of a wait could not be judged; it keeps waiting",
     "walk.delayed": "the store is away; walks wait for it",
+    "waits.left": "waits of runs that are over, which nobody would have woken, were deleted",
     "waits.overdue": "waits that nobody has woken in time",
 }
 

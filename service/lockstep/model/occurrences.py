@@ -25,5 +25,13 @@ class Occurrences(msgspec.Struct, frozen=True):
 
 def digest(text: str | None) -> bytes:
     """Give 16 bytes for a key that may be longer than an index takes; null is a key of its own."""
-    marked = "" if text is None else f"={text}"
+    return _digest("" if text is None else f"={text}")
+
+
+def digest_of_value(text: str) -> bytes:
+    """Give 16 bytes for a value, as JSON: never those of a key, whatever that is."""
+    return _digest(f":{text}")
+
+
+def _digest(marked: str) -> bytes:
     return blake2b(marked.encode("utf-8", "surrogatepass"), digest_size=16).digest()

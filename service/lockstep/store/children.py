@@ -18,6 +18,7 @@ from lockstep_schemas.remote import ActionReply
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
 
+FIRST: Final = UUID(int=0)
 AT_ONCE: Final = 200  # each is ended or woken in the same sweep; the next one takes the others
 GONE: Final = "the run that was started is gone: its automation was deleted"
 
@@ -33,6 +34,7 @@ class ChildStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._last_orphan = FIRST  # where the sweep goes on
 
     async def child(self, run_id: UUID, path: str) -> Child | None:
         """Find the run that a step has started."""
@@ -58,9 +60,15 @@ class ChildStore:
         return [row["id"] for row in rows]
 
     async def orphans(self) -> list[UUID]:
-        """Find active runs that are to be cancelled with their parents, which were."""
+        """Find active runs that are to be cancelled with their parents, which were ended.
+
+        A page, and the next one the next time.
+        """
         async with self._store.connection() as connection:
-            rows = await connection.fetch(*query("children/orphans", limit=AT_ONCE))
+            rows = await connection.fetch(
+                *query("children/orphans", after=self._last_orphan, limit=AT_ONCE)
+            )
+        self._last_orphan = rows[-1]["id"] if len(rows) == AT_ONCE else FIRST
         return [row["id"] for row in rows]
 
 

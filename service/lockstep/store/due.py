@@ -1,7 +1,7 @@
 """What is due, waits or timers of triggers, as `wake.Timers` asks for it."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +10,9 @@ from lockstep.model.waits import Due
 from lockstep.ports.workers import Stale
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
+
+EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST: Final = UUID(int=0)
 
 
 class DueRows:
@@ -44,10 +47,18 @@ class DueRows:
             )
         return due
 
-    async def overdue(self, until: datetime, limit: int) -> list[Due]:
-        """Find what was due before a time, earliest first."""
+    async def overdue(self, until: datetime, limit: int, after: Due | None) -> list[Due]:
+        """See `wake.timers.DueRows`."""
         async with self._store.connection() as connection:
-            rows = await connection.fetch(*query(f"{self._what}/overdue", until=until, limit=limit))
+            rows = await connection.fetch(
+                *query(
+                    f"{self._what}/overdue",
+                    until=until,
+                    limit=limit,
+                    after=after.due_at if after is not None else EVER,
+                    after_id=after.id if after is not None else FIRST,
+                )
+            )
         return [_due(row) for row in rows]
 
 

@@ -126,6 +126,7 @@ class WaitStore:
 
     def __init__(self, store: Store, worker_id: UUID) -> None:
         self._store, self._worker_id = store, worker_id
+        self._last_queue, self._last_wait = "", FIRST  # where sweeps go on
 
     async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> list[Firing]:
         """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
@@ -195,14 +196,31 @@ class WaitStore:
         return ended
 
     async def promote(self, limit: int) -> int:
-        """Let queues go on that nothing holds up any more: after a change of mode, for one."""
+        """Let queues go on that nothing holds up any more: after a change of mode, for one.
+
+        Looks at so many queues, and at the next ones the next time.
+        """
         async with self._store.transaction() as connection:
-            rows = await connection.fetch(*query("queues/queued", limit=limit))
-            queue_keys = [row["gate"] for row in rows]
+            rows = await connection.fetch(
+                *query("queues/queued", after=self._last_queue, limit=limit)
+            )
+            self._last_queue = rows[-1]["gate"] if len(rows) == limit else ""
+            queue_keys = [row["gate"] for row in rows if row["moves"]]
             if not queue_keys:
                 return 0
             await connection.execute(*query("queues/lock", keys=queue_keys))
             return len(await connection.fetch(*query("queues/promote", queue_keys=queue_keys)))
+
+    async def forget_left(self, limit: int) -> int:
+        """Delete waits of runs that are over, of so many; of the next ones the next time."""
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(
+                *query("waits/forget_left", after=self._last_wait, limit=limit)
+            )
+        if row is None:
+            return 0
+        self._last_wait = row["last"] if row["looked"] == limit else FIRST
+        return int(row["gone"])
 
 
 async def end_runs(

@@ -44,8 +44,8 @@ class DueRows(Protocol):
         """Give when the next one is due after a time."""
         ...
 
-    async def overdue(self, until: datetime, limit: int) -> Sequence[Due]:
-        """Find those that were due before a time, earliest first."""
+    async def overdue(self, until: datetime, limit: int, after: Due | None) -> Sequence[Due]:
+        """Find those that were due before a time, earliest first, behind one of them."""
         ...
 
 
@@ -213,11 +213,13 @@ class TimerService:
 
         After an outage this is much; it is let through in batches, at a bounded rate.
         """
+        last: Due | None = None  # each is tried once: what cannot be fired hides nothing
         while True:
-            late = await self._rows.overdue(self._clock.now() - OVERDUE, BATCH)
+            late = await self._rows.overdue(self._clock.now() - OVERDUE, BATCH, last)
             if late:
                 log.info("waits.overdue", waits=len(late))
                 await self._fire(late)
+                last = late[-1]
             if len(late) < BATCH:
                 self._timers.swept()
                 return

@@ -306,7 +306,7 @@ def test_a_value_that_is_empty_or_fails_gives_the_context_key_never_all_together
 
 def test_a_value_is_not_taken_for_a_context_key() -> None:
     value = matched(windowed(partition_by="trigger.payload.room"), payload={"room": "k"})
-    keys = {matched(windowed(), key=key).partition for key in ("k", '"k"')}
+    keys = {matched(windowed(), key=key).partition for key in ("k", '"k"', 'value:"k"', ':"k"')}
     assert value.partition not in keys
 
 

@@ -46,9 +46,11 @@ class Scene:
         """See `wake.timers.DueRows`."""
         return min((one.due_at for one in self._sorted() if one.due_at > after), default=None)
 
-    async def overdue(self, until: datetime, limit: int) -> Sequence[Due]:
+    async def overdue(self, until: datetime, limit: int, after: Due | None) -> Sequence[Due]:
         """See `wake.timers.DueRows`."""
-        return [one for one in self._sorted() if one.due_at < until][:limit]
+        place = (after.due_at, after.id) if after is not None else None
+        late = [one for one in self._sorted() if one.due_at < until]
+        return [one for one in late if place is None or (one.due_at, one.id) > place][:limit]
 
     async def _fire(self, due: Sequence[Due]) -> None:
         await self.holds_up.wait()

@@ -24,6 +24,6 @@ select exists (select from runs where status = 'pending' and not queued)
        )
     or exists (
         select from runs c
-          join runs p on p.id = c.parent_run_id and p.status = 'cancelled'
+          join runs p on p.id = c.parent_run_id and p.stopped
          where c.cancel_with_parent and c.status in ('pending', 'running', 'waiting')
        );

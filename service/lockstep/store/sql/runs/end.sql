@@ -11,7 +11,7 @@ with active as (
 cancelled as (
     update runs r
        set status = :status, reason = :reason, error_message = :error, owner = null,
-           queued = false, epoch = r.epoch + 1, finished_at = :now
+           queued = false, stopped = true, epoch = r.epoch + 1, finished_at = :now
       from active
      where r.id = active.id
     returning r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigger_id,

@@ -1,7 +1,10 @@
--- What should have been woken by now.
+-- What should have been woken by now: a page, earliest first. Not what runs have left that are over.
 -- :until timestamptz, :limit bigint
-select id, run_id, kind, due_at
-  from waits
- where state = 'armed' and due_at <= :until
- order by due_at
+-- :after timestamptz, :after_id uuid: the last one of the page before
+select w.id, w.run_id, w.kind, w.due_at
+  from waits w
+  join runs r on r.id = w.run_id
+ where w.state = 'armed' and w.due_at <= :until and (w.due_at, w.id) > (:after, :after_id)
+   and r.finished_at is null
+ order by w.due_at, w.id
  limit :limit;
