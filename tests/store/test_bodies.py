@@ -127,9 +127,10 @@ async def test_a_run_whose_body_is_lost_is_taken_to_be_failed(laboratory: StoreF
 async def test_what_is_large_of_a_single_run_comes_with_its_claim(laboratory: StoreFixture) -> None:
     (run,) = await start(laboratory, LARGE, 1)
     document = msgspec.json.encode({"x": "y" * 100_000})
-    await laboratory.rows("update run_frames set document = $1", document)
+    await laboratory.rows("update run_frames set document = $1, event_seq = 3", document)
     ((claimed,), _) = await laboratory.worker().claim_ready(5, laboratory.clock.now())
     assert (claimed.id, claimed.trigger_payload, claimed.document) == (run.id, LARGE, document)
+    assert claimed.has_frames
 
 
 async def test_people_see_the_payload_wherever_it_is_stored(laboratory: StoreFixture) -> None:

@@ -273,6 +273,7 @@ def run_state(row: asyncpg.Record) -> RunState:
 
 
 def _run_state(row: asyncpg.Record, payload: JsonObject, actor: Actor) -> RunState:
+    is_kept = row["document"] is not None or row.get("has_large_document", False)
     return RunState(
         id=row["id"],
         automation_id=row["automation_id"],
@@ -292,7 +293,7 @@ def _run_state(row: asyncpg.Record, payload: JsonObject, actor: Actor) -> RunSta
         event_seq=row["event_seq"] or 0,
         document=row["document"],
         # What has told events has a document, but for the row that lets a lost run be failed.
-        has_frames=row["has_frames"] and (row["document"] is not None or not row["event_seq"]),
+        has_frames=row["has_frames"] and (is_kept or not row["event_seq"]),
         wakes=row["wakes"],
         queue_key=row["gate"],
         traceparent=row["traceparent"],
