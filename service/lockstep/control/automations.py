@@ -129,15 +129,15 @@ class Checker(Protocol):
         """Let it know all types that were registered until now."""
         ...
 
-    def definition(self, raw: Json) -> Validation:
-        """Judge a definition."""
+    async def definition(self, raw: Json) -> Validation:
+        """Judge a definition; others have their turn meanwhile."""
         ...
 
     def config_versions(self, raw: Json) -> Mapping[str, int]:
         """Say of which version the configs in a valid definition are, by action."""
         ...
 
-    def source(self, text: str) -> Validation:
+    async def source(self, text: str) -> Validation:
         """Judge the YAML or JSON text of one, with lines and columns."""
         ...
 
@@ -298,14 +298,14 @@ class AutomationEndpoints:
         if request.source is not UNSET:
             if request.definition is not UNSET:
                 raise InvalidRequest("give `definition` or `source`, not both")
-            return self._checker.source(request.source)
+            return await self._checker.source(request.source)
         if request.definition is UNSET:
             raise InvalidRequest("give `definition`, or its text as `source`")
-        return self._checker.definition(request.definition)
+        return await self._checker.definition(request.definition)
 
     async def _check(self, definition: Json) -> None:
         await self._checker.refresh()
-        verdict = self._checker.definition(definition)
+        verdict = await self._checker.definition(definition)
         if not verdict.valid:
             raise InvalidDefinition(_first_fault(verdict.errors), verdict.errors)
 

@@ -1,6 +1,7 @@
 """Everything that is wrong with a definition, and what may be meant otherwise."""
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final, assert_never
@@ -34,6 +35,7 @@ from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 from lockstep_schemas.definition import Definition, Trigger
 
+MOST_SECONDS: Final = 10.0  # some 15,000 expressions: as long as whoever asks waits for it
 # Of all faults together: they have to fit into a reply, and NATS takes 1 MiB unless told otherwise.
 MAX_BYTES: Final = 256 * 1024
 
@@ -121,22 +123,25 @@ def validate(
     *,
     positions: Source | None = None,
     under: Path = (),
+    seconds: float = MOST_SECONDS,
 ) -> Checked:
     """Judge a definition by shape, catalog and language; all faults, not the first.
 
+    One that takes longer than `seconds` of processor time of this thread is refused.
     With `positions`, the source that it was read from, and `under`, its path in there, issues have
     line and column.
     """
+    ends = time.thread_time() + seconds
     shaper = Shaper()
     definition = shaper.definition(raw)
     found: list[Issue] = []
     if definition is None:
         # Faults of expressions and catalog are told too, as far as the rest can be read.
-        more = _loose(raw, shaper.parts, catalog, renderer)
-        errors = _capped(itertools.chain(shaper.issues, more), "faults")
+        more = _loose(raw, shaper.parts, catalog, renderer, ends)
+        errors = _capped(itertools.chain(shaper.issues, more), "faults", ends)
     else:
-        errors = _capped(_faults(definition, catalog, renderer), "faults")
-        found = _capped(warnings.of(definition, catalog, renderer), "warnings")
+        errors = _capped(_faults(definition, catalog, renderer, ends), "faults", ends)
+        found = _capped(warnings.of(definition, catalog, renderer), "warnings", ends)
     return Checked(
         errors=_located(errors, positions, under),
         warnings=_located(found, positions, under),
@@ -154,14 +159,16 @@ def _located(issues: Sequence[Issue], positions: Source | None, under: Path) -> 
     return made
 
 
-def _faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
+def _faults(
+    definition: Definition, catalog: Catalog, renderer: Renderer, ends: float
+) -> Iterator[Issue]:
     yield from _triggers(definition, catalog, set())
-    yield from _compilation(definition, renderer)
+    yield from _compilation(definition, renderer, ends)
     yield from _actions(definition, catalog, set())
     yield from references.faults(definition, catalog, renderer)
 
 
-def _capped(issues: Iterable[Issue], what: str) -> list[Issue]:
+def _capped(issues: Iterable[Issue], what: str, ends: float) -> list[Issue]:
     """Give as many as somebody reads, and as fit into a reply; say where there are more."""
     kept, size = list[Issue](), 0
     for issue in issues:
@@ -170,11 +177,17 @@ def _capped(issues: Iterable[Issue], what: str) -> list[Issue]:
             message = f"there are more {what} than these {len(kept)}"
             return [*kept, _issue((), message, "correct these, then look again")]
         kept.append(issue)
+        if time.thread_time() > ends:
+            break
     return kept
 
 
 def _loose(
-    raw: Json, parts: Sequence[tuple[Path, Part]], catalog: Catalog, renderer: Renderer
+    raw: Json,
+    parts: Sequence[tuple[Path, Part]],
+    catalog: Catalog,
+    renderer: Renderer,
+    ends: float,
 ) -> Iterator[Issue]:
     """Judge what is right in shape of a definition that is not: each part for itself.
 
@@ -195,7 +208,7 @@ def _loose(
         else:
             made, some = msgspec.structs.replace(stub, conditions=[part]), ()
         unknown = references.unknown(texts(made), named, renderer)
-        for issue in (*some, *_compilation(made, renderer), *unknown):
+        for issue in (*some, *_compilation(made, renderer, ends), *unknown):
             yield msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
 
 
@@ -239,8 +252,15 @@ def _event(event: str, path: Path, catalog: Catalog) -> Iterator[Issue]:
     yield _issue(path, f"unknown event '{event}'", _near(event, known))
 
 
-def _compilation(definition: Definition, renderer: Renderer) -> Iterator[Issue]:
+def _compilation(definition: Definition, renderer: Renderer, ends: float) -> Iterator[Issue]:
     for text in texts(definition):
+        if time.thread_time() > ends:
+            yield _issue(
+                text.path,
+                "it takes too long to look at all of this definition; what follows was not judged",
+                "correct what is told, or make several automations of it",
+            )
+            return
         try:
             wrong = _compiled(text, renderer).outdated
         except RenderError as error:

@@ -1,15 +1,20 @@
 """The control API of one engine, put together: who answers which endpoint, with what parts."""
 
+import asyncio
 import functools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 
 from lockstep import __version__, bus, control, definition, store
+from lockstep.catalog import MemoryCatalog
+from lockstep.definition import Checked
 from lockstep.engine.parts import Assembly, Knowledge
 from lockstep.model.errors import BusUnavailable
+from lockstep.render import Renderer
 from lockstep_schemas.api import Validation
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunEvent, RunStatus
@@ -24,7 +29,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
     views, terminator = store.RunViews(database), a.pipelines.terminator
     automations = control.AutomationEndpoints(
         a.knowledge.automations,
-        _Checker(a.knowledge),
+        ThreadedChecker(a.knowledge),
         terminator,
         a.hearing.all,
         clock,
@@ -61,26 +66,38 @@ async def _follow_runs(connection: bus.Connection, automation_id: str) -> AsyncI
         yield _Told(feed)
 
 
-class _Checker:
-    """See `control.automations.Checker`."""
+class ThreadedChecker:
+    """See `control.automations.Checker`.
+
+    It judges in a thread, one definition after the other, with a renderer of its own for each: a
+    large one takes seconds, and the loop goes on meanwhile.
+    """
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="validation")
 
     async def refresh(self) -> None:
+        """See `control.automations.Checker`."""
         await self._knowledge.index.refresh()
 
-    def definition(self, raw: Json) -> Validation:
-        known = self._knowledge
-        checked = definition.validate(raw, known.catalog, known.renderer)
-        return Validation(not checked.errors, checked.errors, checked.warnings)
+    async def definition(self, raw: Json) -> Validation:
+        """See `control.automations.Checker`."""
+        return await self._judged(functools.partial(definition.validate, raw))
 
     def config_versions(self, raw: Json) -> Mapping[str, int]:
+        """See `control.automations.Checker`."""
         return definition.config_versions(definition.parse(raw), self._knowledge.catalog)
 
-    def source(self, text: str) -> Validation:
-        known = self._knowledge
-        checked = definition.check_source(text, known.catalog, known.renderer)
+    async def source(self, text: str) -> Validation:
+        """See `control.automations.Checker`."""
+        return await self._judged(functools.partial(definition.check_source, text))
+
+    async def _judged(self, judge: Callable[[MemoryCatalog, Renderer], Checked]) -> Validation:
+        catalog = self._knowledge.catalog
+        renderer = Renderer(catalog.filters, keeps_faults=True)
+        loop = asyncio.get_running_loop()
+        checked = await loop.run_in_executor(self._thread, judge, catalog, renderer)
         return Validation(not checked.errors, checked.errors, checked.warnings)
 
 

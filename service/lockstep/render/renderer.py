@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from lockstep.model.errors import RenderError
 from lockstep.render.filters import Filters
 from lockstep.render.limits import DEFAULT, Limits
 from lockstep.render.templates import (
@@ -51,6 +52,7 @@ class Renderer:
         filters: The filters of plug-ins, by name; looked up anew for each text, so it may grow.
             Each is called with the value before the `|` (null for missing) and its arguments.
         limits: The bounds of what it compiles.
+        keeps_faults: Whether a text that is wrong is tried once only; no filter may come later.
 
     Raises:
         ValueError: A filter has the name of a built-in one, which stays.
@@ -60,7 +62,10 @@ class Renderer:
         self,
         filters: Mapping[str, Callable[..., object]] | None = None,
         limits: Limits = DEFAULT,
+        *,
+        keeps_faults: bool = False,
     ) -> None:
+        self._faults: _Kept[RenderError] | None = _Kept() if keeps_faults else None
         self._filters, self._limits = Filters(filters if filters is not None else {}), limits
         self._templates: _Kept[Template] = _Kept()
         self._expressions: _Kept[Expression] = _Kept()
@@ -74,11 +79,23 @@ class Renderer:
             LimitExceeded: It is too long, or nested too deep.
         """
         return self._templates.get(text) or self._templates.put(
-            text, compile_template(text, self._filters, self._limits)
+            text, self._compiled(compile_template, text)
         )
 
     def expression(self, text: str) -> Expression:
         """See `templates.compile_expression`: a text is compiled once."""
         return self._expressions.get(text) or self._expressions.put(
-            text, compile_expression(text, self._filters, self._limits)
+            text, self._compiled(compile_expression, text)
         )
+
+    def _compiled(self, compile_text: Callable[[str, Filters, Limits], _Made], text: str) -> _Made:
+        if self._faults is None:
+            return compile_text(text, self._filters, self._limits)
+        key = f"{compile_text.__name__} {text}"
+        fault = self._faults.get(key)
+        if fault is None:
+            try:
+                return compile_text(text, self._filters, self._limits)
+            except RenderError as error:
+                fault = self._faults.put(key, error)
+        raise fault.with_traceback(None)

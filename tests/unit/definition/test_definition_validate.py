@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from effort import at_most
 from lockstep.definition import DefinitionRefused, check_source, outdated, parse, validate
+from lockstep.model.errors import RenderError
+from lockstep.render import Renderer
 from unit.definition.judging import (
     CATALOG,
     OPEN,
@@ -392,3 +395,24 @@ def test_a_pattern_that_cannot_run_in_linear_time_is_refused_with_what_to_write(
 def test_a_stored_definition_without_such_a_pattern_is_not_outdated() -> None:
     text = r"trigger.payload.name | regex_match('\\d+$')"
     assert outdated(made(triggers=[trigger(filter=text)]), RENDERER) == []
+
+
+def test_a_definition_that_takes_too_long_to_look_at_is_refused_and_says_from_where() -> None:
+    raw = made(triggers=[trigger(id=f"t{number}", filter=f"x{number}") for number in range(9)])
+    found = validate(raw, OPEN, RENDERER, seconds=-1.0).errors
+    assert [place(issue) for issue in found] == ["triggers.0.filter"]
+    assert "takes too long" in found[0].message
+    assert validate(raw, OPEN, RENDERER).errors == []
+
+
+def test_a_text_that_is_wrong_is_tried_once_however_often_it_stands_there() -> None:
+    wrong = [trigger(id=f"t{number}", filter="x | uper") for number in range(3000)]
+    renderer = Renderer(keeps_faults=True)
+    with at_most(calls=3_000_000):  # each try alone looks at all names of filters
+        found = validate(made(triggers=wrong), OPEN, renderer)
+    assert len(found.errors) == 501
+    with pytest.raises(RenderError) as first:
+        renderer.expression("x | uper")
+    with pytest.raises(RenderError) as second:
+        renderer.expression("x | uper")
+    assert first.value is second.value
