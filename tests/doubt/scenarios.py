@@ -152,14 +152,19 @@ async def modes(lab: Lab) -> None:
     """Queued, refused, replaced, cancelled runs."""
     await lab.boot()
     await lab.automation("queued", [slow(0.1), record("a")], mode="queued", max_runs=10)
-    await lab.automation("single", [nap(1), record("a")], mode="single", max_runs=1)
+    actions = [wait("doubt.free"), record("a")]
+    await lab.automation("single", actions, mode="single", max_runs=1)
     await lab.automation("restart", [nap(LONG)], mode="restart", max_runs=1)
     await lab.automation("naps", [nap(LONG)], max_duration_seconds=1)
     lab.arm()
     for n in range(3):
         await lab.tell("queued", n)
+    await lab.tell("single", 0, key="k")
+    await has(lab, STATUS_OF, 1, "single", "waiting")
+    await lab.tell("single", 1, key="k")
+    await has(lab, STATUS_OF, 1, "single", "skipped")
+    await lab.publish("doubt.free", {}, "k", "free")
     for n in range(2):
-        await lab.tell("single", n)
         await lab.tell("restart", n)
         await has(lab, STATUS_OF, 1, "restart", "waiting")
         await lab.tell("naps", n)

@@ -23,7 +23,9 @@ _IDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.+Z]+")
 RUNS: Final = """
     select id::text, automation_name, convert_from(trigger_payload, 'utf8') as payload, status,
            reason, error_message
-      from runs order by position
+      from runs
+     where automation_id in (select id from automations)  -- else they are deleted, sooner or later
+     order by position
 """
 TELLS: Final = {**FINAL, "cancelled": "cancelled", "skipped": "skipped"}
 
