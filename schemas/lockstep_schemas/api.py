@@ -191,7 +191,9 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
     warning: Annotated[
         str | None, Meta(description="Why the filter could not be judged, last time.")
     ]
-    state: Annotated[Literal["armed", "fired"], Meta(description="Whether it still waits.")]
+    state: Annotated[
+        Literal["armed", "fired", "parked"], Meta(description="Whether it still waits.")
+    ]
     armed_at: Annotated[datetime, Meta(description="Since when.")]
     due_at: Annotated[datetime | None, Meta(description="Until when; null: without limit.")]
 

@@ -27,6 +27,7 @@ HEADER_ORIGINAL_ID = "Lockstep-Message-Id"
 HEADER_DELIVERIES = "Lockstep-Deliveries"
 HEADER_DROPPED = "Lockstep-Headers-Dropped"
 HEADER_FORMAT = "Lockstep-Format"
+HEADER_FOR = "Lockstep-For"
 HEADER_TRACE = "traceparent"
 HEADER_CE_ID = "ce-id"
 

@@ -11,6 +11,7 @@ from .events import (
     HEADER_CONTEXT_KEY,
     HEADER_DELIVERIES,
     HEADER_DROPPED,
+    HEADER_FOR,
     HEADER_FORMAT,
     HEADER_HOP,
     HEADER_MESSAGE_ID,
@@ -48,6 +49,13 @@ class EventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
     traceparent: Annotated[
         Text, Meta(description="W3C trace context; the run continues the trace.")
     ] = field(name=HEADER_TRACE, default=None)
+    only: Annotated[
+        Text,
+        Meta(
+            description="Who alone it is for: the id of an automation, or `wait:<id>`. The engine "
+            "sets it where all others have had the event."
+        ),
+    ] = field(name=HEADER_FOR, default=None)
     content_type: Annotated[
         Text,
         Meta(description="`application/cloudevents+json`: the body is a CloudEvent around it."),
@@ -88,7 +96,8 @@ class DeadLetterHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     message_id: Annotated[
         str,
         Meta(
-            description="`<stream>:<sequence>:<time in ns>` of the event, so it stands here once."
+            description="`<stream>:<sequence>:<time in ns>` of the event, so it stands here once; "
+            "behind that, who alone it is for."
         ),
     ] = field(name=HEADER_MESSAGE_ID)
     original_id: Annotated[Text, Meta(description="The message id of the event.")] = field(
@@ -98,6 +107,10 @@ class DeadLetterHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Annotated[str, Meta(pattern=f"^[0-9]+{END}")] | None,
         Meta(description="Headers of the event for which there was no room."),
     ] = field(name=HEADER_DROPPED, default=None)
+    only: Annotated[
+        Text,
+        Meta(description="Who alone has not had it: the id of an automation, or `wait:<id>`."),
+    ] = field(name=HEADER_FOR, default=None)
     actor: Annotated[Text, Meta(description="As the event had it.")] = field(
         name=HEADER_ACTOR, default=None
     )

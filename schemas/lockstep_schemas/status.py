@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from .base import Struct
+from .parked import ParkedKind
 
 
 class StatusRequest(Struct, frozen=True):
@@ -105,6 +106,10 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
     waits: Annotated[WaitsStatus | None, Meta(description="What runs wait for.")]
     outbox: Annotated[OutboxStatus | None, Meta(description="What is not published yet.")]
     dead_letters: Annotated[int | None, Meta(description="How many there are.")]
+    parked: Annotated[
+        dict[ParkedKind, int] | None,
+        Meta(description="What no replica could handle, by kind: `lockstep parked list`."),
+    ]
     slow_automations: Annotated[
         list[SlowAutomation],
         Meta(

@@ -21,21 +21,22 @@ from processes import RunEvents, read_run_events
 FINAL = {"success": "succeeded", "failed": "failed"}
 
 # I5, in one snapshot: whoever runs has an owner and nobody else has; whoever sleeps can be woken
-# and has not been; frames are there as long as the run is active, waits no longer than that.
+# and has not been, or is parked; frames are there as long as the run is active, waits no longer
+# than that.
 MISPLACED = """
     select r.id::text, r.status, r.owner::text, r.epoch, r.wakes, f.run_id is not null as frames,
            w.armed, w.fired
       from runs r
       left join run_frames f on f.run_id = r.id
      cross join lateral (
-           select count(*) filter (where state = 'armed' and kind <> 'deadline') as armed,
+           select count(*) filter (where state <> 'fired' and kind <> 'deadline') as armed,
                   count(*) filter (where state = 'fired') as fired
              from waits where run_id = r.id
            ) as w
      where (r.status = 'running') <> (r.owner is not null)
         or (r.finished_at is null) <> (f.run_id is not null)
         or (r.finished_at is null and r.status not in ('pending', 'running', 'waiting'))
-        or (r.status = 'waiting' and (w.armed = 0 or w.fired > 0))
+        or (r.status = 'waiting' and r.parked_at is null and (w.armed = 0 or w.fired > 0))
         or (r.finished_at is not null and exists (select from waits where run_id = r.id))
 """
 SUCCEEDED = """

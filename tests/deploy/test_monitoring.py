@@ -23,8 +23,8 @@ from deploy.machines import DEPLOY
 from lockstep import telemetry
 from lockstep.cli.main import app as commands
 from lockstep.model.errors import Unavailable
+from lockstep.model.findings import Numbers
 from lockstep.model.log_names import LOG_NAMES
-from lockstep.model.status import Numbers
 from lockstep.settings.structs import Settings
 from lockstep.telemetry.meter import SHORT
 from lockstep_schemas.run_events import ACTIVE
@@ -63,7 +63,9 @@ async def told(*, servers_answer: bool) -> Samples:
         if not servers_answer:
             raise Unavailable("away")
         runs, waits = {str(status): 1 for status in ACTIVE}, {"event": 1}
-        return Numbers(runs=runs, ready=1, waits=waits, outbox=1, outbox_oldest_seconds=1.0)
+        return Numbers(
+            runs=runs, ready=1, waits=waits, outbox=1, outbox_oldest_seconds=1.0, parked={"run": 1}
+        )
 
     async def lag() -> Mapping[str, int]:
         return {"engine": 1}

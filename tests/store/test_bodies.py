@@ -167,16 +167,16 @@ async def test_of_what_is_overdue_so_much_is_read_as_fits(laboratory: StoreFixtu
         )  # fmt: skip
     timers = store.Batches(laboratory.database, uuid7()).timers
     ids = [UUID(int=number) for number in range(1, 6)]
-    first = await timers(ids)
+    first, _ = await timers(ids)
     assert [one.id for one in first] == ids[:2]
-    rest = await timers(ids[2:])
+    rest, _ = await timers(ids[2:])
     assert [one.id for one in rest] == ids[2:4]
     await laboratory.rows(
         "insert into outbox (topic, seq, subject, message_id, body, created_at)"
         " select 't' || n, 1, 's', n, convert_to(repeat('x', 3000000), 'utf8'),"
         " now() - interval '1 minute' + n * interval '1 second' from generate_series(1, 5) as n"
     )
-    outbox = store.OutboxStore(laboratory.database)
+    outbox = store.OutboxStore(laboratory.database, uuid7())
     assert [row.topic for row in await outbox.overdue(5.0, 100)] == ["t1", "t2"]
     assert [row.topic for row in await outbox.overdue(5.0, 1)] == ["t1"]
 

@@ -265,7 +265,7 @@ async def sweep(scene: Scene) -> None:
 async def ring(scene: Scene) -> None:
     """Holds that are over and schedules that tick."""
     batches = Batches(scene.laboratory.database, uuid7())
-    timers = await batches.timers(scene.random.sample(scene.timers, len(scene.timers)))
+    timers, _ = await batches.timers(scene.random.sample(scene.timers, len(scene.timers)))
     async with batches.transaction() as tx:
         await tx.lock_automations([timer.automation_id for timer in timers])
         await tx.take_holds([one.id for one in timers if one.kind == "hold"], NOW)

@@ -19,6 +19,7 @@ from lockstep.model.matches import Revival
 from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
+from lockstep.model.parked import Row
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
 from lockstep.model.timers import Hold, Holder, StoredTimer
 from lockstep.model.waits import Awaited, Due, Firing, Standing, StepKey
@@ -54,6 +55,8 @@ class Rows:
         self.owns = True  # the set-up of a trigger
         self.timers_stored: dict[UUID, StoredTimer] = {}
         self.timers_at_once = 1000  # as many as are read together
+        self.unreadable: dict[UUID, str] = {}  # timers, each with the reason
+        self.parked: dict[UUID, str] = {}  # timers, likewise
         self.taken_by_another = False  # timers, a moment ago
         self.past: RunToRetry | None = None
         self.armed: dict[UUID, Awaited] = {}
@@ -95,10 +98,16 @@ class Rows:
         self.called("owns_setup")
         return self.owns
 
-    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+    async def timers(self, ids: Sequence[UUID]) -> tuple[Sequence[StoredTimer], Sequence[Row]]:
         self.called("timers")
-        found = [self.timers_stored[one] for one in ids if one in self.timers_stored]
-        return found[: self.timers_at_once]
+        stored = [one for one in ids if one in self.timers_stored and one not in self.parked]
+        refused = [(one, self.unreadable[one]) for one in stored if one in self.unreadable]
+        found = [self.timers_stored[one] for one in stored if one not in self.unreadable]
+        return found[: self.timers_at_once], refused
+
+    async def park_timers(self, refused: Sequence[Row]) -> None:
+        self.called("park_timers")
+        self.parked |= dict(refused)
 
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         self.called("take_holds")

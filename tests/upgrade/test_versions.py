@@ -141,7 +141,7 @@ async def test_two_versions_work_side_by_side_and_either_may_be_killed(side: Sid
     assert side.calls() == sorted(["before"] * total + [str(n) for n in range(total)])
 
 
-async def test_a_run_of_a_newer_format_is_held_untouched_and_holds_up_nobody(
+async def test_a_run_of_a_newer_format_is_parked_untouched_and_holds_up_nobody(
     servers: Servers, dsn: str
 ) -> None:
     settings = settings_of(servers.nats_url, dsn, f"v{uuid4().hex[:12]}")
@@ -157,7 +157,7 @@ async def test_a_run_of_a_newer_format_is_held_untouched_and_holds_up_nobody(
             ours = (await rows(dsn, "select document from run_frames"))[0][0]
             await on_server(dsn, newer.replace("$1", f"'{document}'"))
             async with patience():
-                while not [one for one in logs if one["event"] == "run.held"]:
+                while not [one for one in logs if one["event"] == "row.parked"]:
                     await asyncio.sleep(0.01)
             other = await opened.automation([{"delay": {"seconds": 0}}])
             await opened.publish(other.event, {})
@@ -168,7 +168,7 @@ async def test_a_run_of_a_newer_format_is_held_untouched_and_holds_up_nobody(
                 " join run_frames on run_id = id where automation_id = $1",
                 automation.id,
             )
-            assert [tuple(row) for row in kept] == [("running", document)]
+            assert [tuple(row) for row in kept] == [("waiting", document)]
     connection = await asyncpg.connect(dsn)
     await connection.execute("update run_frames set document = $1", ours)
     await connection.close()

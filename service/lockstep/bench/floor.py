@@ -57,7 +57,7 @@ class Floor:
         worker = uuid7()
         self._batches = store.Batches(database, worker)
         self._runs = store.RunStore(database, worker)
-        self._outbox = store.OutboxStore(database)
+        self._outbox = store.OutboxStore(database, worker)
         self._publisher = bus.Publisher(connection)
         self._prefix = connection.names.prefix
 

@@ -35,7 +35,7 @@ _NO_MESSAGE: Final = frozenset({10037, 10043, 10057})
 _SHOWN_BYTES: Final = 512  # of a header: a page of letters must fit one reply
 _REASON_BYTES: Final = 1024  # as many as `dead_letters` writes
 _ID_BYTES: Final = 200  # two of them, joined, are well within the 1,024 of a message id
-_IDENTITY: Final = re.compile(r"[^:]+:[0-9]{1,20}:([0-9]{1,19})")
+_IDENTITY: Final = re.compile(r"[^:]+:[0-9]{1,20}:([0-9]{1,19})(?::.+)?")
 _RETRY: Final = ":retry:"
 _STEP: Final = 4  # few questions to the server, and at most four times too far back
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

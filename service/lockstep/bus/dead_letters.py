@@ -13,6 +13,7 @@ from lockstep.model.messages import Message
 from lockstep_schemas.events import (
     HEADER_DELIVERIES,
     HEADER_DROPPED,
+    HEADER_FOR,
     HEADER_ORIGINAL_ID,
     HEADER_REASON,
     HEADER_SUBJECT,
@@ -42,8 +43,10 @@ class DeadLetters:
         window = connection.settings.duplicate_window_seconds
         self._trusted = timedelta(seconds=window / 2)
 
-    async def send(self, message: Message, reason: str) -> bool:
+    async def send(self, message: Message, reason: str, only: str | None = None) -> bool:
         """Store `message` with its headers and why it is there, then it can be terminated.
+
+        `only` is who alone has not had the event: see the header `Lockstep-For`.
 
         Returns:
             False when it was there already, from an earlier delivery.
@@ -57,6 +60,8 @@ class DeadLetters:
         names = self._connection.names
         subject = names.dead(names.event(message.subject)[1])
         identity = f"{message.stream}:{message.sequence}:{message.stored_at_ns}"
+        if only is not None:
+            identity += f":{only}"
         since = datetime.fromtimestamp(message.stored_at_ns / 1e9, UTC)
         # The stream knows ids only for a while: longer ago, the delivery before may have stored it.
         if message.deliveries > 1 and datetime.now(UTC) - since > self._trusted:
@@ -64,10 +69,14 @@ class DeadLetters:
             if await lookup.find(self._connection, stream, subject, identity, since):
                 return False
         head = letter_headers(message, reason, identity)
+        if only is not None:
+            head[HEADER_FOR] = only
         try:
             return await self._publisher.publish(subject, message.data, head)
         except MessageTooLarge:
             head = letter_headers(message, reason, identity, keep=False)
+            if only is not None:
+                head[HEADER_FOR] = only
             return await self._publisher.publish(subject, message.data, head)
 
 

@@ -42,6 +42,10 @@ class Terminator:
         """See `ports.cancel.Terminator`."""
         return await self._end(run_ids, self.cancelling(reason))
 
+    async def fail(self, run_ids: Sequence[UUID], error: str) -> Sequence[Ended]:
+        """See `ports.cancel.Terminator`."""
+        return await self._end(run_ids, Ending(status="failed", error=error, at=self._clock.now()))
+
     def cancelling(self, reason: str | None) -> Ending:
         """See `ports.cancel.Terminator`."""
         return Ending(status="cancelled", reason=reason, at=self._clock.now())

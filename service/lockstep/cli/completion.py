@@ -64,6 +64,11 @@ def letter(context: typer.Context, incomplete: str) -> Iterator[Offer]:
     return _fitting(_asked(context, _letters), incomplete)
 
 
+def parked(context: typer.Context, incomplete: str) -> Iterator[Offer]:
+    """Offer ids of what is parked."""
+    return _fitting(_asked(context, _parked), incomplete)
+
+
 def trigger_type(context: typer.Context, incomplete: str) -> Iterator[Offer]:
     """Offer the ids of types of triggers."""
     return _fitting(_asked(context, lambda remote: _types(remote, "triggers")), incomplete)
@@ -172,6 +177,13 @@ async def _letters(remote: "Remote") -> list[Offer]:
 
     page = await remote.call("dead.list", dead.DeadList(limit=LIMIT), dead.DeadPage)
     return [(str(one.id), f"{one.event}: {one.reason}") for one in page.items]
+
+
+async def _parked(remote: "Remote") -> list[Offer]:
+    from lockstep_schemas import parked
+
+    page = await remote.call("parked.list", parked.ParkedList(limit=LIMIT), parked.ParkedPage)
+    return [(one.id, one.reason) for one in page.items]
 
 
 async def _types(remote: "Remote", kind: str) -> list[Offer]:

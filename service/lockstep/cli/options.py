@@ -7,6 +7,7 @@ import typer
 
 from lockstep.cli import completion
 from lockstep.cli.context import WANTS_JSON
+from lockstep_schemas.parked import ParkedKind
 
 
 def _keep(as_json: bool) -> bool:
@@ -57,6 +58,18 @@ OfEvent = Annotated[
     ),
 ]
 AllLetters = Annotated[bool, typer.Option("--all", help="All that are there now.")]
+OfKind = Annotated[
+    ParkedKind | None,
+    typer.Option(
+        "--kind",
+        help="Only of this kind.",
+    ),
+]
+ParkedIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", help="Ids of what is parked.", autocompletion=completion.parked),
+]
+AllParked = Annotated[bool, typer.Option("--all", help="All that is parked now.")]
 EVERY_EVENT: Final = "*"
 """As `--event`: the letters of all events."""
 
@@ -73,3 +86,14 @@ def letters_of(ids: LetterIds, event: OfEvent, *, everything: bool) -> str | Non
         text = "--event is empty: name an event id, or orders.* for all under orders."
         raise typer.BadParameter(text, param_hint="ID")
     return EVERY_EVENT if everything else event
+
+
+def parked_of(ids: ParkedIds, kind: OfKind, automation: OfAutomation, *, everything: bool) -> None:
+    """Check that parked rows were chosen in one way.
+
+    Raises:
+        typer.BadParameter: Nothing was chosen, or it was in two ways.
+    """
+    if sum((bool(ids), kind is not None or automation is not None, everything)) != 1:
+        text = "name ids, or --kind and --automation, or --all"
+        raise typer.BadParameter(text, param_hint="ID")

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from lockstep.contract.automations import DEFINITION
-from lockstep_schemas import api, dead, run_events, status
+from lockstep_schemas import api, dead, parked, run_events, status
 from lockstep_schemas.events import Actor
 
 AT: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -94,6 +94,16 @@ LETTER: Final = dead.DeadLetter(
     deliveries=1,
     size=2,
 )
+PARKED: Final = parked.Parked(
+    id=f"run:{RUN_ID}",
+    kind="run",
+    automation_id=AUTOMATION_ID,
+    run_id=RUN_ID,
+    event="orders.created",
+    reason="automation triage-orders v3 cannot be read by this engine: no action 'mailer.send'",
+    version="0.2.0",
+    parked_at=AT,
+)
 ISSUE: Final = api.Issue(
     path=["actions", 0, "delay", "seconds"],
     message='expected an integer from 0 to 86400, got the text "a day"',
@@ -162,6 +172,7 @@ STATUS: Final = status.Status(
     ),
     outbox=status.OutboxStatus(events=0, oldest_seconds=None),
     dead_letters=1,
+    parked={"run": 1},
     slow_automations=[status.SlowAutomation(automation_id=AUTOMATION_ID, average_ms=9.8)],
     problems=[],
 )

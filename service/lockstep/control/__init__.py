@@ -8,6 +8,7 @@ from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Endpoint, EndpointReply, handler
 from lockstep.control.migration import MigrationEndpoints
+from lockstep.control.parked import ParkedEndpoints
 from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
 from lockstep.control.runs import RunEndpoints
@@ -17,6 +18,7 @@ from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
 from lockstep_schemas.migration import FailuresList, ImportRequest
+from lockstep_schemas.parked import ParkedById, ParkedList, ParkedSelect
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 from lockstep_schemas.status import StatusRequest
 
@@ -27,6 +29,7 @@ __all__ = [
     "Endpoint",
     "EndpointReply",
     "MigrationEndpoints",
+    "ParkedEndpoints",
     "RegisterEndpoints",
     "RetryEndpoint",
     "RunEndpoints",
@@ -45,6 +48,7 @@ def endpoints(
     start: StartEndpoint,
     retry: RetryEndpoint,
     dead_letters: DeadEndpoints,
+    parked: ParkedEndpoints,
     catalog: CatalogEndpoints,
     register: RegisterEndpoints,
     migration: MigrationEndpoints,
@@ -77,6 +81,10 @@ def endpoints(
         "dead.show": handler(DeadById, dead_letters.show),
         "dead.retry": handler(DeadSelect, dead_letters.retry),
         "dead.discard": handler(DeadSelect, dead_letters.discard),
+        "parked.list": handler(ParkedList, parked.list),
+        "parked.show": handler(ParkedById, parked.show),
+        "parked.retry": handler(ParkedSelect, parked.retry),
+        "parked.discard": handler(ParkedSelect, parked.discard),
         "migration.import": handler(ImportRequest, migration.import_subscriptions),
         "migration.failures": handler(FailuresList, migration.failures),
         "migration.acknowledge": handler(api.ById, migration.acknowledge),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from lockstep.model.errors import EngineError
-from lockstep.model.status import StoredFigures
+from lockstep.model.findings import StoredFigures
 from lockstep.ports.clock import Clock
 from lockstep_schemas.events import Actor
 from lockstep_schemas.status import (
@@ -88,6 +88,7 @@ class StatusEndpoint:
             waits=stored.waits if stored else None,
             outbox=stored.outbox if stored else None,
             dead_letters=dead_letters,
+            parked=dict(stored.parked) if stored else None,
             slow_automations=[
                 SlowAutomation(automation_id=one, average_ms=round(taken, 3))
                 for one, taken in sorted(self._slow().items())

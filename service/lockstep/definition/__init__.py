@@ -1,6 +1,7 @@
 """Definition: reading, judging and compiling what automations say."""
 
 from lockstep.definition.compile import compile_program, derived_ids
+from lockstep.definition.missing import missing
 from lockstep.definition.source import Source, SourceError, read, read_all
 from lockstep.definition.validate import (
     Checked,
@@ -21,6 +22,7 @@ __all__ = [
     "compile_program",
     "config_versions",
     "derived_ids",
+    "missing",
     "outdated",
     "parse",
     "read",

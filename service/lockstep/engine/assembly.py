@@ -8,10 +8,6 @@ import functools
 import math
 import socket
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
-from uuid import UUID
 
 import msgspec
 
@@ -20,14 +16,12 @@ from lockstep import (
     bus,
     catalog,
     checkpoint,
-    definition,
     fetch,
     intake,
     matching,
     pipeline,
     replicas,
     report,
-    secrets,
     store,
     telemetry,
     wake,
@@ -35,6 +29,7 @@ from lockstep import (
 )
 from lockstep.bus.names import ENGINE
 from lockstep.cancel import Terminator
+from lockstep.engine import glue
 from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
 from lockstep.engine.listeners import Listeners
@@ -52,16 +47,12 @@ from lockstep.engine.parts import (
 )
 from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
-from lockstep.model.automations import StoredDefinition
 from lockstep.model.ids import uuid7
-from lockstep.model.outbox import EventRow
-from lockstep.model.program import Program
 from lockstep.ports.actions import Asker, Children, HttpCaller
 from lockstep.ports.bus import Publisher
 from lockstep.ports.listeners import Listener
-from lockstep.ports.workers import Look
 from lockstep.render import Renderer
-from lockstep.settings.structs import SecretSettings, Settings
+from lockstep.settings.structs import Settings
 from lockstep_schemas.events import ACTION_DONE
 
 
@@ -127,7 +118,7 @@ def _knowledge(edge: Connections, types: catalog.MemoryCatalog) -> Knowledge:
     automations = store.AutomationStore(edge.database)
     reading = edge.database.apart("index")
     registered = catalog.Registered(store.TypeStore(reading), types, edge.connection.names.action)
-    compiled = functools.partial(_compiled, renderer)
+    compiled = functools.partial(glue.compiled, renderer, types)
     return Knowledge(
         catalog=types,
         registered=registered,
@@ -135,11 +126,6 @@ def _knowledge(edge: Connections, types: catalog.MemoryCatalog) -> Knowledge:
         automations=automations,
         index=matching.Index(store.AutomationStore(reading), compiled, registered.refresh),
     )
-
-
-def _compiled(renderer: Renderer, stored: StoredDefinition) -> Program:
-    made = definition.compile_program(definition.parse(stored.definition), renderer)
-    return replace(made, config_versions=stored.config_versions)
 
 
 def _hearing(
@@ -155,11 +141,11 @@ def _hearing(
         tables.waits.sleepers,
         functools.partial(bus.prepare, connection),
     )
-    notifier = replicas.Notifier(basis.id, places, functools.partial(_post, connection))
+    notifier = replicas.Notifier(basis.id, places, functools.partial(glue.post, connection))
     reporter = report.Reporter(
-        store.OutboxStore(edge.database),
+        store.OutboxStore(edge.database, basis.id),
         edge.publisher,
-        _RunStream(connection),
+        glue.RunStream(connection),
         clock,
         settings.nats.duplicate_window_seconds,
     )
@@ -213,10 +199,19 @@ def _pipelines(
     )
     children = store.ChildStore(edge.database)
     setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
+    events = pipeline.EventPipeline(
+        parts, decoder.decode, types, tables.waits.known_steps, basis.traces
+    )
     return Pipelines(
         terminator=terminator,
-        events=pipeline.EventPipeline(
-            parts, decoder.decode, types, tables.waits.known_steps, basis.traces
+        events=events,
+        parked_events=pipeline.ParkedEvents(
+            store.ParkedStore(edge.database, basis.id),
+            events,
+            decoder.decode,
+            parts,
+            bus.DeadLetters(edge.connection, edge.publisher),
+            settings.parked.hours,
         ),
         by_hand=pipeline.ByHand(parts),
         timers=pipeline.TriggerTimersDue(parts),
@@ -242,7 +237,7 @@ def _loops(
     committer = checkpoint.Committer(tables.runs, hearing.all)
     walking = _walking(basis, edge, tables, knowledge, committer, services)
     heartbeat = replicas.Heartbeat(
-        functools.partial(_beat, tables.workers),
+        functools.partial(glue.beat, tables.workers),
         basis.database_clock.synchronise,
         basis.roster,
         engine.heartbeat_seconds,
@@ -268,6 +263,7 @@ def _loops(
         unwalked=replicas.Unwalked(tables.runs, places),
         presence=_presence(basis, edge, [claims, wakeups]),
         wakeups=wakeups,
+        parked=_parked(basis, edge, tables, knowledge, hearing, pipelines, wakeups),
         lanes=lanes,
         upkeep=Upkeep(edge.connection),
         housekeeping=_housekeeping(basis, edge, tables),
@@ -288,6 +284,28 @@ def _housekeeping(basis: Basis, edge: Connections, tables: Tables) -> Housekeepi
     )
 
 
+def _parked(
+    basis: Basis,
+    edge: Connections,
+    tables: Tables,
+    knowledge: Knowledge,
+    hearing: Hearing,
+    pipelines: Pipelines,
+    wakeups: Wakeups,
+) -> replicas.ParkedTrials:
+    return replicas.ParkedTrials(
+        rows=store.ParkedStore(edge.database, basis.id),
+        runs=tables.runs,
+        knowledge=knowledge.index,
+        places=hearing.places,
+        report=hearing.reporter,
+        clock=basis.clock,
+        fire_waits=wakeups.waits.fire,
+        fire_timers=wakeups.triggers.fire,
+        events=pipelines.parked_events,
+    )
+
+
 def _walking(
     basis: Basis,
     edge: Connections,
@@ -301,7 +319,7 @@ def _walking(
         history=tables.runs,
         catalog=knowledge.catalog,
         refresh_types=knowledge.registered.refresh,
-        secrets=_resolver(basis.settings.secrets, edge),
+        secrets=glue.resolver(basis.settings.secrets, edge),
         services=services,
         traces=basis.traces,
         clock=basis.clock,
@@ -368,32 +386,3 @@ def _presence(
     ttl_seconds = max(1, math.ceil(basis.settings.engine.stale_seconds))
     keys = bus.WorkerKeys(edge.connection)
     return replicas.Presence(basis.id, keys, body, ttl_seconds, successors)
-
-
-def _resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
-    sources: list[secrets.SecretSource] = [secrets.Environment(wanted.environment_prefix)]
-    if wanted.folder:
-        sources.append(secrets.Folder(Path(wanted.folder)))
-    if wanted.bus:
-        subject = edge.connection.names.secret
-        sources.append(secrets.SecretService(edge.asker, subject, wanted.timeout_seconds))
-    return secrets.Resolver(sources)
-
-
-async def _beat(workers: store.WorkerStore) -> Look:
-    return await workers.heartbeat(socket.gethostname(), __version__)
-
-
-def _post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:
-    connection.post(connection.names.worker(str(worker_id)), body)
-
-
-class _RunStream:
-    """See `report.outbox.Stream`."""
-
-    def __init__(self, connection: bus.Connection) -> None:
-        self._connection = connection
-
-    async def has(self, row: EventRow, since: datetime) -> bool:
-        stream = self._connection.names.runs_stream
-        return await bus.find(self._connection, stream, row.subject, row.message_id, since)

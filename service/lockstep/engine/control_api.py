@@ -42,6 +42,13 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
         start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
         retry=control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames),
         dead_letters=control.DeadEndpoints(bus.DeadLetterBox(connection, a.edge.publisher)),
+        parked=control.ParkedEndpoints(
+            store.ParkedView(database),
+            terminator,
+            a.hearing.reporter,
+            bus.DeadLetters(connection, a.edge.publisher),
+            clock,
+        ),
         catalog=control.CatalogEndpoints(types, a.knowledge.renderer, index.refresh),
         register=control.RegisterEndpoints(
             store.TypeStore(database), types, connection.names.action, index.refresh

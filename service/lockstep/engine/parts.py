@@ -115,6 +115,7 @@ class Pipelines:
 
     terminator: Terminator
     events: pipeline.EventPipeline
+    parked_events: pipeline.ParkedEvents
     by_hand: pipeline.ByHand
     timers: pipeline.TriggerTimersDue
     child_runs: pipeline.ChildRuns
@@ -141,6 +142,7 @@ class Loops:
     claims: replicas.Claims
     unwalked: replicas.Unwalked
     presence: replicas.Presence
+    parked: replicas.ParkedTrials
     wakeups: Wakeups
     lanes: Sequence[Lane]
     housekeeping: Housekeeping

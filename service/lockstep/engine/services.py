@@ -121,6 +121,7 @@ def _taking(a: Assembly) -> Iterator[Service]:
     yield Service(name="claims", run=a.loops.claims.run)
     yield Service(name="unwalked", run=a.loops.unwalked.run)
     yield Service(name="trigger_setups", run=a.pipelines.setups.run)
+    yield Service(name="parked", run=a.loops.parked.sweep, every=SWEEP_SECONDS)
     for lane in a.loops.lanes:  # each of its own: what one of them meets is not the others'
         yield Service(
             name=f"intake_{lane.name}" if lane.name else "intake",

@@ -7,13 +7,14 @@ from typing import Final
 import msgspec
 
 from lockstep.intake.envelope import EnvelopeRefused, content, folded, traceparent
-from lockstep.model.events import Event, Poison
+from lockstep.model.events import NOBODY, Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.types import Catalog, TriggerType
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import (
     HEADER_ACTOR,
     HEADER_CONTEXT_KEY,
+    HEADER_FOR,
     HEADER_HOP,
     HEADER_MESSAGE_ID,
     Actor,
@@ -26,6 +27,10 @@ MAX_MESSAGE_ID_BYTES: Final = 1024
 """Both together are a key of the receipts, and an index takes only so much."""
 
 _actor = msgspec.json.Decoder(Actor).decode
+
+
+class UnknownEvent(EnvelopeRefused):
+    """The type of an event is not known, and the catalog takes only those that are."""
 
 
 class Decoder:
@@ -44,13 +49,18 @@ class Decoder:
     def decode(self, message: Message) -> Event | Poison:
         """Turn a message into an event, or say why that can never be."""
         try:
-            return self._event(message)
+            event_id = self.event_id(message.subject)
+            try:
+                kind = self._kind(event_id)
+            except UnknownEvent as unknown:
+                event = self._event(message, event_id, None)
+                event = msgspec.structs.replace(event, only=NOBODY)
+                return Poison(message, str(unknown), event)
+            return self._event(message, event_id, kind)
         except EnvelopeRefused as refused:
             return Poison(message, str(refused))
 
-    def _event(self, message: Message) -> Event:
-        event_id = self.event_id(message.subject)
-        kind = self._kind(event_id)
+    def _event(self, message: Message, event_id: str, kind: TriggerType | None) -> Event:
         headers = message.headers
         others = folded(headers)
         payload, body, own_id = content(message, others)
@@ -73,6 +83,7 @@ class Decoder:
             sequence=message.sequence,
             message=message,
             traceparent=traceparent(others),
+            only=headers.get(HEADER_FOR) or None,
         )
 
     def _kind(self, event_id: str) -> TriggerType | None:
@@ -86,7 +97,7 @@ class Decoder:
         _fits(event_id, MAX_EVENT_ID_BYTES, "event id")
         kind = self._catalog.trigger(event_id)
         if kind is None and not self._catalog.is_open:
-            raise EnvelopeRefused(
+            raise UnknownEvent(
                 f"unknown event '{event_id}': register its type, or open the catalog"
             )
         return kind

@@ -1,17 +1,17 @@
 """Matching: which automations ask for an event."""
 
 from lockstep.matching import holds, windows
-from lockstep.matching.index import DefinitionLost, Index
+from lockstep.matching.index import Index
 from lockstep.matching.judge import judge, meets_conditions, warning
-from lockstep.matching.judgements import Judgements
+from lockstep.matching.judgements import Judgements, unread
 
 __all__ = [
-    "DefinitionLost",
     "Index",
     "Judgements",
     "holds",
     "judge",
     "meets_conditions",
+    "unread",
     "warning",
     "windows",
 ]

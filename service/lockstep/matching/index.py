@@ -1,18 +1,28 @@
 """Which automations ask for an event: an index in memory, with the revision that it shows."""
 
 import asyncio
+import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from lockstep.model.automations import Automation, Head, StoredDefinition
-from lockstep.model.errors import EngineError
+from lockstep.model.automations import (
+    Automation,
+    DefinitionLost,
+    DefinitionUnreadable,
+    Head,
+    StoredDefinition,
+)
 from lockstep.model.program import Program, TriggerRule
 from lockstep.ports.matching import AutomationSource
+from lockstep_schemas.base import Json
 
 OLD_PROGRAMS: Final = 256  # as many as a replica walks runs by default: each may be of another
+
+_EVENT: Final = re.compile(r'"event"\s*:\s*"([^"\\]+)"')
 
 log = structlog.get_logger()
 
@@ -20,12 +30,12 @@ Compile = Callable[[StoredDefinition], Program]
 Entry = tuple[Automation, TriggerRule]
 
 
-class DefinitionLost(EngineError):
-    """A stored definition is gone, or this engine cannot read it."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An enabled automation that this replica cannot compile: why, and what it asks for."""
 
-    code = "automation.unreadable"
-    category = "conflict"
-    advice = "Update the engine to the version that has stored the definition, or store it anew."
+    reason: str
+    events: Set[str]
 
 
 class Index:
@@ -43,6 +53,7 @@ class Index:
         self._automations: dict[str, Automation] = {}
         self._by_event: dict[str, list[Entry]] = {}
         self._by_name: dict[str, list[Automation]] = {}
+        self._unreadable: dict[str, Unreadable] = {}
         self._old: OrderedDict[tuple[str, int], Program] = OrderedDict()
         self._reloading = asyncio.Lock()
 
@@ -67,6 +78,18 @@ class Index:
         """Give the enabled automations of a name."""
         return self._by_name.get(name, ())
 
+    def unreadable(self) -> Mapping[str, str]:
+        """Give the enabled automations that this replica cannot compile, each with the reason."""
+        return {one: found.reason for one, found in self._unreadable.items()}
+
+    def unreadable_for(self, event_id: str) -> list[tuple[str, str]]:
+        """Give those of them that ask for an event, each with the reason."""
+        return [
+            (one, found.reason)
+            for one, found in self._unreadable.items()
+            if event_id in found.events
+        ]
+
     async def at_least(self, revision: int) -> None:
         """Load what has changed where the index is older than `revision`.
 
@@ -87,7 +110,8 @@ class Index:
         """Give the compiled definition that a run is pinned to.
 
         Raises:
-            DefinitionLost: It is gone, or cannot be compiled by this engine.
+            DefinitionLost: It is gone.
+            DefinitionUnreadable: This engine cannot compile it.
             Unavailable: The store does not answer.
         """
         current = self._automations.get(automation_id)
@@ -112,6 +136,7 @@ class Index:
         changed = [head for head in enabled if self._known(head) is None]
         found = await self._source.definitions([(head.id, head.version) for head in changed])
         automations: dict[str, Automation] = {}
+        unreadable: dict[str, Unreadable] = {}
         for head in enabled:
             known = self._known(head)
             if known is not None:
@@ -119,8 +144,11 @@ class Index:
             elif (head.id, head.version) in found:
                 try:
                     program = self._compiled(head.id, head.version, found[head.id, head.version])
-                except DefinitionLost:
-                    log.exception("automation.unreadable", automation_id=head.id)
+                except DefinitionUnreadable as error:
+                    if head.id not in self._unreadable:
+                        log.exception("automation.unreadable", automation_id=head.id)
+                    asked = events_of(found[head.id, head.version].definition)
+                    unreadable[head.id] = Unreadable(str(error), asked)
                     continue
             else:  # deleted between the two reads: the next reload will not list it
                 continue
@@ -131,7 +159,7 @@ class Index:
                 position=head.position,
                 program=program,
             )
-        self._automations = automations
+        self._automations, self._unreadable = automations, unreadable
         self._old.clear()
         self._by_event = _by_event(automations.values())
         self._by_name = {}
@@ -153,10 +181,26 @@ class Index:
     def _compiled(self, automation_id: str, version: int, definition: StoredDefinition) -> Program:
         try:
             return self._compile(definition)
-        except EngineError as error:
-            raise DefinitionLost(
+        except Exception as error:
+            raise DefinitionUnreadable(
                 f"automation {automation_id} v{version} cannot be read by this engine: {error}"
             ) from error
+
+
+def events_of(definition: Json) -> frozenset[str]:
+    """Give the events that a definition asks for which cannot be compiled, as far as can be told.
+
+    Of one that is not even JSON these are all texts that stand where an event would: what is asked
+    too much finds nothing to start.
+    """
+    if isinstance(definition, str):
+        return frozenset(_EVENT.findall(definition))
+    triggers = definition.get("triggers") if isinstance(definition, dict) else None
+    return frozenset(
+        one["event"]
+        for one in (triggers if isinstance(triggers, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("event"), str)
+    )
 
 
 def _by_event(automations: Iterable[Automation]) -> dict[str, list[Entry]]:

@@ -8,8 +8,9 @@ from typing import TypeAlias
 from lockstep.matching.index import Index
 from lockstep.matching.judge import asks, judge
 from lockstep.model.decisions import Candidate, Decision
-from lockstep.model.events import Event
+from lockstep.model.events import NOBODY, Event
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.parked import ParkedEvent
 from lockstep.ports.pace import Pace
 
 _Key: TypeAlias = tuple[str, int]
@@ -57,4 +58,16 @@ class Judgements:
     def _asked(self, events: Sequence[Event]) -> Iterator[tuple[_Key, TriggerMatch]]:
         for event in events:
             for automation, trigger in self._index.entries(event.id):
+                if event.only is not None and event.only != automation.id:
+                    continue
                 yield (event.delivery, id(trigger)), TriggerMatch(event, automation, trigger)
+
+
+def unread(events: Sequence[Event], index: Index) -> list[ParkedEvent]:
+    """Give what events ask of automations that cannot be compiled here."""
+    return [
+        ParkedEvent(event, automation_id, reason)
+        for event in events
+        for automation_id, reason in index.unreadable_for(event.id)
+        if event.only in {None, NOBODY, automation_id}
+    ]

@@ -4,8 +4,28 @@ from collections.abc import Mapping
 
 import msgspec
 
+from lockstep.model.errors import EngineError
 from lockstep.model.program import Program
 from lockstep_schemas.base import Json
+
+
+class DefinitionLost(EngineError):
+    """The definition that a run is pinned to is not stored any more."""
+
+    code = "automation.lost"
+    category = "conflict"
+    advice = "Start the run again: it takes the definition that is in force now."
+
+
+class DefinitionUnreadable(EngineError):
+    """A stored definition cannot be read or compiled by this replica; another one may."""
+
+    code = "automation.unreadable"
+    category = "conflict"
+    advice = (
+        "Update the engine to the version that has stored the definition, install the plug-in that "
+        "is named, or change the automation; `lockstep parked list` has what waits for it."
+    )
 
 
 class Automation(msgspec.Struct, frozen=True, kw_only=True):

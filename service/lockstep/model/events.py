@@ -1,6 +1,7 @@
 """Events as they are taken from the stream, and those that can never be handled."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -8,6 +9,9 @@ from lockstep.model.child_runs import Parent
 from lockstep.model.messages import Message
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import Actor
+
+NOBODY: Final = "-"
+"""As `only` of an event: nobody here can be asked about it."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +30,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     message: Message | None = None
     traceparent: str | None = None
     parent: Parent | None = None  # of a run that is started by another run
+    only: str | None = None  # whom alone it is for: an automation, or `wait:<id>`; None: for all
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A message that can never be handled, and why."""
+    """A message that can never be handled, and why.
+
+    `event` is what it would be, for nobody, where all that is wrong is that its type is unknown
+    here: other replicas may know it.
+    """
 
     message: Message
     reason: str
+    event: Event | None = None

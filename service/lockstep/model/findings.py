@@ -1,9 +1,13 @@
-"""What a look at the whole finds: what was checked, how it is, and how to mend it."""
+"""What a look at the whole finds: figures; and what was checked, how it is, and how to mend it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+from lockstep_schemas.parked import ParkedKind
+from lockstep_schemas.status import OutboxStatus, RunsStatus, WaitsStatus, WorkerStatus
 
 MOST_SECONDS: Final = 1.0
 """By how much clocks may differ: alarms of the bus are due one second after their time."""
@@ -52,3 +56,26 @@ def clock(check: str, name: str, theirs: datetime, before: float, after: float) 
         f"the clock of {name} is {seconds:.1f} s {side} that of this machine",
         "have the clocks of all machines set by NTP (chrony, systemd-timesyncd)",
     )
+
+
+class StoredFigures(NamedTuple):
+    """What is stored at one moment, in numbers, and in what."""
+
+    version: str
+    migration: str | None
+    workers: list[WorkerStatus]
+    runs: RunsStatus
+    waits: WaitsStatus
+    outbox: OutboxStatus
+    parked: Mapping[ParkedKind, int]
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """How much there is of what moves, in all replicas."""
+
+    runs: Mapping[str, int]  # active ones by status
+    ready: int
+    waits: Mapping[str, int]  # armed ones by kind
+    outbox: int
+    outbox_oldest_seconds: float
+    parked: Mapping[str, int]  # by kind

@@ -18,6 +18,7 @@ EVENT_BYTES: Final = 64 * 1024
 _SHORT_BYTES: Final = 512
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(RunEvent).decode
 
 
 def run_event(
@@ -98,6 +99,21 @@ def encoded(event: RunEvent) -> bytes:
         if len(body) <= EVENT_BYTES:
             break
     return body
+
+
+def replacement(row: EventRow, reason: str, at: datetime) -> EventRow | None:
+    """Build the warning that takes the place of a run event; None where it is none of a run."""
+    try:
+        told = _decode(row.body)
+    except msgspec.DecodeError:
+        return None
+    what: What = "warning"
+    data = msgspec.structs.replace(
+        told.data, at=at, reason=reason, error=None, waiting_for=None, duration_ms=None
+    )
+    event = msgspec.structs.replace(told, type=f"lockstep.run.{what}", time=at, data=data)
+    subject = f"{told.source.strip('/').partition('/')[0]}.run.{data.automation_id}.{what}"
+    return msgspec.structs.replace(row, subject=subject, body=encoded(event))
 
 
 def iso(time: datetime) -> str:

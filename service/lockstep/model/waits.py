@@ -68,6 +68,7 @@ class Awaited(msgspec.Struct, frozen=True):
     warning: str | None
     automation_id: str
     follows: bool = False  # of the last one: there are more, which did not fit
+    unread: str | None = None  # why the row cannot be read here
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from lockstep.pipeline.by_hand import ByHand
 from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
 from lockstep.pipeline.events import EventPipeline
 from lockstep.pipeline.pace import JudgingPace
+from lockstep.pipeline.parked_events import ParkedEvents
 from lockstep.pipeline.parts import PipelineParts
 from lockstep.pipeline.setups import TriggerSetups
 from lockstep.pipeline.timers import TriggerTimersDue
@@ -17,6 +18,7 @@ __all__ = [
     "ChildRuns",
     "EventPipeline",
     "JudgingPace",
+    "ParkedEvents",
     "PipelineParts",
     "TriggerSetups",
     "TriggerTimersDue",

@@ -29,6 +29,8 @@ async def commit(
     try:
         async with parts.transactions.transaction() as tx:
             decided = await decide(tx)
+            if decided.parked:
+                await tx.park_events(decided.parked)
             admissions, replaced = await gate.admit(decided.matches, tx, parts.clock)
             reserved = parts.places.reserve(sum(1 for a in admissions if a.outcome == "start"))
             new_runs = await launch.create(admissions, reserved.places, parts.clock.now(), tx)

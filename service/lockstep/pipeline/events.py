@@ -1,7 +1,7 @@
 """The way of an event: from bytes to runs, and what the bus shall do with it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -10,6 +10,7 @@ from lockstep import matching, wake
 from lockstep.model.errors import DataRefused, EngineError, StoreTooSlow
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
+from lockstep.model.parked import ParkedEvent
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
@@ -46,6 +47,22 @@ class EventTypes(Protocol):
 
 class Undecoded(Exception):
     """Events were decoded by types that have changed since: decode them again."""
+
+
+class Unread(Exception):
+    """An event was parked, and cannot be judged here either; says why."""
+
+
+Take: TypeAlias = Callable[[Transaction], Awaitable[Sequence[Event]]]
+"""Takes events in a transaction; gives those that nobody has taken before."""
+
+
+def _take(events: Sequence[Event]) -> Take:
+    async def take(tx: Transaction) -> Sequence[Event]:
+        new = await tx.take_receipts(events)
+        return [event for event in events if event.delivery in new]
+
+    return take
 
 
 class EventPipeline:
@@ -93,8 +110,9 @@ class EventPipeline:
                 await self._parts.index.refresh()  # their types may be registered a moment ago
             if self._types.events_state != state:
                 continue
-            messages = {id(found): message for message, found in decoded}
-            events = [found for _, found in decoded if isinstance(found, Event)]
+            events = [event for _, found in decoded if (event := self._event_in(found)) is not None]
+            poison = [found for found in poison if self._event_in(found) is None]
+            messages = {id(self._event_in(found)): message for message, found in decoded}
             judged = _Judged(self._parts, self._types, state)
             refused = list(await wake.unknown_steps(events, self._known_steps))
             unknown = {id(event) for event, _ in refused}
@@ -109,6 +127,27 @@ class EventPipeline:
         accepted = [(message, Accept()) for message in batch if id(message) not in poisoned]
         return [*accepted, *((found.message, found) for found in poison)]
 
+    def _event_in(self, found: Event | Poison) -> Event | None:
+        """Give the event; one of an unknown type only where somebody else has to be asked of it."""
+        if isinstance(found, Event):
+            return found
+        event = found.event
+        return event if event and self._parts.index.unreadable_for(event.id) else None
+
+    async def take_parked(self, parked_id: UUID, event: Event) -> None:
+        """Take an event that was parked, for whom it is for alone.
+
+        Raises:
+            Unread: This replica cannot ask him either.
+            Unavailable: The store is away.
+        """
+
+        async def take(tx: Transaction) -> Sequence[Event]:
+            return [event] if await tx.drop_parked_events([parked_id]) else []
+
+        judged = _Judged(self._parts, self._types, self._types.events_state)
+        await commit_judged(_Batch([event], judged, take, is_parked=True), self._parts)
+
     def _decoded(self, message: Message) -> Event | Poison:
         found = self._decode(message)
         if self._traces is not None and isinstance(found, Event):
@@ -120,7 +159,7 @@ class EventPipeline:
         if not events:
             return []
         try:
-            await commit_judged(_Batch(events, judged), self._parts)
+            await commit_judged(_Batch(events, judged, _take(events)), self._parts)
         except (DataRefused, StoreTooSlow) as error:
             if len(events) == 1:
                 if isinstance(error, StoreTooSlow):
@@ -165,8 +204,11 @@ class _Judged:
 class _Batch:
     """A `pipeline.judging.Judging`: takes events that are new through waits and triggers."""
 
-    def __init__(self, events: Sequence[Event], judged: _Judged) -> None:
-        self._events, self._judged, self._parts = events, judged, judged.parts
+    def __init__(
+        self, events: Sequence[Event], judged: _Judged, take: Take, *, is_parked: bool = False
+    ) -> None:
+        self._judged, self._parts = judged, judged.parts
+        self._take, self._is_parked = take, is_parked
         self._fresh = events  # as far as is known
 
     async def prepare(self) -> None:
@@ -175,26 +217,39 @@ class _Batch:
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """See `pipeline.judging.Judging`."""
-        new = await tx.take_receipts(self._events)
-        fresh = self._fresh = [event for event in self._events if event.delivery in new]
+        fresh = self._fresh = await self._take(tx)
         if not fresh:
             return Decided()
         standing = await tx.standing(fresh)
         await catch_up(self._parts.index, standing.revision, is_last=is_last)
         self._judged.check()
         # Told before runs are launched: a wait of theirs is not satisfied by its own event.
-        satisfied = await self._judged.waits.satisfied(fresh, standing.armed, tx)
+        armed = standing.armed
+        satisfied = await self._judged.waits.satisfied(fresh, armed, tx)
         if satisfied is None or self._judged.triggers.lack(fresh):
             if not is_last:
                 raise Outdated(standing.revision)
             armed = await self._judge(tx.awaited)
             satisfied = await self._judged.waits.satisfied(fresh, armed, tx) or []
+        parked = self._unread(armed)
         satisfied += await wake.late_results(fresh, tx)
         candidates, refused = self._judged.triggers.of(fresh)
         decided = await pass_windows_and_holds(candidates, self._parts.clock.now(), tx)
-        decided.satisfied = satisfied
+        decided.satisfied, decided.parked = satisfied, parked
         decided.judged = [*refused, *decided.judged]
         return decided
+
+    def _unread(self, armed: Sequence[tuple[int, UUID]]) -> list[ParkedEvent]:
+        """Give what has to be asked of automations and waits that others can read.
+
+        Raises:
+            Unread: It was parked before.
+        """
+        parked = self._judged.waits.unread(self._fresh, armed)
+        parked += matching.unread(self._fresh, self._parts.index)
+        if parked and self._is_parked:
+            raise Unread(parked[0].reason)
+        return parked
 
     async def _judge(self, read: "_ReadAwaited") -> list[tuple[int, UUID]]:
         """Judge waits and triggers; give the waits, with the places of their events."""

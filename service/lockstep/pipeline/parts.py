@@ -7,6 +7,7 @@ from uuid import UUID
 from lockstep.matching import Index
 from lockstep.model.decisions import Decision
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.parked import ParkedEvent
 from lockstep.model.program import Expression
 from lockstep.model.timers import Hold
 from lockstep.model.waits import Due, Satisfied
@@ -43,3 +44,4 @@ class Decided:
     armed: Sequence[Hold] = ()
     disarmed: Sequence[UUID] = ()
     ticking: Sequence[Due] = ()  # the next ticks of schedules
+    parked: Sequence[ParkedEvent] = ()  # what others have to be asked

@@ -19,6 +19,7 @@ from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.parked import why
 from lockstep.model.program import TriggerRule
 from lockstep.model.types import Catalog, Fire, Identity, TriggerType
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
@@ -57,6 +58,14 @@ class SetupLeases(Protocol):
         """Give set-ups back."""
         ...
 
+    async def park_setup(self, automation_id: str, trigger_id: str, reason: str) -> None:
+        """Put a set-up aside that cannot be begun here: another replica may."""
+        ...
+
+    async def unpark(self, keys: Sequence[Key]) -> None:
+        """Let set-ups be tried anew that were parked: their automations have changed."""
+        ...
+
 
 class FireRefused(EngineError):
     """A set-up has fired what cannot be taken, or is not this replica's any more."""
@@ -65,6 +74,10 @@ class FireRefused(EngineError):
     advice = (
         "Correct the plug-in if it fired what it may not; else nothing: another replica has it."
     )
+
+
+class ConfigUnread(Exception):
+    """The config of a trigger is not what its plug-in takes here; another version of it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +201,7 @@ class TriggerSetups:
     def __init__(self, leases: SetupLeases, catalog: Catalog, parts: PipelineParts) -> None:
         self._leases, self._catalog, self._parts = leases, catalog, parts
         self._running: dict[Key, tuple[_Wanted, asyncio.Task[None]]] = {}
+        self._parked: dict[Key, _Wanted] = {}  # by this replica
 
     async def run(self) -> None:
         """Follow the automations until cancelled; then tear down, and give all back."""
@@ -209,6 +223,7 @@ class TriggerSetups:
         try:
             await self._parts.index.refresh()
             wanted = self._wanted()
+            await self._unpark(wanted)
             owned = await self._leases.owned()
             changed = [key for key, (made, _) in self._running.items() if made != wanted.get(key)]
             await self._stop({*changed, *(self._running.keys() - owned)})
@@ -228,6 +243,25 @@ class TriggerSetups:
         for key in sorted(owned & wanted.keys() - self._running.keys()):
             setup = wanted[key]
             self._running[key] = (setup, group.create_task(self._keep(setup)))
+
+    async def _unpark(self, wanted: Mapping[Key, _Wanted]) -> None:
+        """Let those be tried anew whose automation is another now."""
+        changed = [key for key, made in self._parked.items() if made != wanted.get(key)]
+        if changed:
+            await self._leases.unpark(changed)
+            for key in changed:
+                del self._parked[key]
+
+    async def _park(self, wanted: _Wanted, reason: str) -> bool:
+        """Put a set-up aside that cannot be begun here; false where the store is away."""
+        key = wanted.identity.automation_id, wanted.identity.trigger_id
+        try:
+            await self._leases.park_setup(*key, reason)
+        except Unavailable as error:
+            log.warning("service.delayed", error=error)
+            return False
+        self._parked[key] = wanted
+        return True
 
     def _wanted(self) -> Mapping[Key, _Wanted]:
         found = {}
@@ -265,6 +299,9 @@ class TriggerSetups:
             try:
                 teardown = await _set_up(wanted, SetupFire(wanted, self._parts), logger)
                 break
+            except ConfigUnread as error:
+                if await self._park(wanted, why(error)):
+                    return
             except Exception as error:
                 logger.exception("source.failed", error=error, next_seconds=pause)
             await asyncio.sleep(pause)
@@ -283,7 +320,10 @@ async def _set_up(wanted: _Wanted, fire: Fire, logger: object) -> object:
         return None
     given: object = config
     if wanted.kind.config_type is not None:
-        given = msgspec.convert(config, wanted.kind.config_type, strict=False)
+        try:
+            given = msgspec.convert(config, wanted.kind.config_type, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigUnread(f"config of '{wanted.identity.event}': {error}") from error
     async with asyncio.timeout(LIMIT_SECONDS):
         return await _called(partial(setup, given, wanted.identity, fire, logger), setup)
 

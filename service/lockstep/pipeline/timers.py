@@ -18,6 +18,7 @@ from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.parked import Row, why
 from lockstep.model.program import FILTER_SECONDS, Expression, Program, SharedScope
 from lockstep.model.run_events import iso
 from lockstep.model.timers import StoredTimer
@@ -25,6 +26,7 @@ from lockstep.model.waits import Due
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import lock_names, pass_windows_and_holds
+from lockstep.ports.apart import set_apart
 from lockstep.ports.pipeline import Transaction
 from lockstep.schedule import Schedule
 from lockstep_schemas.events import Actor
@@ -48,12 +50,19 @@ class TriggerTimersDue:
         Raises:
             Unavailable: The store is away; they stay due.
         """
-        left = sorted(timer_ids)
+        await set_apart(sorted(timer_ids), self._start, self._park)
+
+    async def _start(self, timer_ids: Sequence[UUID]) -> None:
+        left = timer_ids
         while left:
             ringing = _Ringing(left, self._parts)
             await commit_judged(ringing, self._parts)
             # Of holds of large events only the first ones are read at once.
             left = [one for one in left if ringing.last is not None and one > ringing.last]
+
+    async def _park(self, timers: Sequence[Row]) -> None:
+        async with self._parts.transactions.transaction() as tx:
+            await tx.park_timers(timers)
 
 
 class _Ticked(msgspec.Struct, frozen=True):
@@ -73,7 +82,13 @@ class _Held(msgspec.Struct, frozen=True):
     unmet: Decision | None
 
 
-_Rung: TypeAlias = _Ticked | _Held | None
+class _Unfit(msgspec.Struct, frozen=True):
+    """Why a timer cannot be judged here."""
+
+    reason: str
+
+
+_Rung: TypeAlias = _Ticked | _Held | _Unfit | None
 """None for what its automation does not ask for any more."""
 
 
@@ -84,13 +99,15 @@ class _Ringing:
         self._ids, self._parts = timer_ids, parts
         self._timers: Sequence[StoredTimer] = ()
         self.last: UUID | None = None  # of those that were read, which may be the first ones only
+        self._unread: Sequence[Row] = ()
         self._rung: dict[UUID, tuple[Program | None, _Rung]] = {}
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
         now = self._parts.clock.now()
-        stored = await self._parts.transactions.timers(self._ids)
-        self.last = max((timer.id for timer in stored), default=None)
+        stored, self._unread = await self._parts.transactions.timers(self._ids)
+        read = [*(timer.id for timer in stored), *(timer_id for timer_id, _ in self._unread)]
+        self.last = max(read, default=None)
         self._timers = [timer for timer in stored if timer.due_at <= now]
         await self._judge(now)
 
@@ -104,6 +121,7 @@ class _Ringing:
                 raise Outdated(revision)
             await self._judge(now)
         rung = {timer.id: self._rung[timer.id][1] for timer in self._timers}
+        unfit = [(name, one.reason) for name, one in rung.items() if isinstance(one, _Unfit)]
         held = {name: one for name, one in rung.items() if isinstance(one, _Held)}
         ticked = [one for one in rung.values() if isinstance(one, _Ticked)]
         stale = [timer.id for timer in self._timers if timer.event and rung[timer.id] is None]
@@ -113,6 +131,8 @@ class _Ringing:
         # Keys, then automations, then timers: as everywhere.
         await tx.lock_keys(sorted(names))
         await tx.lock_automations(sorted({timer.automation_id for timer in self._timers}))
+        if unfit or self._unread:
+            await tx.park_timers([*self._unread, *unfit])
         taken = await tx.take_holds([*held, *stale], now)
         moved = [one for one in ticked if await _moves(one, tx)]
         decided = await pass_windows_and_holds(
@@ -136,7 +156,7 @@ class _Ringing:
         for timer in self._unjudged():
             automation = self._parts.index.automation(timer.automation_id)
             begun = time.thread_time_ns()
-            rung = None if automation is None else _rung(timer, automation, self._parts, now)
+            rung = _rung(timer, automation, self._parts, now)
             self._rung[timer.id] = automation.program if automation else None, rung
             spent = time.thread_time_ns() - begun
             await self._parts.pace.took(timer.automation_id, "", spent)
@@ -152,10 +172,18 @@ class _Ringing:
         return found
 
 
-def _rung(timer: StoredTimer, automation: Automation, parts: PipelineParts, now: datetime) -> _Rung:
+def _rung(
+    timer: StoredTimer, automation: Automation | None, parts: PipelineParts, now: datetime
+) -> _Rung:
     """Say what a timer that is due gives; nothing if its trigger is gone, or is another now."""
+    if automation is None:
+        reason = parts.index.unreadable().get(timer.automation_id)
+        return None if reason is None else _Unfit(reason)
     if timer.event is None:
-        return _ticked(timer, automation, parts, now)
+        try:
+            return _ticked(timer, automation, parts, now)
+        except Exception as error:  # noqa: BLE001 - such as a zone that this host does not have
+            return _Unfit(why(error))
     triggers = automation.program.triggers
     rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
     if rule is None:

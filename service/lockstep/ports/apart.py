@@ -3,9 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import structlog
+
 from lockstep.model.errors import Unavailable
+from lockstep.model.parked import why
 
 Row = TypeVar("Row")
+
+log = structlog.get_logger()
 
 
 async def apart(
@@ -35,3 +40,24 @@ async def apart(
     middle = len(rows) // 2
     await apart(rows[:middle], act, refused)
     await apart(rows[middle:], act, refused)
+
+
+async def set_apart(
+    rows: Sequence[Row],
+    act: Callable[[Sequence[Row]], Awaitable[None]],
+    park: Callable[[Sequence[tuple[Row, str]]], Awaitable[None]],
+) -> None:
+    """Act on rows; put those aside that it fails for, each with the reason.
+
+    Raises:
+        Unavailable: A server is away; some may be done.
+    """
+    found: list[tuple[Row, str]] = []
+
+    def refused(row: Row, error: Exception) -> None:
+        log.error("batch.refused", row=str(row), exc_info=error)
+        found.append((row, why(error)))
+
+    await apart(rows, act, refused)
+    if found:
+        await park(found)

@@ -40,3 +40,15 @@ class Publisher(Protocol):
             Unavailable: No acknowledgement within the time limit; publish again with the same id.
         """
         ...
+
+
+class LettersForOne(Protocol):
+    """Where events go that can never be handled for somebody, though all others have had them."""
+
+    async def send(self, message: Message, reason: str, only: str | None = None) -> bool:
+        """Store one, with the reason, for who alone has not had it; false if it is there.
+
+        Raises:
+            Unavailable: Not stored, as far as is known.
+        """
+        ...

@@ -31,6 +31,10 @@ class Terminator(Protocol):
         """Cancel runs; those that have ended already are left as they are. Raise Unavailable."""
         ...
 
+    async def fail(self, run_ids: Sequence[UUID], error: str) -> Sequence[Ended]:
+        """Fail runs, as their deadline would. Raise Unavailable."""
+        ...
+
     def cancelling(self, reason: str | None) -> Ending:
         """Say how runs end that are cancelled now."""
         ...

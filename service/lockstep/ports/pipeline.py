@@ -12,6 +12,7 @@ from lockstep.model.events import Event, Poison
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun, RunToRetry
+from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.timers import StoredTimer
 from lockstep.model.verdicts import Verdict
 from lockstep.model.waits import Awaited
@@ -51,6 +52,18 @@ class Transaction(
         """Whether this worker runs the set-up of a trigger; it does until the end."""
         ...
 
+    async def park_timers(self, refused: Sequence[Row]) -> None:
+        """Put timers aside that cannot be judged here."""
+        ...
+
+    async def park_events(self, events: Sequence[ParkedEvent]) -> None:
+        """Keep events for automations and waits that cannot be asked here, each once."""
+        ...
+
+    async def drop_parked_events(self, ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Take away parked events that are judged; give those that were there."""
+        ...
+
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """Take holds that are due, each once; they are locked."""
         ...
@@ -83,7 +96,7 @@ class Transactions(Protocol):
         """See `ports.wake.WakeTransaction`."""
         ...
 
-    async def timers(self, ids: Sequence[UUID]) -> Sequence[StoredTimer]:
+    async def timers(self, ids: Sequence[UUID]) -> tuple[Sequence[StoredTimer], Sequence[Row]]:
         """Timers of triggers."""
         ...
 

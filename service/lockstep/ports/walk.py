@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from lockstep.model.runs import Checkpoint, Consumed
+from lockstep.model.runs import Checkpoint, Consumed, RunState
 from lockstep.model.waits import Woken
 from lockstep_schemas.base import Json
 
@@ -27,7 +27,11 @@ class Checkpoints(Protocol):
 
 
 class History(Protocol):
-    """What a walk reads of what is stored."""
+    """What a walk reads of what is stored, and where it puts what it cannot read."""
+
+    async def park(self, run: RunState, reason: str) -> None:
+        """Put a run aside that this replica cannot walk: another one may. Raise Unavailable."""
+        ...
 
     async def consumable(
         self, automation_id: str, context_key: str | None, types: Sequence[str]

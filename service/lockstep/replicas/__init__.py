@@ -3,8 +3,18 @@
 from lockstep.replicas.claims import Claims
 from lockstep.replicas.heartbeat import Heartbeat
 from lockstep.replicas.notifier import Notifier
+from lockstep.replicas.parked import ParkedTrials
 from lockstep.replicas.presence import Presence, Successor
 from lockstep.replicas.roster import Roster
 from lockstep.replicas.unwalked import Unwalked
 
-__all__ = ["Claims", "Heartbeat", "Notifier", "Presence", "Roster", "Successor", "Unwalked"]
+__all__ = [
+    "Claims",
+    "Heartbeat",
+    "Notifier",
+    "ParkedTrials",
+    "Presence",
+    "Roster",
+    "Successor",
+    "Unwalked",
+]

@@ -36,7 +36,7 @@ class WalkedRuns(Places, Protocol):
 
     @property
     def epochs(self) -> Mapping[UUID, int]:
-        """The runs that are walked, about to be or held, each with the epoch it has here."""
+        """The runs that are walked or about to be, each with the epoch it has here."""
         ...
 
     @property

@@ -5,7 +5,7 @@ At most one unacknowledged event per topic (a run, an automation), many topics a
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ import structlog
 
 from lockstep.model.errors import BusUnavailable, EngineError, ServerUnfit, Unavailable
 from lockstep.model.outbox import EventRow
+from lockstep.model.parked import why
 from lockstep.model.runs import Checkpoint
 from lockstep.ports.bus import Publisher
 from lockstep.ports.clock import Clock
@@ -35,8 +36,15 @@ log = structlog.get_logger()
 class Outbox(Protocol):
     """The table of what is not acknowledged yet."""
 
-    async def of_topics(self, topics: Sequence[str]) -> Sequence[EventRow]:
-        """What is stored of these topics, in order."""
+    async def of_topics(self, topics: Sequence[str]) -> tuple[Sequence[EventRow], Set[str]]:
+        """What is stored of these topics, in order; and those that a parked row holds up.
+
+        Of these only what stands before that row is given.
+        """
+        ...
+
+    async def park(self, row: EventRow, reason: str) -> None:
+        """Put a row aside that the bus refuses for what it is."""
         ...
 
     async def overdue(self, seconds: float, limit: int) -> Sequence[EventRow]:
@@ -73,6 +81,8 @@ class Reporter(Listener):
         self._topics: dict[str, deque[EventRow]] = {}
         # Bounded by the topics: each stands in it at most once.
         self._turns: asyncio.Queue[str] = asyncio.Queue()
+        # Topics that a parked row holds up: what comes later of them is in the store.
+        self._held: set[str] = set()
         self._acknowledged: list[EventRow] = []
         self._forget = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,13 +91,15 @@ class Reporter(Listener):
     def offer(self, rows: Sequence[EventRow]) -> None:
         """Take committed events; those of a topic in order of their seq."""
         for row in rows:
+            if row.topic in self._held:
+                continue
             waiting = self._topics.get(row.topic)
             if waiting is None:
                 self._topics[row.topic] = deque((row,))
                 self._turns.put_nowait(row.topic)
             else:
                 waiting.append(row)
-        if rows:
+        if self._topics:
             self._idle.clear()
 
     def checkpointed(self, done: Sequence[Checkpoint]) -> None:
@@ -104,7 +116,8 @@ class Reporter(Listener):
 
         Whatever it sends too is dropped by the stream, which knows the message ids.
         """
-        rows = await self._outbox.of_topics(topics)
+        rows, held = await self._outbox.of_topics(topics)
+        self._held = (self._held - set(topics)) | held
         self.offer([row for row in rows if row.topic not in self._topics])
         for topic in set(topics) & set(self._topics):
             waiting = self._topics[topic]
@@ -143,9 +156,10 @@ class Reporter(Listener):
             topic = await self._turns.get()
             waiting, pause = self._topics[topic], 0.0
             try:
-                await self._publish(waiting[0])
-                self._acknowledged.append(waiting.popleft())
-                self._forget.set()
+                if await self._publish(waiting[0]):
+                    self._acknowledged.append(waiting.popleft())
+                else:
+                    self._held.add(topic)
             except EngineError as error:
                 # The bus takes others: what it refuses holds back its own topic alone.
                 pause = REFUSED_SECONDS
@@ -156,9 +170,10 @@ class Reporter(Listener):
             finally:
                 # Cut off in the middle it has its turn too: the stream drops what it has already.
                 self._next_turn(topic, pause)
+                self._forget.set()
 
     def _next_turn(self, topic: str, pause: float) -> None:
-        if not self._topics[topic]:
+        if topic in self._held or not self._topics[topic]:
             del self._topics[topic]
         elif pause:
             loop = asyncio.get_running_loop()
@@ -166,20 +181,35 @@ class Reporter(Listener):
         else:
             self._turns.put_nowait(topic)
 
-    async def _publish(self, row: EventRow) -> None:
+    async def _publish(self, row: EventRow) -> bool:
+        """Publish a row, however long that takes; false where it was parked."""
         attempt = 0
         while True:
             try:
-                if await self._is_there(row):
-                    return
-                await self._publisher.publish(row.subject, row.body, _headers(row))
-            except Unavailable as error:
+                if not await self._is_there(row):
+                    await self._publisher.publish(row.subject, row.body, _headers(row))
+            except EngineError as error:
+                # It is too large, or its subject is none: it will never be taken.
+                is_to_blame = error.category == "bad_request"
+                if is_to_blame and await self._park(row, why(error)):
+                    return False
+                if not (is_to_blame or isinstance(error, Unavailable)):
+                    raise
                 if attempt == 0:
                     log.warning("outbox.delayed", message_id=row.message_id, error=error)
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
             else:
-                return
+                return True
+
+    async def _park(self, row: EventRow, reason: str) -> bool:
+        """Put a row aside that the bus will never take; false where the store is away."""
+        try:
+            await self._outbox.park(row, reason)
+        except Unavailable as error:
+            log.warning("service.delayed", error=error)
+            return False
+        return True
 
     async def _is_there(self, row: EventRow) -> bool:
         """Past half the duplicate window the server may have forgotten the id: look it up.

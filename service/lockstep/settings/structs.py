@@ -78,6 +78,19 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stub_record_file: Annotated[str, Meta(description="Where stub actions note calls.")] = ""
 
 
+class ParkedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that no replica can handle: they are put aside, see `lockstep parked list`."""
+
+    hours: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=8760,
+            description="For which an event is kept for an automation that no replica can compile.",
+        ),
+    ] = 72.0
+
+
 class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where `${{ secrets.NAME }}` is looked for: the environment, then files, then the bus."""
 
@@ -138,6 +151,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nats: BusSettings = field(default_factory=BusSettings)
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    parked: ParkedSettings = field(default_factory=ParkedSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)

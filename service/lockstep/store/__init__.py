@@ -27,6 +27,8 @@ from lockstep.store.due import DueRows
 from lockstep.store.imports import ImportStore
 from lockstep.store.migrate import create_database, migrate, pending
 from lockstep.store.outbox import OutboxStore
+from lockstep.store.parked import ParkedStore
+from lockstep.store.parked_view import ParkedView
 from lockstep.store.pool import Store
 from lockstep.store.retention import Receipts, Retention
 from lockstep.store.runs import RunStore
@@ -48,6 +50,8 @@ __all__ = [
     "DueRows",
     "ImportStore",
     "OutboxStore",
+    "ParkedStore",
+    "ParkedView",
     "Receipts",
     "Retention",
     "RunStore",

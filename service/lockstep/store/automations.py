@@ -182,13 +182,7 @@ class AutomationStore:
             return {}
         async with self._store.connection() as connection:
             rows = await connection.fetch(*query("catalog/definitions", versions=keys))
-        return {
-            (row["automation_id"], row["version"]): StoredDefinition(
-                _decode(row["definition"]),
-                _versions(row["config_versions"]) if row["config_versions"] else {},
-            )
-            for row in rows
-        }
+        return {(row["automation_id"], row["version"]): _stored(row) for row in rows}
 
     async def get(self, automation_id: str) -> Automation | None:
         """One automation."""
@@ -246,6 +240,15 @@ class AutomationStore:
 async def _read(connection: "Connection", automation_id: str) -> Automation | None:
     row = await connection.fetchrow(*query("automations/get", id=automation_id))
     return _automation(row) if row else None
+
+
+def _stored(row: asyncpg.Record) -> StoredDefinition:
+    """Read a definition; one that is no JSON stays a text, which nobody can compile."""
+    try:
+        versions = _versions(row["config_versions"]) if row["config_versions"] else {}
+        return StoredDefinition(_decode(row["definition"]), versions)
+    except msgspec.DecodeError:
+        return StoredDefinition(row["definition"], {})
 
 
 def _actor_text(actor: Actor | None) -> str | None:

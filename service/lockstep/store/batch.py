@@ -15,10 +15,11 @@ from lockstep.model.matches import Revival
 from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
+from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending
 from lockstep.model.timers import Hold, Holder, StoredTimer
 from lockstep.model.waits import Awaited, Firing, Standing, StepKey
-from lockstep.store import children, retries, triggers, waits
+from lockstep.store import children, parked, retries, triggers, waits
 from lockstep.store.bodies import portions, share
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
@@ -162,6 +163,18 @@ class BatchTransaction:
         """See `ports.matching.MatchingTransaction`."""
         await triggers.change_holds(self._connection, armed, gone)
 
+    async def park_timers(self, refused: Sequence[Row]) -> None:
+        """See `ports.pipeline.Transaction`."""
+        await parked.park_timers(self._connection, self._worker_id, refused)
+
+    async def park_events(self, events: Sequence[ParkedEvent]) -> None:
+        """See `ports.pipeline.Transaction`."""
+        await parked.park_events(self._connection, self._worker_id, events)
+
+    async def drop_parked_events(self, ids: Sequence[UUID]) -> list[UUID]:
+        """See `ports.pipeline.Transaction`."""
+        return await parked.drop_events(self._connection, ids)
+
     async def take_holds(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """See `ports.pipeline.Transaction`."""
         rows = await self._connection.fetch(*query("timers/take_holds", ids=ids, now=now))
@@ -245,7 +258,7 @@ class Batches:
         async with self._store.connection() as connection:
             return await waits.awaited(connection, events, after)
 
-    async def timers(self, ids: Sequence[UUID]) -> list[StoredTimer]:
+    async def timers(self, ids: Sequence[UUID]) -> tuple[list[StoredTimer], list[Row]]:
         """See `ports.pipeline.Transactions`."""
         async with self._store.connection() as connection:
             return await triggers.timers(connection, ids)

@@ -23,8 +23,8 @@ OLD_SECONDS: Final = 60.0  # longer than all that mends itself: adoption, sweeps
 SILENT_SECONDS: Final = 5.0  # at the least: a shorter silence is nothing that people need look at
 TABLES: Final = (
     "action_types", "artifacts", "automation_versions", "automations", "catalog_revision",
-    "failed_frames", "judgements", "occurrences", "outbox", "receipts", "run_frames", "run_steps",
-    "runs", "suspects", "timers", "trigger_types", "waits", "workers",
+    "failed_frames", "judgements", "occurrences", "outbox", "parked_events", "receipts",
+    "run_frames", "run_steps", "runs", "suspects", "timers", "trigger_types", "waits", "workers",
 )  # fmt: skip
 
 
@@ -107,6 +107,16 @@ RULES: Final = (
         "older than a minute that the bus has not acknowledged",
         "see that an engine runs and that NATS takes them (`outbox.delayed` in its log; is the "
         "stream of run events full?)",
+    ),
+    Rule(
+        "rows.parked",
+        "doctor/parked",
+        "row",
+        "each row can be handled by some replica",
+        "parked: no replica that runs can handle them",
+        "see `lockstep parked list`; start a version, or one with the plug-ins, that can; or "
+        "`lockstep parked discard ID`",
+        "warning",
     ),
     Rule(
         "workers.dead",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import msgspec
 
+from lockstep.store.parked import shown
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.events import Actor
@@ -92,6 +93,6 @@ def _failure(row: asyncpg.Record) -> ImportFailure:
         event=row["event"],
         reason=row["reason"],
         detail=row["detail"],
-        config=msgspec.json.decode(row["config"]),
+        config=shown(row["config"], msgspec.json.decode),
         failed_at=row["failed_at"],
     )

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-import structlog
 
+from lockstep.model.parked import why
 from lockstep.model.runs import ArtifactRow, Checkpoint, Consumable, Consumed, RunState, StepRow
 from lockstep.model.waits import FiredWait, WaitRow, Woken, topic
 from lockstep.ports.workers import Beat
 from lockstep.store.bodies import Bodies
+from lockstep.store.parked import UNREADABLE, park_runs, readable
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep_schemas.base import Json, JsonObject
@@ -22,8 +23,6 @@ from lockstep_schemas.run_events import ACTIVE
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
-
-log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -106,24 +105,63 @@ class RunStore:
             )
             return await self._taken(connection, rows)
 
+    async def claim_parked(self, limit: int, now: datetime) -> list[RunState]:
+        """Take up to `limit` parked runs that this worker has not tried."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                *query("parked/claim_runs", limit=limit, worker_id=self._worker_id, now=now)
+            )
+            return await self._taken(connection, rows)
+
+    async def park(self, run: RunState, reason: str) -> None:
+        """See `ports.walk.History.park`."""
+        async with self._store.connection() as connection:
+            await park_runs(connection, self._worker_id, [(run.id, run.epoch, reason)])
+
     async def _taken(
         self, connection: "Connection", rows: Sequence[asyncpg.Record]
     ) -> list[RunState]:
         """Read what was claimed, with what is large of it and what has fired of it.
 
-        What cannot be read is left out: it is given up again, as all that nobody walks.
+        What cannot be read is parked. What has fired is read after the claim, so that none is
+        missed.
         """
-        runs = []
+        runs, refused = list[RunState](), list[tuple[UUID, int, str]]()
         for row in rows:
             try:
                 run = run_state(row)
                 await self._bodies.complete(connection, run, row)
-            except (msgspec.MsgspecError, ValueError) as error:
-                name, automation_id = str(row["id"]), row["automation_id"]
-                log.warning("run.unreadable", run_id=name, automation_id=automation_id, error=error)
+            except UNREADABLE as error:
+                refused.append((row["id"], row["epoch"], why(error)))
             else:
                 runs.append(run)
-        return await _with_fired(connection, runs)
+        await park_runs(connection, self._worker_id, refused)
+        woken = [run.id for run in runs if run.wakes]
+        fired = await self._fired(connection, woken) if woken else {}
+        for run in runs:
+            if run.id in fired:
+                run.wakes, run.fired = fired[run.id].wakes, fired[run.id].fired
+        return [run for run in runs if not run.wakes or run.id in fired]
+
+    async def _fired(
+        self, connection: "Connection", run_ids: Sequence[UUID]
+    ) -> Mapping[UUID, Woken]:
+        """Read what has fired of runs; a run of which that cannot be read is parked."""
+        found: dict[UUID, tuple[int, dict[UUID, FiredWait]]] = {}
+        rows = await _fired_rows(connection, run_ids)
+        _, refused = readable(rows, _fired_wait)
+        unreadable = {row["run_id"]: (row["epoch"], reason) for row, reason in refused}
+        for row in rows:
+            if row["run_id"] not in unreadable:
+                _, fired = found.setdefault(row["run_id"], (row["wakes"], {}))
+                if row["id"] is not None:
+                    fired[row["id"]] = _fired_wait(row)
+        await park_runs(
+            connection,
+            self._worker_id,
+            [(run_id, epoch, reason) for run_id, (epoch, reason) in unreadable.items()],
+        )
+        return {run_id: Woken(wakes, fired) for run_id, (wakes, fired) in found.items()}
 
     async def owned(self) -> Mapping[UUID, int]:
         """See `replicas.unwalked.OwnedRuns`."""
@@ -177,17 +215,7 @@ class RunStore:
     async def fired(self, run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
         """See `ports.walk.History.fired`."""
         async with self._store.connection() as connection:
-            return await _fired(connection, run_ids)
-
-
-async def _fired(connection: "Connection", run_ids: Sequence[UUID]) -> Mapping[UUID, Woken]:
-    found: dict[UUID, tuple[int, dict[UUID, FiredWait]]] = {}
-    for row in await _fired_rows(connection, run_ids):
-        _, fired = found.setdefault(row["run_id"], (row["wakes"], {}))
-        if row["id"] is not None:
-            payload = None if row["payload"] is None else _decode(row["payload"])
-            fired[row["id"]] = FiredWait(row["cause"], payload, row["warning"])
-    return {run_id: Woken(wakes, fired) for run_id, (wakes, fired) in found.items()}
+            return await self._fired(connection, run_ids)
 
 
 async def _fired_rows(
@@ -203,14 +231,9 @@ async def _fired_rows(
     return rows
 
 
-async def _with_fired(connection: "Connection", runs: list[RunState]) -> list[RunState]:
-    """Give claimed runs what has fired of them; read after the claim, so that none is missed."""
-    woken = [run.id for run in runs if run.wakes]
-    fired = await _fired(connection, woken) if woken else {}
-    for run in runs:
-        if run.id in fired:
-            run.wakes, run.fired = fired[run.id].wakes, fired[run.id].fired
-    return runs
+def _fired_wait(row: asyncpg.Record) -> FiredWait:
+    payload = None if row["payload"] is None else _decode(row["payload"])
+    return FiredWait(row["cause"], payload, row["warning"])
 
 
 def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[object, ...]]:
@@ -262,12 +285,19 @@ def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[obje
 
 
 def run_as_told(row: asyncpg.Record) -> RunState:
-    """Read a run as far as its events tell of it, which is without its payload and its actor."""
+    """Read a run as far as its events tell of it, which is without its payload and its actor.
+
+    So a run can be ended that nobody can read.
+    """
     return _run_state(row, {}, Actor())
 
 
 def run_state(row: asyncpg.Record) -> RunState:
-    """Read a run with its frames as a worker takes it up; see `store.bodies` for what is large."""
+    """Read a run with its frames as a worker takes it up; see `store.bodies` for what is large.
+
+    Raises:
+        DecodeError: It is damaged, or of another version.
+    """
     payload = row["trigger_payload"]
     return _run_state(row, _decode(payload) if payload else {}, _actor(row["actor"]))
 

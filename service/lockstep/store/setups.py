@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from lockstep.ports.workers import Stale
+from lockstep.store.parked import ParkedStore
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 
@@ -42,6 +43,16 @@ class SetupStore:
                 )
             )
         return {(row["automation_id"], row["trigger_id"]) for row in rows}
+
+    async def park_setup(self, automation_id: str, trigger_id: str, reason: str) -> None:
+        """See `pipeline.setups.SetupLeases`."""
+        parked = ParkedStore(self._store, self._worker_id)
+        await parked.park_setup(automation_id, trigger_id, reason)
+
+    async def unpark(self, keys: Sequence[Key]) -> None:
+        """See `pipeline.setups.SetupLeases`."""
+        async with self._store.connection() as connection:
+            await connection.execute(*query("triggers/unpark_setups", setups=keys))
 
     async def release(self, keys: Sequence[Key]) -> None:
         """See `pipeline.setups.SetupLeases`."""

@@ -1,6 +1,6 @@
 """What the store knows of how the whole is."""
 
-from lockstep.model.status import StoredFigures
+from lockstep.model.findings import StoredFigures
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.status import OutboxStatus, RunsStatus, WaitsStatus, WorkerStatus
@@ -23,6 +23,7 @@ class StatusStore:
                 for name in ("status/servers", "status/runs", "status/waits", "status/outbox")
             ]
             workers = await connection.fetch(*query("status/workers"))
+            parked = await connection.fetch(*query("parked/counts"))
         return StoredFigures(
             version=servers["version"],
             migration=servers["migration"],
@@ -42,4 +43,5 @@ class StatusStore:
             runs=RunsStatus(**runs),
             waits=WaitsStatus(**waits),
             outbox=OutboxStatus(**outbox),
+            parked={row["kind"]: row["number"] for row in parked},
         )

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from lockstep.model.decisions import Decision
 from lockstep.model.events import Event
 from lockstep.model.occurrences import Counter, Occurrences, digest
+from lockstep.model.parked import Row
 from lockstep.model.timers import Hold, Holder, StoredTimer
+from lockstep.model.waits import TimerKind
 from lockstep.store.bodies import portions
+from lockstep.store.parked import readable
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep_schemas.base import JsonObject
@@ -103,22 +107,13 @@ async def change_holds(
         await connection.execute(*query("timers/arm_holds", holds=holds))
 
 
-async def timers(connection: "Connection", ids: Sequence[UUID]) -> list[StoredTimer]:
-    """Read timers, to be judged."""
+async def timers(
+    connection: "Connection", ids: Sequence[UUID]
+) -> tuple[list[StoredTimer], list[Row]]:
+    """Read timers, to be judged; and those that cannot be read, each with the reason."""
     rows = await connection.fetch(*query("timers/read", ids=ids))
-    return [
-        StoredTimer(
-            id=row["id"],
-            kind=row["kind"],
-            automation_id=row["automation_id"],
-            trigger_id=row["trigger_id"],
-            event=None if row["event"] is None else _read(row["event"]),
-            schedule=row["schedule"],
-            last_value=row["last_value"],
-            due_at=row["due_at"],
-        )
-        for row in rows
-    ]
+    found, refused = readable(rows, _timer)
+    return found, [(row["id"], reason) for row, reason in refused]
 
 
 class DecisionStore:
@@ -162,6 +157,22 @@ def _rows(done: str) -> int:
 def _event(event: Event) -> bytes:
     kept = StoredEvent(**{name: getattr(event, name) for name in StoredEvent.__struct_fields__})
     return _encode(kept)
+
+
+def _timer(row: asyncpg.Record) -> StoredTimer:
+    kind = row["kind"]
+    if kind not in get_args(TimerKind):
+        raise ValueError(f"a timer of kind '{kind}', which this version does not know")
+    return StoredTimer(
+        id=row["id"],
+        kind=kind,
+        automation_id=row["automation_id"],
+        trigger_id=row["trigger_id"],
+        event=None if row["event"] is None else _read(row["event"]),
+        schedule=row["schedule"],
+        last_value=row["last_value"],
+        due_at=row["due_at"],
+    )
 
 
 def _read(text: bytes) -> Event:

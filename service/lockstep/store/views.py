@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.model.runs import FoundRuns
+from lockstep.store.parked import shown
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.api import (
@@ -94,12 +95,7 @@ class RunViews:
         """Its steps, in the order in which they began."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(*query("runs/list_steps", run_id=run_id))
-        return [
-            Step(
-                **{**dict(row), "result": None if row["result"] is None else _decode(row["result"])}
-            )
-            for row in rows
-        ]
+        return [Step(**{**dict(row), "result": shown(row["result"], _decode)}) for row in rows]
 
     async def artifacts(self, run_id: UUID) -> list[Artifact]:
         """What it produced."""
@@ -111,7 +107,7 @@ class RunViews:
                 run_id=str(row["run_id"]),
                 action_id=row["action_id"],
                 artifact_type=row["artifact_type"],
-                data=_decode(row["data"]),
+                data=shown(row["data"], _decode),
                 context_key=row["context_key"],
                 closed_at=row["closed_at"],
                 created_at=row["created_at"],
@@ -210,8 +206,8 @@ def _run(row: asyncpg.Record, body: bytes) -> Run:
         version=row["version"],
         trigger_id=row["trigger_id"],
         trigger_event_id=row["trigger_event_id"],
-        trigger_payload=_decode(body),
-        actor=_actor(row["actor"]),
+        trigger_payload=shown(body, _decode),
+        actor=shown(row["actor"], _actor) or Actor(),
         context_key=row["context_key"],
         status=row["status"],
         error_message=row["error_message"],

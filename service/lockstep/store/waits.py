@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from lockstep.model.events import Event
 from lockstep.model.outbox import EventRow
+from lockstep.model.parked import Row
 from lockstep.model.runs import Ended, Ending
 from lockstep.model.waits import (
     KEY_SECONDS,
@@ -23,9 +25,11 @@ from lockstep.model.waits import (
 )
 from lockstep.store.bodies import portions
 from lockstep.store.outbox import add_events
+from lockstep.store.parked import ParkedStore
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep.store.runs import run_as_told
+from lockstep_schemas.base import JsonObject
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -49,20 +53,7 @@ async def awaited(
             after_id=FIRST if after is None else after.id,
         )
     )
-    return [
-        Awaited(
-            place=row["place"] - 1,
-            id=row["id"],
-            run_id=row["run_id"],
-            filter=row["filter"],
-            run_scope=None if row["run_scope"] is None else _decode(row["run_scope"]),
-            path=row["action_path"],
-            warning=row["warning"],
-            automation_id=row["automation_id"],
-            follows=row["follows"],
-        )
-        for row in rows
-    ]
+    return [_awaited(row) for row in rows]
 
 
 async def standing(connection: "Connection", events: Sequence[Event]) -> Standing:
@@ -132,6 +123,10 @@ class WaitStore:
         """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
         async with self._store.connection() as connection:
             return await fire(connection, [(one, None) for one in wait_ids], "due", now)
+
+    async def park_waits(self, waits: Sequence[Row]) -> None:
+        """See `wake.due.ArmedWaits`."""
+        await ParkedStore(self._store, self._worker_id).park_waits(waits)
 
     async def known_steps(self, keys: Sequence[StepKey]) -> set[StepKey]:
         """Say which of these steps have been visited, whatever has become of them."""
@@ -252,3 +247,25 @@ async def end_runs(
         )
         for row in rows
     ]
+
+
+def _awaited(row: asyncpg.Record) -> Awaited:
+    """Read an armed wait; one whose scope is damaged says so, and the others are read."""
+    scope: JsonObject | None = None
+    unread = None
+    try:
+        scope = None if row["run_scope"] is None else _decode(row["run_scope"])
+    except msgspec.DecodeError as error:
+        unread = f"the scope of a wait cannot be read: {error}"
+    return Awaited(
+        place=row["place"] - 1,
+        id=row["id"],
+        run_id=row["run_id"],
+        filter=row["filter"],
+        run_scope=scope,
+        path=row["action_path"],
+        warning=row["warning"],
+        automation_id=row["automation_id"],
+        follows=row["follows"],
+        unread=unread,
+    )

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from lockstep.model.errors import Unavailable
-from lockstep.model.status import Numbers
+from lockstep.model.findings import Numbers
 from lockstep.telemetry.meter import Histogram, Measures
 
 # Below the 15 s of a scrape: each has new figures, several at once share some.
@@ -161,6 +161,7 @@ def _looked_at(gauges: Gauges) -> Iterator[Metric]:
 def _stored(numbers: Numbers) -> Iterator[Metric]:
     yield _gauge("runs", "Active runs of all replicas.", "status", numbers.runs)
     yield _gauge("waits", "What sleeping runs wait for.", "kind", numbers.waits)
+    yield _gauge("parked", "Rows that no replica could handle.", "kind", numbers.parked)
     yield GaugeMetricFamily("lockstep_ready_runs", "Runs that wait for a place.", numbers.ready)
     yield GaugeMetricFamily(
         "lockstep_outbox_depth", "Run events that the bus has not acknowledged.", numbers.outbox

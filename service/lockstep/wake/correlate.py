@@ -11,6 +11,7 @@ import structlog
 
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
+from lockstep.model.parked import WAIT, ParkedEvent
 from lockstep.model.program import FILTER_SECONDS, Expression, SharedScope
 from lockstep.model.run_events import iso, trigger_scope
 from lockstep.model.texts import storable
@@ -18,7 +19,14 @@ from lockstep.model.waits import Awaited, Satisfied
 from lockstep.ports.pace import Pace
 from lockstep.ports.wake import WakeTransaction
 
-_Verdict: TypeAlias = bool | str
+
+class _Unread(msgspec.Struct, frozen=True):
+    """Why a wait cannot be asked here; another replica may have what it takes."""
+
+    reason: str
+
+
+_Verdict: TypeAlias = bool | str | _Unread
 """Whether a filter lets an event pass, or why it could not be judged."""
 
 log = structlog.get_logger()
@@ -42,6 +50,8 @@ class Correlation:
         ended: set[UUID] = set()
         for wait in awaited:
             event = events[wait.place]
+            if not _is_for(wait.id, event):
+                continue
             known = self._judged.get((event.delivery, wait.id))
             if known is not None:
                 verdict = known[1]
@@ -70,29 +80,54 @@ class Correlation:
             if wait_id in taken:
                 continue
             event = events[place]
+            if not _is_for(wait_id, event):
+                continue
             known = self._judged.get((event.delivery, wait_id))
             if known is None:
                 return None
             wait, verdict = known
             if isinstance(verdict, str):
                 failed[wait_id] = wait, event, verdict
-            elif verdict:
+            elif verdict is True:
                 taken[wait_id] = Satisfied(wait, event)
         if failed:
             await _warn(failed, tx)
         return [*taken.values()]
 
+    def unread(
+        self, events: Sequence[Event], armed: Sequence[tuple[int, UUID]]
+    ) -> list[ParkedEvent]:
+        """Give what events ask of waits that cannot be asked here."""
+        found = []
+        for place, wait_id in armed:
+            known = self._judged.get((events[place].delivery, wait_id))
+            if known is not None and isinstance(known[1], _Unread):
+                wait, verdict = known[0], known[1]
+                parked = ParkedEvent(events[place], wait.automation_id, verdict.reason, wait_id)
+                found.append(parked)
+        return found
+
     async def _verdict(self, wait: Awaited, event: Event, now: datetime) -> _Verdict:
+        if wait.unread is not None:
+            return _Unread(wait.unread)
         if wait.filter is None:
             return True
         begun = time.thread_time_ns()
         try:
-            verdict: _Verdict = self._compile(wait.filter).holds(_scope(wait, event, now))
+            expression = self._compile(wait.filter)
+        except RenderError as error:  # it could be compiled where it was armed
+            return _Unread(f"the filter of a wait cannot be compiled here: {error}")
+        try:
+            verdict: _Verdict = expression.holds(_scope(wait, event, now))
         except RenderError as error:
             verdict = str(error)
         spent = time.thread_time_ns() - begun
         await self._pace.took(wait.automation_id, event.id, spent)
         return verdict
+
+
+def _is_for(wait_id: UUID, event: Event) -> bool:
+    return event.only is None or event.only == f"{WAIT}{wait_id}"
 
 
 async def _warn(failed: dict[UUID, tuple[Awaited, Event, str]], tx: WakeTransaction) -> None:

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never, get_args
 from uuid import UUID
 
-from lockstep.model.waits import Due, Firing
+from lockstep.model.parked import Row
+from lockstep.model.waits import Due, Firing, TimerKind
+from lockstep.ports.apart import set_apart
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
 from lockstep.ports.telemetry import Meter
+from lockstep_schemas.run_events import WaitKind
+
+KINDS: Final = frozenset((*get_args(WaitKind), *get_args(TimerKind)))
 
 
 class ArmedWaits(Protocol):
@@ -17,6 +22,10 @@ class ArmedWaits(Protocol):
 
     async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Firing]:
         """Fire those that are armed and due."""
+        ...
+
+    async def park_waits(self, waits: Sequence[Row]) -> None:
+        """Put waits aside that cannot be fired, each with the reason."""
         ...
 
 
@@ -37,7 +46,12 @@ class DueWaits:
     async def fire(self, due: Sequence[Due]) -> None:
         """Fire what a timer of this worker or the sweep has found. Raise Unavailable."""
         waits, deadlines = list[UUID](), list[UUID]()
+        unknown = [row for row in due if row.kind not in KINDS]  # of a newer version
+        if unknown:
+            await self._waits.park_waits([(row.id, _unknown(row)) for row in unknown])
         for row in due:
+            if row in unknown:
+                continue
             match row.kind:
                 case "delay" | "event" | "retry" | "remote" | "child":
                     waits.append(row.id)
@@ -47,15 +61,13 @@ class DueWaits:
                     pass  # timers of triggers start runs; they have alarms of their own
                 case _:
                     assert_never(row.kind)
-        if waits:
-            await self._fire(waits)
-        if deadlines:
-            await self._terminator.exceed(deadlines)
+        await set_apart(waits, self._fire, self._waits.park_waits)
+        await set_apart(deadlines, self._terminator.exceed, self._waits.park_waits)
 
     async def ring(self, wait_ids: Sequence[UUID]) -> None:
         """Fire what alarms of the bus name, of whatever kind. Raise Unavailable."""
-        await self._fire(wait_ids)
-        await self._terminator.exceed(wait_ids)
+        await set_apart(wait_ids, self._fire, self._waits.park_waits)
+        await set_apart(wait_ids, self._terminator.exceed, self._waits.park_waits)
 
     async def _fire(self, wait_ids: Sequence[UUID]) -> None:
         firings = await self._waits.fire_due(wait_ids, self._clock.now())
@@ -64,3 +76,7 @@ class DueWaits:
             if one.due_at is not None:
                 self._meter.woke((now - one.due_at).total_seconds())
         self._listener.fired(firings)
+
+
+def _unknown(row: Due) -> str:
+    return f"a wait of kind '{row.kind}', which this version does not know"

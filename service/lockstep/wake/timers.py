@@ -218,7 +218,7 @@ class TimerService:
             late = await self._rows.overdue(self._clock.now() - OVERDUE, BATCH, last)
             if late:
                 log.info("waits.overdue", waits=len(late))
-                await self._fire(late)
+                await self.fire(late)
                 last = late[-1]
             if len(late) < BATCH:
                 self._timers.swept()
@@ -235,13 +235,14 @@ class TimerService:
     async def _fire_near(self) -> None:
         due = self._timers.take_due()
         try:
-            await self._fire(due)
+            await self.fire(due)
         except BaseException:  # also where it is cut off: they are still due
             for one in due:
                 self._timers.add(one)
             raise
 
-    async def _fire(self, due: Sequence[Due]) -> None:
+    async def fire(self, due: Sequence[Due]) -> None:
+        """Fire what somebody has found to be due. Raise Unavailable."""
         self._timers.begin_firing()
         try:
             await apart(due, self._fire_rows, _refused)

@@ -24,6 +24,13 @@ FORMAT: Final = 1
 BranchEnd: TypeAlias = Literal["ok", "stopped", "failed"]
 
 
+class StateLost(EngineError):
+    """The saved state of a run is not in the store any more."""
+
+    code = "run.state_lost"
+    advice = "Start it again if it should run: `lockstep retry RUN_ID --from start`."
+
+
 class FramesUnreadable(EngineError):
     """The stored frames of a run are not of this engine's format, or damaged."""
 

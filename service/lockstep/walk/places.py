@@ -21,8 +21,7 @@ class Places(Listener):
     def __init__(self, limit: int) -> None:
         self._limit = self._free = limit
         self._reservations: set[Reservation] = set()
-        self._epochs: dict[UUID, int] = {}  # of the runs that have a place, or are held
-        self._held: set[UUID] = set()
+        self._epochs: dict[UUID, int] = {}  # of the runs that have a place
         self._is_closed = False
         self._asked = self._answered = 0
         self._offered: list[RunState] = []  # each has a place
@@ -144,14 +143,10 @@ class Places(Listener):
         """Whether something has fired of a run that was taken up meanwhile."""
         return run_id in self._woken
 
-    def hold(self, run_id: UUID) -> None:
-        """Keep a run that cannot be walked here: it has no place, and counts as if it had one."""
-        self._held.add(run_id)
-
     def release(self, run: RunState) -> None:
         """Give the place of a run back: its walk has ended."""
         self._free += 1
-        if self._epochs.get(run.id) == run.epoch and run.id not in self._held:
+        if self._epochs.get(run.id) == run.epoch:
             del self._epochs[run.id]
         if not self.active:
             self._empty.set()

@@ -9,12 +9,14 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from lockstep.model.automations import DefinitionLost
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.parked import why
 from lockstep.model.program import Program
 from lockstep.model.runs import OwnerLost, RunState
 from lockstep.ports.apart import apart
 from lockstep.walk.execution import Execution, WalkParts
-from lockstep.walk.frames import FramesNewer, RootFrame
+from lockstep.walk.frames import RootFrame, StateLost
 from lockstep.walk.interpreter import walk_run
 from lockstep.walk.places import Places
 
@@ -116,16 +118,18 @@ class WalkPool:
         bind_contextvars(run_id=str(run.id), automation_id=run.automation_id)
         walk = Execution.make(run, NOTHING, self._parts, RootFrame())
         try:
-            walk = await self._open(run)
+            try:
+                walk = await self._open(run)
+            except (StateLost, DefinitionLost):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, another replica may read it
+                await self._park(run, error)
+                return
             walk.giving_up = self._giving_up
             self._walks[run.id] = walk
             if self._places.is_woken(run.id):
                 self._places.heard.set()  # it was woken while it was taken up
             await walk_run(walk)
-        except FramesNewer as error:
-            # It stays ours, and as it is, until this replica ends: whoever adopts it may know more.
-            self._places.hold(run.id)
-            walk.log.warning("run.held", error=error)
         except EngineError as error:
             await _fail(walk, str(error))
         except Exception as error:
@@ -141,13 +145,19 @@ class WalkPool:
     async def _open(self, run: RunState) -> Execution:
         """Take up a run; wait where the store is away."""
         if not run.has_frames:
-            raise EngineError("the saved state of the run is gone; start it again if it should run")
+            raise StateLost("the saved state of the run is gone; start it again if it should run")
 
         async def opened() -> Execution:
             program = await self._programs(run.automation_id, run.version)
             return await Execution.open(run, program, self._parts)
 
         return await self._parts.patience.with_store(opened)
+
+    async def _park(self, run: RunState, error: Exception) -> None:
+        """Put a run aside that this replica cannot take up; wait where the store is away."""
+        await self._parts.patience.with_store(
+            functools.partial(self._parts.history.park, run, why(error))
+        )
 
 
 def _untold(run_id: UUID, error: Exception) -> None:

@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from lockstep.matching import DefinitionLost, Index
+from lockstep.matching import Index
 from lockstep.matching.index import OLD_PROGRAMS
-from lockstep.model.automations import Head, StoredDefinition
+from lockstep.model.automations import (
+    DefinitionLost,
+    DefinitionUnreadable,
+    Head,
+    StoredDefinition,
+)
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.program import Program
 from unit.fakes import Definitions
@@ -221,7 +226,7 @@ async def test_a_version_that_is_gone_or_unreadable_is_told_by_its_name() -> Non
     index, _ = indexed(source)
     with pytest.raises(DefinitionLost, match="automation a v3 is not stored any more"):
         await index.program("a", 3)
-    with pytest.raises(DefinitionLost, match=r"bad v1 cannot be read .*: of a later version"):
+    with pytest.raises(DefinitionUnreadable, match=r"bad v1 cannot be read .*: of a later version"):
         await index.program("bad", 1)
 
 

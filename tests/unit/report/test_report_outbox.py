@@ -1,13 +1,13 @@
 """The outbox: committed events reach the bus, in order for each topic, whatever is away."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
 
-from lockstep.bus.errors import MessageTooLarge
+from lockstep.bus.errors import BadMessage, MessageTooLarge
 from lockstep.model.errors import ServerUnfit
 from lockstep.model.outbox import EventRow
 from lockstep.report import Reporter
@@ -31,6 +31,7 @@ class Table:
     def __init__(self) -> None:
         self.away = Away()
         self.rows: dict[tuple[str, int], EventRow] = {}
+        self.parked: dict[tuple[str, int], str] = {}
         self.old: list[EventRow] = []
         self.asked: list[list[str]] = []
         self.forgotten: list[int] = []  # how many at once
@@ -40,10 +41,22 @@ class Table:
         self.rows |= {(one.topic, one.seq): one for one in rows}
         return rows
 
-    async def of_topics(self, topics: Sequence[str]) -> Sequence[EventRow]:
+    async def of_topics(self, topics: Sequence[str]) -> tuple[Sequence[EventRow], Set[str]]:
         """See `Outbox`."""
         self.asked.append([*topics])
-        return [one for key, one in sorted(self.rows.items()) if key[0] in topics]
+        rows = {key: one for key, one in sorted(self.rows.items()) if key[0] in topics}
+        held = {topic for topic, _ in self.parked if topic in topics}
+        before = [
+            one
+            for (topic, seq), one in rows.items()
+            if all(seq < behind for other, behind in self.parked if other == topic)
+        ]
+        return before, held
+
+    async def park(self, row: EventRow, reason: str) -> None:
+        """See `Outbox`."""
+        self.away.check()
+        self.parked[row.topic, row.seq] = reason
 
     async def overdue(self, seconds: float, limit: int) -> Sequence[EventRow]:
         """See `Outbox`."""
@@ -287,7 +300,7 @@ async def test_after_an_outage_of_the_store_and_of_the_bus_every_topic_is_in_ord
         assert told == ids(f"run-{number}", 1, 2, 3, 4, 5)
 
 
-@pytest.mark.parametrize("error", [MessageTooLarge("2 MB"), LookupError("a fault of ours")])
+@pytest.mark.parametrize("error", [ServerUnfit("no stream"), LookupError("a fault of ours")])
 @moved
 async def test_an_event_that_the_bus_refuses_holds_back_its_own_topic_alone(
     error: Exception,
@@ -307,10 +320,49 @@ async def test_an_event_that_the_bus_refuses_holds_back_its_own_topic_alone(
     assert (line["event"], line["message_id"]) == ("event.unpublished", "big:2")
 
 
+@pytest.mark.parametrize("error", [MessageTooLarge("2 MB"), BadMessage("subject 'a b'")])
+@moved
+async def test_an_event_that_the_bus_will_never_take_is_parked_and_holds_back_its_topic_alone(
+    error: Exception,
+) -> None:
+    scene = Scene()
+    scene.bus.refused["big:2"] = error
+    async with Background(scene.reporter.run()):
+        scene.offer(*(row("big", seq) for seq in range(1, 4)), row("other", 1))
+        await turns()
+        scene.offer(row("big", 4), row("other", 2))
+        await scene.reporter.drained()
+        assert scene.table.parked == {("big", 2): str(error)}
+        assert scene.bus.stored == [*ids("big", 1), *ids("other", 1, 2)]
+        assert [*scene.table.rows] == [("big", seq) for seq in (2, 3, 4)]
+        # What a replica takes over stays behind the row too, until that is released.
+        await scene.reporter.take_over(["big"])
+        await turns()
+        assert scene.bus.attempts.count("big:2") == 1
+        scene.bus.refused.clear()
+        scene.table.parked.clear()
+        await scene.reporter.take_over(["big"])
+        await scene.reporter.drained()
+    assert scene.bus.stored[-3:] == ids("big", 2, 3, 4)
+
+
+@moved
+async def test_an_event_is_parked_as_soon_as_the_store_is_back() -> None:
+    scene = Scene()
+    scene.bus.refused["big:1"] = MessageTooLarge("2 MB")
+    scene.table.away.times = 1
+    async with Background(scene.reporter.run()):
+        scene.offer(row("big", 1))
+        await turns()
+        assert scene.table.parked == {}
+        await scene.reporter.drained()
+    assert [*scene.table.parked] == [("big", 1)]
+
+
 @moved
 async def test_an_event_that_the_bus_refused_is_published_when_it_takes_it() -> None:
     scene = Scene()
-    scene.bus.refused["big:1"] = MessageTooLarge("2 MB")
+    scene.bus.refused["big:1"] = ServerUnfit("no stream takes it")
     async with Background(scene.reporter.run()):
         scene.offer(row("big", 1), row("big", 2))
         await asyncio.sleep(1.5 * REFUSED_SECONDS)

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from lockstep.model.errors import Unavailable
+from lockstep.model.parked import Row
 from lockstep.model.waits import Due, Firing
 from lockstep.wake import DueWaits
 from lockstep_schemas.run_events import WaitKind
@@ -22,6 +23,7 @@ class Scene:
         self.away = Away()
         self.armed: dict[UUID, datetime | None] = {}
         self.fired: list[tuple[list[UUID], datetime]] = []
+        self.parked: dict[UUID, str] = {}
         self.heard, self.terminator, self.meter = Heard(), Ends(), Measured()
         self.due = DueWaits(self, Clock(), self.heard, self.terminator.port, self.meter)
 
@@ -49,6 +51,10 @@ class Scene:
             for one in wait_ids
             if one in self.armed
         ]
+
+    async def park_waits(self, waits: Sequence[Row]) -> None:
+        """See `wake.due.ArmedWaits`."""
+        self.parked |= dict(waits)
 
 
 def due(number: int, kind: WaitKind = "delay") -> Due:

@@ -65,16 +65,6 @@ async def test_an_offer_that_comes_late_is_passed_over_and_a_newer_one_is_not() 
 
 
 @moved
-async def test_a_run_that_is_held_has_no_place_and_counts_as_walked() -> None:
-    places = Places(1)
-    places.offer([run_state(1, epoch=2)], places.reserve(1))
-    places.hold(uid(1))
-    for run in places.take_offered():
-        places.release(run)
-    assert (counts(places), places.epochs) == ((1, 0), {uid(1): 2})
-
-
-@moved
 async def test_a_reservation_is_open_until_it_is_given_back() -> None:
     places = Places(2)
     reserved, nothing = places.reserve(2), places.reserve(1)

@@ -7,6 +7,7 @@ from uuid import UUID
 from structlog.testing import capture_logs
 
 from lockstep.catalog import ServiceBag, build_catalog
+from lockstep.model.automations import DefinitionLost, DefinitionUnreadable
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, Consumed, OwnerLost, RunState
 from lockstep.model.waits import FiredWait, Woken
@@ -31,6 +32,7 @@ class Store:
         self.lost = False
         self.faults: dict[int, Exception] = {}  # by the number of a run
         self.unread: set[int] = set()
+        self.parked: dict[int, str] = {}
         self.begun: list[tuple[int, str]] = []  # checkpoints that were asked for
         self.saved: list[tuple[int, str]] = []
         self.asked: list[list[int]] = []
@@ -55,6 +57,11 @@ class Store:
             raise LookupError("a row that nobody can read")
         return {one: Woken(4, {uid(77): FiredWait("due")}) for one in run_ids}
 
+    async def park(self, run: RunState, reason: str) -> None:
+        """See `ports.walk.History`."""
+        self.away.check()
+        self.parked[run.id.int] = reason
+
     async def items(self, run_id: UUID, seqs: Sequence[int]) -> Mapping[int, list[Json]]:
         """See `ports.walk.History`."""
         raise AssertionError("no program of this file has a loop")
@@ -72,6 +79,7 @@ class Scene:
     def __init__(self, limit: int = 3, of: Program = ENDS) -> None:
         self.places, self.store, self.program = Places(limit), Store(), of
         self.programs_away = Away()
+        self.programs_fault: Exception | None = None
         self.finds = asyncio.Event()
         self.finds.set()
         parts = WalkParts(
@@ -83,6 +91,8 @@ class Scene:
     async def _program(self, automation_id: str, version: int) -> Program:
         await self.finds.wait()
         self.programs_away.check()
+        if self.programs_fault is not None:
+            raise self.programs_fault
         return self.program
 
     def offer(self, *runs: RunState | int) -> list[RunState]:
@@ -171,14 +181,46 @@ async def test_a_walk_ends_whose_run_is_offered_with_a_newer_epoch() -> None:
 
 
 @moved
-async def test_a_run_that_a_newer_version_has_saved_is_held_without_a_place() -> None:
+async def test_a_run_that_cannot_be_read_is_parked_and_has_no_place() -> None:
     scene = Scene()
     async with Background(scene.pool.run()):
-        scene.offer(run_state(1, document=b'{"f":99}'))
-        with capture_logs() as logs:
-            await turns()
-    assert [line["event"] for line in logs] == ["run.held"]
-    assert (scene.places.free, scene.places.epochs) == (3, {uid(1): 1})
+        scene.offer(run_state(1, document=b'{"f":99}'), run_state(2, document=b"damaged"), 3)
+        await turns()
+    assert {number: reason.split(";")[0] for number, reason in scene.store.parked.items()} == {
+        1: "the saved state of the run has format 99, this engine knows 1",
+        2: "the saved state of the run cannot be read: JSON is malformed: invalid character"
+        " (byte 0)",
+    }
+    assert scene.store.saved == [(3, "success")]
+    assert (scene.places.free, scene.places.epochs) == (3, {})
+
+
+@moved
+async def test_a_run_whose_automation_cannot_be_compiled_is_parked_and_one_that_is_gone_fails() -> (
+    None
+):
+    scene = Scene()
+    async with Background(scene.pool.run()):
+        scene.programs_fault = DefinitionUnreadable("no action 'mailer.send'")
+        scene.offer(1)
+        await turns()
+        scene.programs_fault = DefinitionLost("automation a v1 is not stored any more")
+        scene.offer(2)
+        await turns()
+    assert scene.store.parked == {1: "no action 'mailer.send'"}
+    assert scene.store.saved == [(2, "failed")]
+
+
+@moved
+async def test_a_run_is_parked_as_soon_as_the_store_is_back() -> None:
+    scene = Scene()
+    scene.store.away.times = 1
+    async with Background(scene.pool.run()):
+        scene.offer(run_state(1, document=b"damaged"))
+        await turns()
+        assert (scene.store.parked, scene.places.free) == ({}, 2)
+        await asyncio.sleep(60)
+    assert ([*scene.store.parked], scene.places.free) == ([1], 3)
 
 
 @moved

@@ -1,11 +1,12 @@
 """How the whole is, in tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from rich.text import Text
 
 from lockstep.cli.terminal import output
+from lockstep_schemas.parked import ParkedKind
 from lockstep_schemas.status import QueueStatus, Status, WorkerStatus
 
 
@@ -18,10 +19,14 @@ def draw(status: Status) -> None:
         "PostgreSQL": versions.postgres,
         "schema": versions.migration,
         "dead letters": None if status.dead_letters is None else f"{status.dead_letters:,}",
+        "parked": None if status.parked is None else _parked(status.parked),
         "outbox": _outbox(status),
     }
     for name, value in facts.items():
-        style = "yellow" if name == "dead letters" and status.dead_letters else ""
+        is_noted = (name == "dead letters" and status.dead_letters) or (
+            name == "parked" and status.parked
+        )
+        style = "yellow" if is_noted else ""
         text = Text.assemble((f"{name:<14}", "dim"), (output.line(value or "no answer"), style))
         output.show_line(text)
     if status.workers is not None:
@@ -111,6 +116,14 @@ def _outbox(status: Status) -> str | None:
     oldest = outbox.oldest_seconds
     since = "" if oldest is None else f", the oldest {_span(oldest)} old"
     return f"{output.count(outbox.events, 'run event')} to be published{since}"
+
+
+def _parked(parked: Mapping[ParkedKind, int]) -> str:
+    """Say how much is parked, by kind."""
+    if not parked:
+        return "nothing"
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(parked.items()))
+    return f"{kinds}: see `lockstep parked list`"
 
 
 def _span(seconds: float) -> str:

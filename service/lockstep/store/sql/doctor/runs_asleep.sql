@@ -3,7 +3,7 @@
 -- :limit bigint
 select r.id::text as name
   from runs r
- where r.status = 'waiting' and :seconds is not null
+ where r.status = 'waiting' and r.parked_at is null and :seconds is not null
    and not exists (select from waits w where w.run_id = r.id and w.kind <> 'deadline')
  order by r.id
  limit :limit;

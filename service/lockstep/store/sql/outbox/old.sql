@@ -1,5 +1,5 @@
 -- What should have been published by now, oldest first: its worker died, or the bus was away. As
--- many as have 8 MiB, or one.
+-- many as have 8 MiB, or one. What stands behind a parked row stays there.
 -- :seconds float8, :limit bigint
 select topic, seq, subject, message_id, body, created_at
   from (
@@ -7,8 +7,11 @@ select topic, seq, subject, message_id, body, created_at
               sum(octet_length(o.body)) over in_turn as bytes
          from (
               select *
-                from outbox
+                from outbox n
                where created_at < clock_timestamp() - make_interval(secs => :seconds)
+                 and not exists (
+                     select from outbox p where p.topic = n.topic and p.parked_at is not null
+                 )
                order by created_at, topic, seq
                limit :limit
               ) as o

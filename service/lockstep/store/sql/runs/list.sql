@@ -8,9 +8,12 @@ select r.id, r.position, r.automation_id, r.automation_name, r.version, r.trigge
        r.started_at, r.finished_at, r.parent_run_id,
        case when r.body_id is null and octet_length(r.trigger_payload) <= 8192
             then r.trigger_payload end as body,
-       (select string_agg(w.waiting_for, '; ' order by w.id)
-          from waits w
-         where w.run_id = r.id and w.state = 'armed' and w.kind <> 'deadline') as waiting_for
+       case when r.parked_at is not null and r.status = 'waiting'
+            then 'a replica that can take it up: ' || r.parked_reason
+            else (select string_agg(w.waiting_for, '; ' order by w.id)
+                    from waits w
+                   where w.run_id = r.id and w.state <> 'fired' and w.kind <> 'deadline')
+             end as waiting_for
   from runs r
  where (:automation_id is null or r.automation_id = :automation_id)
    and (:status is null or r.status = :status)

@@ -9,6 +9,8 @@ select (select count(*) from runs where owner is not null) as running,
        (select coalesce(json_object_agg(kind, number), '{}')
           from (select kind, count(*) as number from waits where state = 'armed' group by kind)
             as armed) as waits,
+       (select coalesce(json_object_agg(kind, number), '{}')
+          from (select kind, count(*) as number from parked group by kind) as set_aside) as parked,
        (select count(*)
           from (select from outbox order by created_at limit :limit) as first_ones) as outbox,
        (select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8

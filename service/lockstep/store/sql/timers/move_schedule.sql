@@ -4,6 +4,6 @@
 -- :following timestamptz: the next
 -- :last_value boolean
 update timers
-   set due_at = :following, last_value = :last_value
+   set due_at = :following, last_value = :last_value, parked_tried = null
  where id = :id and due_at = :due_at
 returning id;

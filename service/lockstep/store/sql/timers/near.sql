@@ -10,7 +10,7 @@ with alive as (
 )
 select t.id, t.kind, t.due_at
   from timers t
- where t.due_at > :since
+ where t.due_at > :since and t.parked_at is null
    and t.due_at <= :until
    and coalesce((select mod(abs(hashtext(t.id::text)::bigint), a.many) = a.rank
                    from alive a

@@ -6,7 +6,7 @@ select id, kind, automation_id, trigger_id, context_key, event, schedule, last_v
        select t.*, row_number() over (order by t.id) as place,
               sum(coalesce(octet_length(t.event), 0)) over (order by t.id) as bytes
          from timers t
-        where t.id = any (:ids)
+        where t.id = any (:ids) and t.parked_at is null
        ) as found
  where bytes <= 4194304 or place = 1
  order by id;

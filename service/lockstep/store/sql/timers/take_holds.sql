@@ -6,7 +6,7 @@ delete from timers
  where id in (
        select id
          from timers
-        where id = any (:ids) and kind = 'hold' and due_at <= :now
+        where id = any (:ids) and kind = 'hold' and due_at <= :now and parked_at is null
         order by id
           for update skip locked
        )

@@ -1,4 +1,5 @@
--- Take set-ups that no living worker runs, as many as there is a fair share of.
+-- Take set-ups that no living worker runs, as many as there is a fair share of; not those that
+-- this worker has parked, because it cannot begin them.
 -- Locks: set-ups, by automation and trigger.
 -- :setups (automation_id text, trigger_id text)
 -- :worker_id uuid, :limit bigint
@@ -15,13 +16,18 @@ with free as (
                   )
             where s.automation_id = setups.automation_id and s.trigger_id = setups.trigger_id
            )
+       and not exists (
+           select from sources s
+            where s.automation_id = setups.automation_id and s.trigger_id = setups.trigger_id
+              and :worker_id = any (s.parked_tried)
+           )
      order by automation_id collate "C", trigger_id collate "C"
      limit :limit
 )
 insert into sources (automation_id, trigger_id, owner)
 select automation_id, trigger_id, :worker_id from free
     on conflict (automation_id, trigger_id) do update
-   set owner = excluded.owner, claimed_at = clock_timestamp()
+   set owner = excluded.owner, claimed_at = clock_timestamp(), parked_at = null
  where not exists (
        select from workers w
         where w.id = sources.owner

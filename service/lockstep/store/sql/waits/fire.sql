@@ -1,5 +1,6 @@
 -- Fire waits, each at most once, and let go on the runs that sleep: they are ready then. The owner
--- of one that is awake is given, to be told. A deadline fires nothing: see waits/due_deadlines.
+-- of one that is awake is given, to be told. A deadline fires nothing: see waits/due_deadlines;
+-- nor does a kind that a newer version has armed.
 -- Locks: runs by id, then their waits.
 -- :given (id uuid, payload bytea)
 -- :cause text: `event`, or `due` for those whose time has come
@@ -7,7 +8,8 @@
 with named as (
     select given.id, given.payload, w.run_id
       from unnest(:given)
-      join waits w on w.id = given.id and w.state = 'armed' and w.kind <> 'deadline'
+      join waits w on w.id = given.id and w.state = 'armed'
+       and w.kind in ('delay', 'event', 'retry', 'remote', 'child')
 ),
 locked as (
     select id
@@ -27,7 +29,9 @@ fired as (
 woken as (
     update runs r
        set wakes = r.wakes + 1,
-           status = case when r.status = 'waiting' then 'pending' else r.status end
+           -- A parked run goes on sleeping: who can read it takes it up, and what has fired with it.
+           status = case when r.status = 'waiting' and r.parked_at is null then 'pending'
+                         else r.status end
       from (select distinct run_id from fired) as f
      where r.id = f.run_id
     returning r.id, r.owner

@@ -1,9 +1,9 @@
 -- What has fired and is not yet taken up, with the count of wakes of the same moment. Of as many of
 -- the first runs, by id, as have 4 MiB of payloads, or of one.
 -- :run_ids uuid[]
-select run_id, wakes, id, cause, payload, warning
+select run_id, epoch, wakes, id, cause, payload, warning
   from (
-       select r.id as run_id, r.wakes, w.id, w.cause, w.payload, w.warning,
+       select r.id as run_id, r.epoch, r.wakes, w.id, w.cause, w.payload, w.warning,
               dense_rank() over in_turn as place,
               sum(coalesce(octet_length(w.payload), 0)) over in_turn as bytes
          from runs r

@@ -1,0 +1,1 @@
+"""Look after rows that no replica could handle."""

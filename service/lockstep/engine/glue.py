@@ -1,0 +1,59 @@
+"""What lies between two parts and is too small to be one."""
+
+import socket
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from lockstep import __version__, bus, catalog, definition, secrets, store
+from lockstep.engine.parts import Connections
+from lockstep.model.automations import DefinitionUnreadable, StoredDefinition
+from lockstep.model.outbox import EventRow
+from lockstep.model.program import Program
+from lockstep.ports.workers import Look
+from lockstep.render import Renderer
+from lockstep.settings.structs import SecretSettings
+
+
+def resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
+    """Give what finds secrets where the settings say."""
+    sources: list[secrets.SecretSource] = [secrets.Environment(wanted.environment_prefix)]
+    if wanted.folder:
+        sources.append(secrets.Folder(Path(wanted.folder)))
+    if wanted.bus:
+        subject = edge.connection.names.secret
+        sources.append(secrets.SecretService(edge.asker, subject, wanted.timeout_seconds))
+    return secrets.Resolver(sources)
+
+
+async def beat(workers: store.WorkerStore) -> Look:
+    """Renew the row of this worker, under the name of its host."""
+    return await workers.heartbeat(socket.gethostname(), __version__)
+
+
+def post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:
+    """Tell another worker something."""
+    connection.post(connection.names.worker(str(worker_id)), body)
+
+
+class RunStream:
+    """See `report.outbox.Stream`."""
+
+    def __init__(self, connection: bus.Connection) -> None:
+        self._connection = connection
+
+    async def has(self, row: EventRow, since: datetime) -> bool:
+        """See `report.outbox.Stream`."""
+        stream = self._connection.names.runs_stream
+        return await bus.find(self._connection, stream, row.subject, row.message_id, since)
+
+
+def compiled(renderer: Renderer, types: catalog.MemoryCatalog, stored: StoredDefinition) -> Program:
+    """Compile a stored definition; one that asks for what is not known here cannot be."""
+    parsed = definition.parse(stored.definition)
+    missing = definition.missing(parsed, types)
+    if missing:
+        raise DefinitionUnreadable(f"not known here: {', '.join(missing)}; is a plug-in missing?")
+    made = definition.compile_program(parsed, renderer)
+    return replace(made, config_versions=stored.config_versions)

@@ -1,0 +1,98 @@
+"""What is parked: rows that this version cannot read, bind, publish or judge."""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from lockstep.model.events import Event
+from lockstep.model.texts import storable
+from lockstep_schemas.parked import ParkedKind
+
+REASON_BYTES: Final = 1000  # said in lists; what a driver or a decoder says is shorter
+
+WAIT: Final = "wait:"
+"""Before the id of a wait, where somebody is addressed; no id of an automation begins so."""
+
+Row: TypeAlias = tuple[UUID, str]
+"""A row by its id, and why it is parked."""
+
+
+class ParkedEvent(msgspec.Struct, frozen=True):
+    """An event that an automation, or a wait of a run of it, could not be asked about here."""
+
+    event: Event
+    automation_id: str
+    reason: str
+    wait_id: UUID | None = None
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """See `model.messages.Message`: one that was kept as it came."""
+
+    subject: str
+    data: bytes
+    headers: Mapping[str, str]
+    stream: str
+    sequence: int
+    stored_at_ns: int
+    deliveries: int = 1
+
+
+class StoredParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A parked event as it is stored."""
+
+    id: UUID
+    message: StoredMessage
+    automation_id: str
+    wait_id: UUID | None
+    reason: str
+
+
+def addressee(event: StoredParkedEvent) -> str:
+    """Say whom a parked event was kept for: an automation, or a wait of one of its runs."""
+    return event.automation_id if event.wait_id is None else f"{WAIT}{event.wait_id}"
+
+
+def why(error: object) -> str:
+    """Give the text of a reason: of an exception with its kind, where its text says too little."""
+    text = str(error)
+    if isinstance(error, Exception) and type(error).__module__ == "builtins":
+        text = f"{type(error).__name__}: {text}"
+    return storable(text, REASON_BYTES)
+
+
+class ParkedId(msgspec.Struct, frozen=True, kw_only=True):
+    """What is parked, by its kind and the key of its row."""
+
+    text: str
+    kind: ParkedKind
+    row_id: UUID | None = None  # of a run, a wait, a timer, an event
+    topic: str | None = None  # of the outbox, with `seq`
+    seq: int | None = None
+    automation_id: str | None = None  # of an automation; with `trigger_id`, of a set-up
+    trigger_id: str | None = None
+
+
+def parked_id(text: str) -> ParkedId | None:
+    """Read an id as `parked.list` gives it; None if it is no such id."""
+    kind, _, key = text.partition(":")
+    try:
+        match kind:
+            case "run" | "wait" | "timer" | "event":
+                return ParkedId(text=text, kind=kind, row_id=UUID(key))
+            case "outbox":
+                topic, _, seq = key.rpartition(":")
+                return ParkedId(text=text, kind=kind, topic=topic, seq=int(seq))
+            case "setup":
+                automation_id, _, trigger_id = key.partition("/")
+                return ParkedId(
+                    text=text, kind=kind, automation_id=automation_id, trigger_id=trigger_id
+                )
+            case "automation":
+                return ParkedId(text=text, kind=kind, automation_id=key)
+            case _:
+                return None
+    except ValueError:
+        return None

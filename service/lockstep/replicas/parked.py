@@ -1,0 +1,140 @@
+"""Parked rows: what this replica could not handle is put aside, what others could not, it tries.
+
+Every loop passes over what is parked. Here each replica tries, once, what the others have parked;
+and again when it knows more than before, or when an operator asks for it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from lockstep.model.runs import RunState
+from lockstep.model.waits import Due
+from lockstep.ports.clock import Clock
+from lockstep.ports.places import Places
+from lockstep.ports.report import Report
+
+AT_ONCE: Final = 100  # rows of a table in one pass: each is handled as its loop would
+MOST_RUNS: Final = 32  # places for parked runs in one pass: those that are ready come first
+
+log = structlog.get_logger()
+
+
+class ParkedRows(Protocol):
+    """What is parked in the store; what is released, this worker handles now."""
+
+    async def release_waits(self, limit: int) -> Sequence[Due]:
+        """Let waits be fired that this worker has not tried."""
+        ...
+
+    async def release_timers(self, limit: int) -> Sequence[Due]:
+        """Let timers be judged that this worker has not tried."""
+        ...
+
+    async def release_outbox(self, limit: int) -> Sequence[str]:
+        """Let run events be published that this worker has not tried; give their topics."""
+        ...
+
+    async def note_automations(self, unreadable: Mapping[str, str]) -> None:
+        """Say which automations this worker cannot compile, each with the reason."""
+        ...
+
+    async def forget_trials(self) -> None:
+        """Let this worker try again what it could not handle."""
+        ...
+
+
+class ParkedRuns(Protocol):
+    """The parked runs in the store."""
+
+    async def claim_parked(self, limit: int, now: datetime) -> Sequence[RunState]:
+        """Take parked runs that this worker has not tried."""
+        ...
+
+    async def revive(self, run: RunState) -> int:
+        """See `replicas.claims.OwnerlessRuns`."""
+        ...
+
+
+class EventsApart(Protocol):
+    """Events that were kept for who could not be asked about them."""
+
+    async def judge(self, limit: int) -> None:
+        """Judge those that this worker has not tried."""
+        ...
+
+    async def bury(self, limit: int) -> None:
+        """Let those become dead letters that have been parked for too long."""
+        ...
+
+
+class Knowledge(Protocol):
+    """What this replica knows of automations."""
+
+    def unreadable(self) -> Mapping[str, str]:
+        """The automations that it cannot compile, each with the reason."""
+        ...
+
+
+class ParkedTrials:
+    """Tries what other replicas have parked."""
+
+    def __init__(
+        self,
+        *,
+        rows: ParkedRows,
+        runs: ParkedRuns,
+        knowledge: Knowledge,
+        places: Places,
+        report: Report,
+        clock: Clock,
+        fire_waits: Callable[[Sequence[Due]], Awaitable[None]],
+        fire_timers: Callable[[Sequence[Due]], Awaitable[None]],
+        events: EventsApart,
+    ) -> None:
+        self._rows, self._runs, self._knowledge = rows, runs, knowledge
+        self._places, self._report, self._clock = places, report, clock
+        self._fire_waits, self._fire_timers = fire_waits, fire_timers
+        self._events = events
+        self._noted: Mapping[str, str] | None = None
+
+    async def sweep(self) -> None:
+        """Try each row that this worker has not tried, some of each table. Raise Unavailable."""
+        await self._note()
+        await self._walk_runs()
+        if waits := await self._rows.release_waits(AT_ONCE):
+            await self._fire_waits(waits)
+        if timers := await self._rows.release_timers(AT_ONCE):
+            await self._fire_timers(timers)
+        if topics := await self._rows.release_outbox(AT_ONCE):
+            await self._report.take_over(sorted(set(topics)))
+        await self._events.judge(AT_ONCE)
+        await self._events.bury(AT_ONCE)
+
+    async def _note(self) -> None:
+        """Tell which automations cannot be compiled here; who knows more than before tries anew."""
+        unreadable = self._knowledge.unreadable()
+        if unreadable == self._noted:
+            return
+        if self._noted is not None:
+            await self._rows.forget_trials()
+        await self._rows.note_automations(unreadable)
+        self._noted = unreadable
+
+    async def _walk_runs(self) -> None:
+        """Take parked runs up; those that cannot be read here are parked again."""
+        reserved = self._places.reserve(min(MOST_RUNS, (self._places.free + 1) // 2))
+        runs: Sequence[RunState] = ()
+        try:
+            if reserved.places:
+                runs = await self._runs.claim_parked(reserved.places, self._clock.now())
+            for run in runs:
+                if not run.has_frames:
+                    run.event_seq = await self._runs.revive(run)  # so that it can be failed
+            if runs:
+                # What the last owner has committed and not sent goes first: the order holds.
+                await self._report.take_over([str(run.id) for run in runs])
+        finally:
+            self._places.offer(runs, reserved)
