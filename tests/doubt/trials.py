@@ -71,6 +71,7 @@ UNTRIED: Final = {
     "receipts/forget_suspects": "as above",
     "runs/forget": "as above",
     "triggers/forget_occurrences": "as above",
+    "waits/forget_left": "as above",
     "workers/forget": "as above",
     "parked/claim_runs": "as runs/claim_ready: what is claimed and not walked is given up",
     "parked/drop_events": "in the transaction that judges them; else as the dead letters",
