@@ -72,7 +72,7 @@ class Bodies:
                 return
             run.body, run.trigger_payload = body, body.payload
         is_large = row["body_id"] is None and row["trigger_payload"] is None
-        if is_large or row["has_large_document"]:
+        if is_large or row.get("has_large_document"):
             found = await connection.fetchrow(*query("runs/large", id=run.id))
             if found is not None and is_large:
                 run.trigger_payload = _decode(found["trigger_payload"])
