@@ -13,7 +13,6 @@ from lockstep.model.errors import ServerUnfit
 from lockstep.pipeline import TriggerTimersDue
 from lockstep.ports.clock import Clock
 
-AT_ONCE: Final = 200  # runs that are looked for in one statement
 LOOKED_AT: Final = 2000  # queues, or waits, in a sweep: some ten milliseconds
 
 log = structlog.get_logger()
@@ -86,8 +85,8 @@ class Wakeups:
 
     async def hear_missed(self) -> None:
         """Look for waits of our runs that were fired without a notice that reached us."""
-        if self._places.active:
-            self._places.wake(await self._rows.unheard(AT_ONCE))
+        if active := self._places.active:
+            self._places.wake(await self._rows.unheard(active))
 
     async def promote(self) -> None:
         """Let queues go on that a change of mode has left behind."""

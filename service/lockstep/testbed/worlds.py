@@ -22,11 +22,10 @@ from lockstep.model.ids import uuid7
 from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
 from lockstep.testbed import worker
 from lockstep.testbed.worker import Advanced
-from lockstep.testbed.world import CaseWorld
+from lockstep.testbed.world import REQUEST_SECONDS, CaseWorld
 from lockstep_schemas.base import Json
 
 START_SECONDS: Final = 60.0  # a busy machine takes ten for what takes one
-ANSWER_SECONDS: Final = 5.0  # then it is looked whether it is dead
 
 
 class CrashWorld(CaseWorld):
@@ -180,12 +179,19 @@ class CrashWorld(CaseWorld):
         while process.returncode is None:
             to = msgspec.json.encode({"to": self.clock.time})
             client = bus.ApiClient(self._client)
-            try:
-                reply = await client.request(f"case.{name}.advance", to, ANSWER_SECONDS)
-            except Unavailable:
-                continue  # it is dead in a moment, or takes its time
-            moved: Advanced = msgspec.json.decode(reply.body, type=Advanced)
-            return moved
+            asking = asyncio.create_task(
+                client.request(f"case.{name}.advance", to, REQUEST_SECONDS)
+            )
+            dying = asyncio.create_task(process.wait())
+            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+            dying.cancel()
+            if not asking.done():
+                asking.cancel()  # it has died of it
+            elif isinstance(asking.exception(), Unavailable):
+                await asyncio.sleep(0.01)  # nobody answers: it is dead in a moment
+            else:
+                moved: Advanced = msgspec.json.decode(asking.result().body, type=Advanced)
+                return moved
         return None
 
 

@@ -3,7 +3,7 @@
 -- with its parent.
 -- :now timestamptz: the time of the case
 select exists (select from runs where status = 'pending' and not queued)
-    or exists (select from timers where due_at <= :now)
+    or exists (select from timers where due_at <= :now and parked_at is null)
     or exists (
         select from waits w
           join runs r on r.id = w.run_id and r.finished_at is null
