@@ -378,6 +378,7 @@ class Measured:
     def __init__(self) -> None:
         self.late: list[float] = []
         self.services: dict[str, int] = {}
+        self.stalls: list[float] = []
         self.failed: dict[str, int] = {}
 
     def event(self, outcome: str, number: int = 1) -> None: ...
@@ -398,6 +399,9 @@ class Measured:
 
     def service_failed(self, service: str, number: int = 1) -> None:
         self.services[service] = self.services.get(service, 0) + number
+
+    def stalled(self, seconds: float) -> None:
+        self.stalls.append(seconds)
 
 
 class Away:

@@ -267,6 +267,7 @@ def _loops(
         lanes=lanes,
         upkeep=Upkeep(edge.connection),
         housekeeping=_housekeeping(basis, edge, tables),
+        loop_watch=telemetry.LoopWatch(basis.meter),
     )
 
 

@@ -14,6 +14,7 @@ from lockstep import (
     replicas,
     report,
     store,
+    telemetry,
     wake,
     walk,
 )
@@ -147,6 +148,7 @@ class Loops:
     lanes: Sequence[Lane]
     housekeeping: Housekeeping
     upkeep: Upkeep
+    loop_watch: telemetry.LoopWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ def _storing(a: Assembly) -> Iterator[Service]:
     )
     yield Service(name="outbox_sweep", run=hearing.reporter.sweep, every=SWEEP_SECONDS)
     yield Service(name="bus_upkeep", run=loops.upkeep.run)
+    yield Service(name="loop_watch", run=loops.loop_watch.run)
     yield Service(name="decisions", run=hearing.decisions.run)
     yield Service(name="kv_mirror", run=hearing.mirror.run)
     yield Service(name="kv_reconciler", run=loops.wakeups.reconcile, every=RECONCILE_SECONDS)

@@ -46,6 +46,10 @@ class Meter(Protocol):
         """A background service raised, or ended by itself; none, to have its name shown."""
         ...
 
+    def stalled(self, seconds: float) -> None:
+        """The loop stood still for so long."""
+        ...
+
 
 class StepSpan(Protocol):
     """The span of one call of an action."""

@@ -2,6 +2,7 @@
 
 from lockstep.telemetry.health import Health
 from lockstep.telemetry.listeners import Measured, Traced
+from lockstep.telemetry.loop_watch import LoopWatch
 from lockstep.telemetry.meter import Measures
 from lockstep.telemetry.metrics import Gauges, Metrics
 from lockstep.telemetry.probe_server import Probes, opened
@@ -9,6 +10,7 @@ from lockstep.telemetry.probe_server import Probes, opened
 __all__ = [
     "Gauges",
     "Health",
+    "LoopWatch",
     "Measured",
     "Measures",
     "Metrics",

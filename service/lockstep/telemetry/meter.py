@@ -53,6 +53,7 @@ class Measures:
         self.runs = Histogram(LONG)
         self.steps: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(LONG))
         self.wakes_late = Histogram(SHORT)
+        self.stalls = Histogram(SHORT)
 
     def event(self, outcome: str, number: int = 1) -> None:
         """See `ports.telemetry.Meter.event`."""
@@ -87,3 +88,7 @@ class Measures:
     def service_failed(self, service: str, number: int = 1) -> None:
         """See `ports.telemetry.Meter.service_failed`."""
         self.service_failures[service] += number
+
+    def stalled(self, seconds: float) -> None:
+        """See `ports.telemetry.Meter.stalled`."""
+        self.stalls.add(seconds)

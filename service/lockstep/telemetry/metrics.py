@@ -117,6 +117,9 @@ class Metrics(Collector):
         yield _histogram(
             "wakes_late_seconds", "By how much a wake came after its time.", measures.wakes_late
         )
+        yield _histogram(
+            "loop_stalls_seconds", "Moments in which nothing of it went on.", measures.stalls
+        )
         dead_letters = CounterMetricFamily(
             "lockstep_dead_letters", "Events that were dead-lettered."
         )
