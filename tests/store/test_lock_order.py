@@ -284,8 +284,8 @@ async def lease(scene: Scene) -> None:
 
 async def publish(scene: Scene) -> None:
     """The bus has acknowledged what is in the outbox."""
-    outbox = OutboxStore(scene.laboratory.database)
-    rows = await outbox.of_topics([str(run.id) for run in scene.runs])
+    outbox = OutboxStore(scene.laboratory.database, uuid7())
+    rows, _ = await outbox.of_topics([str(run.id) for run in scene.runs])
     await outbox.forget(scene.random.sample(list(rows), len(rows)))
 
 
