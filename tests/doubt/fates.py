@@ -125,16 +125,16 @@ def _unheard(_: Exchange) -> None:
 
 
 class Proxy:
-    """Listens for clients of a server; its judge says what becomes of what they exchange.
+    """Listens for clients of a server; its arbiter says what becomes of what they exchange.
 
     Attributes:
-        judge: Asked for each exchange; it may be changed at any time.
+        arbiter: Asked for each exchange; it may be changed at any time.
         is_open: Whether new connections are let in.
         heard: Called with each exchange.
     """
 
     def __init__(self) -> None:
-        self.judge, self.heard = Judge(), _unheard
+        self.arbiter, self.heard = Judge(), _unheard
         self.is_open = True
         self.port = 0
         self._sessions: dict[Pair, asyncio.Task[None]] = {}
@@ -148,14 +148,14 @@ class Proxy:
         raise NotImplementedError
 
     def fate(self, exchange: Exchange) -> Fate:
-        """Ask the judge. What the server is not to have is struck now; else see `struck`."""
+        """Ask the arbiter. What the server is not to have is struck now; else see `struck`."""
         self.heard(exchange)
-        found = self.judge.fate(exchange)
-        return found if found.reaches or self.judge.strikes(exchange) else PASS
+        found = self.arbiter.fate(exchange)
+        return found if found.reaches or self.arbiter.strikes(exchange) else PASS
 
     def struck(self, exchange: Exchange, fate: Fate) -> Fate:
-        """Ask the judge again when the server has answered, and has changed something."""
-        return fate if fate != PASS and self.judge.strikes(exchange) else PASS
+        """Ask the arbiter again when the server has answered, and has changed something."""
+        return fate if fate != PASS and self.arbiter.strikes(exchange) else PASS
 
     def end_all(self) -> None:
         """Reset all connections."""

@@ -67,13 +67,13 @@ class Lab(Fleet):
     """A fleet in this process. All of it goes by way of proxies, but for what the test asks.
 
     Attributes:
-        judge: Says what becomes of what is exchanged, from when the scenario asks for it.
+        arbiter: Says what becomes of what is exchanged, from when the scenario asks for it.
         heard: Called with each exchange, likewise.
     """
 
     engine_settings: Json = field(default_factory=dict)
     proxies: tuple[PostgresProxy, NatsProxy] = field(init=False)
-    judge: Judge = field(default_factory=Judge)
+    arbiter: Judge = field(default_factory=Judge)
     heard: Callable[[Exchange], None] = print
     running: dict[Replica, asyncio.Task[None]] = field(default_factory=dict)
     plugins: dict[str, Callable[[Registry], None]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Lab(Fleet):
     def arm(self) -> None:
         """Let what is exchanged from now on be judged, and heard."""
         for proxy in self.proxies:
-            proxy.judge, proxy.heard = self.judge, self.heard
+            proxy.arbiter, proxy.heard = self.arbiter, self.heard
 
     # Replicas.
 
@@ -147,7 +147,7 @@ class Lab(Fleet):
     async def end(self) -> None:
         """End all replicas, whatever state they are in."""
         for proxy in self.proxies:
-            proxy.judge = Judge()
+            proxy.arbiter = Judge()
         for replica in list(self.running):
             if self.running[replica].done():
                 self.running.pop(replica).cancelled()

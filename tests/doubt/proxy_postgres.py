@@ -117,7 +117,7 @@ class _Session:
                 self._transaction.clear()
 
     async def _ask(self, batch: bytes) -> None:
-        """Let the judge say what becomes of a batch."""
+        """Let the arbiter say what becomes of a batch."""
         if not self._texts:
             self._server[1].write(batch)  # a mere Sync
             return

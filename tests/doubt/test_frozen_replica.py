@@ -31,7 +31,7 @@ async def test_events_that_it_has_locked_are_taken_by_the_others_while_it_is_fro
         )
         first = await fleet.start_known()
         await fleet.talk()
-        proxy.judge = once = Once("automations/lock_many", WITHHELD, durable=False)
+        proxy.arbiter = once = Once("automations/lock_many", WITHHELD, durable=False)
         async with answering(fleet, new_seed()):
             for n in range(RUNS):
                 await fleet.begin(n)

@@ -71,7 +71,7 @@ async def test_a_connection_that_is_reset_leaves_in_doubt_what_the_server_did(
 ) -> None:
     async with between(dsn) as (proxy, database):
         await database.ping()
-        proxy.judge = Once(SUSPECT, fate)
+        proxy.arbiter = Once(SUSPECT, fate)
         with pytest.raises(Unavailable):
             await suspect(database, in_transaction)
         found = await rows(dsn, "select count(*) from suspects")
@@ -85,7 +85,7 @@ async def test_a_server_that_is_silent_leaves_the_client_waiting(
 ) -> None:
     async with between(dsn) as (proxy, database):
         await database.ping()
-        proxy.judge = once = Once(SUSPECT, fate)
+        proxy.arbiter = once = Once(SUSPECT, fate)
         waiting = asyncio.create_task(database.suspect("one"))
         await until(lambda: once.struck)
 
@@ -102,7 +102,7 @@ async def test_a_server_that_is_silent_leaves_the_client_waiting(
 
 async def test_what_is_held_comes_later(dsn: str) -> None:
     async with between(dsn) as (proxy, database):
-        proxy.judge = Once(SUSPECT, Fate(hold_seconds=0.2, hold_answer_seconds=0.2))
+        proxy.arbiter = Once(SUSPECT, Fate(hold_seconds=0.2, hold_answer_seconds=0.2))
         before = asyncio.get_running_loop().time()
         assert await database.suspect("one") == 1
         assert asyncio.get_running_loop().time() - before >= 0.4
@@ -161,7 +161,7 @@ async def test_a_message_is_stored_or_not_while_its_publisher_hears_nothing(
 ) -> None:
     async with on_bus(servers) as (proxy, connection):
         publisher, names = bus.Publisher(connection), connection.names
-        proxy.judge = once = Once("PUB lockstep.trigger.doubt", fate)
+        proxy.arbiter = once = Once("PUB lockstep.trigger.doubt", fate)
         publishing = asyncio.create_task(publisher.publish(names.trigger("doubt"), b"{}", {}))
         await until(lambda: once.struck)
         if not fate.resets:

@@ -52,7 +52,7 @@ async def test_a_run_whose_launch_was_in_doubt_is_walked_once(
 ) -> None:
     async with between(servers, dsn) as (proxy, engine):
         stored = await engine.automation([RECORD])
-        proxy.judge = once = Once(mark, fate)
+        proxy.arbiter = once = Once(mark, fate)
         seen = await stored.run({"n": "1"})
         assert once.struck
         assert (seen.status, seen.recorded) == ("success", ["1"])
@@ -73,7 +73,7 @@ async def test_a_run_whose_sleep_wake_or_claim_was_in_doubt_goes_on_and_calls_on
 ) -> None:
     async with between(servers, dsn) as (proxy, engine):
         stored = await engine.automation([DELAY, RECORD])
-        proxy.judge = once = Once(mark, fate, durable=durable)
+        proxy.arbiter = once = Once(mark, fate, durable=durable)
         await engine.publish(stored.event, {"n": "1"})
         waiting = "select id::text from runs where status = 'waiting'"
 
@@ -100,7 +100,7 @@ async def test_a_child_whose_start_was_in_doubt_is_started_once_and_its_step_suc
         )  # fmt: skip
         parent = await engine.automation([CHILD])
         # The first one is the launch of the parent.
-        proxy.judge = once = Once("runs/create", RESET_AFTER, nth=2)
+        proxy.arbiter = once = Once("runs/create", RESET_AFTER, nth=2)
         seen = await parent.run({})
         assert once.struck
         assert seen.status == "success"
@@ -113,7 +113,7 @@ async def test_a_start_by_hand_in_doubt_is_walked_though_its_caller_was_told_to_
 ) -> None:
     async with between(servers, dsn) as (proxy, engine):
         stored = await engine.automation([RECORD])
-        proxy.judge = once = Once("runs/create", RESET_AFTER)
+        proxy.arbiter = once = Once("runs/create", RESET_AFTER)
         reply = await engine.ask("runs.start", automation_id=stored.id, payload={"n": "1"})
         assert once.struck
         assert reply.error_code
@@ -127,7 +127,7 @@ async def test_a_beat_whose_answer_never_comes_is_made_anew_on_another_connectio
         worker = store.WorkerStore(database, uid(1))
         try:
             await worker.heartbeat("host", "1")
-            proxy.judge = once = Once("workers/heartbeat", SWALLOWED)
+            proxy.arbiter = once = Once("workers/heartbeat", SWALLOWED)
             async with patience():
                 with pytest.raises(Unavailable):
                     await worker.heartbeat("host", "1")

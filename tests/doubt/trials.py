@@ -127,7 +127,7 @@ async def play(
         home.mkdir()
         dsn = database(servers.postgres_dsn, name)
         async with open_lab(servers.nats_url, dsn, home, **scenario.settings) as lab:
-            lab.judge, lab.heard = Several(judges), heard
+            lab.arbiter, lab.heard = Several(judges), heard
             await scenario.play(lab)
             told = await check(lab)
             await check_events(lab)
