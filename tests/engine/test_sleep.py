@@ -121,6 +121,27 @@ async def test_a_sleeping_run_says_what_it_waits_for_since_when_and_until_when(
     assert wait.id in await entries(shared, "delay")
 
 
+async def test_ops_hear_of_the_end_of_a_run_that_had_slept_and_whose_state_is_gone(
+    shared: EngineFixture,
+) -> None:
+    awaited = f"go.{uuid4().hex[:12]}"
+    waiting = {"wait_for_trigger": {"event": awaited}}
+    automation = await shared.automation([{"repeat": {"count": 5, "sequence": [waiting]}}])
+    run = await asleep(automation)
+    for resumed in range(1, 4):
+        before = len(shared.events[automation.id])
+        await shared.publish(awaited, {}, key=None)
+        await heard(shared, automation.id, "waiting", before)
+        assert len(shared.events[automation.id]) > 2 * resumed
+    dsn = shared.settings.postgres.dsn
+    await rows(dsn, "delete from run_frames where run_id = $1", UUID(run.run.id))
+    told = [event.data.seq for event in shared.events[automation.id]]
+    await shared.publish(awaited, {}, key=None)
+    failed = await heard(shared, automation.id, "failed")
+    assert failed.data.run_id == run.run.id
+    assert failed.data.seq > max(told)
+
+
 async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: EngineFixture) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     waiting = {"wait_for_trigger": {"event": awaited, "filter": "trigger.payload.n > 1"}}

@@ -118,11 +118,12 @@ async def test_a_lost_state_stays_lost_for_whoever_claims_the_run_after_its_row_
         run.id,
     )
     await laboratory.rows("delete from run_frames")
-    assert await worker.revive(run) == 2
+    seq = await worker.revive(run)
+    assert seq >= 2  # no event that was told before has it
     assert await worker.let_go([(run.id, run.epoch)]) == 1
     claimed = await laboratory.claim(run.id)
     assert claimed is not None
-    assert (claimed.event_seq, claimed.has_frames) == (2, False)
+    assert (claimed.event_seq, claimed.has_frames) == (seq, False)
 
 
 async def test_what_somebody_has_locked_is_not_given_up(laboratory: StoreFixture) -> None:
