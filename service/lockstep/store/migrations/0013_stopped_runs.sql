@@ -1,4 +1,4 @@
--- 0013c_stopped_runs: which runs were ended from outside.
+-- 0013_stopped_runs: which runs were ended from outside.
 -- Apply: before the code that writes it. Lock: access exclusive on `runs`, no rewrite, milliseconds.
 -- Older code: ignores it; of what it ends, the sweep knows what was cancelled. Transaction: yes.
 

@@ -1,4 +1,4 @@
--- 0012_bodies: the body of an event that starts many runs, stored once.
+-- 0011_bodies: the body of an event that starts many runs, stored once.
 -- Apply: at any time. Lock: `runs` for the time it takes to build a partial index, `workers` for a
 -- moment. Older code: cannot read the payload of a run that shares its body, so none is shared
 -- while a row of `workers` does not say that its worker reads them: older code never says so.
