@@ -11,7 +11,7 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.model.runs import RunState
 from lockstep.ports.clock import Clock
-from lockstep.ports.places import Places
+from lockstep.ports.places import Places, Reservation
 from lockstep.ports.report import Report
 from lockstep.ports.workers import Beat, Stale
 
@@ -24,7 +24,15 @@ FEW_SECONDS: Final = 0.005  # a few commits, in which more places become free
 log = structlog.get_logger()
 
 
-class OwnerlessRuns(Protocol):
+class LostStates(Protocol):
+    """Runs whose saved state is gone."""
+
+    async def revive(self, run: RunState) -> int:
+        """Give a run whose saved state is gone a row again; give about the seq of its events."""
+        ...
+
+
+class OwnerlessRuns(LostStates, Protocol):
     """The runs in the store that have no owner, or one that is gone."""
 
     async def claim_ready(self, limit: int, now: datetime) -> tuple[Sequence[RunState], bool]:
@@ -33,10 +41,6 @@ class OwnerlessRuns(Protocol):
 
     async def adopt(self, limit: int, stale: Sequence[Beat]) -> Sequence[RunState]:
         """Take the runs of workers that are gone: of those, and of such as have no row."""
-        ...
-
-    async def revive(self, run: RunState) -> int:
-        """Give a run whose saved state is gone a row again; give about the seq of its events."""
         ...
 
     async def count_ready(self, limit: int) -> int:
@@ -143,19 +147,35 @@ class Claims:
         return (self._places.free + 1) // 2
 
     async def _take(self, claim: Callable[[int], Awaitable[Sequence[RunState]]]) -> int:
-        reserved = self._places.reserve(self._share())
-        if not reserved.places:
-            return 0
-        whole: list[RunState] = []  # the others are found unwalked, and given up
-        try:
+        return await take_up(
+            claim, self._runs, self._places.reserve(self._share()), self._places, self._report
+        )
+
+
+async def take_up(
+    claim: Callable[[int], Awaitable[Sequence[RunState]]],
+    states: LostStates,
+    reserved: Reservation,
+    places: Places,
+    report: Report,
+) -> int:
+    """Fill reserved places with runs that are claimed; give how many.
+
+    One that breaks half-way leaves runs that are owned and have no place: they are found unwalked,
+    and given up. A run whose saved state is gone is never offered before it has a row again.
+    """
+    whole: list[RunState] = []
+    runs: Sequence[RunState] = ()
+    try:
+        if reserved.places:
             runs = await claim(reserved.places)
-            for run in runs:
-                if not run.has_frames:
-                    run.event_seq = await self._runs.revive(run)  # so that it can be failed
-                whole.append(run)
-            if runs:
-                # What the last owner has committed and not sent goes first: the order holds.
-                await self._report.take_over([str(run.id) for run in runs])
-        finally:
-            self._places.offer(whole, reserved)
-        return len(runs)
+        for run in runs:
+            if not run.has_frames:
+                run.event_seq = await states.revive(run)  # so that it can be failed
+            whole.append(run)
+        if runs:
+            # What the last owner has committed and not sent goes first: the order holds.
+            await report.take_over([str(run.id) for run in runs])
+    finally:
+        places.offer(whole, reserved)
+    return len(runs)

@@ -15,6 +15,7 @@ from lockstep.model.waits import Due
 from lockstep.ports.clock import Clock
 from lockstep.ports.places import Places
 from lockstep.ports.report import Report
+from lockstep.replicas.claims import LostStates, take_up
 
 AT_ONCE: Final = 100  # rows of a table in one pass: each is handled as its loop would
 MOST_RUNS: Final = 32  # places for parked runs in one pass: those that are ready come first
@@ -46,15 +47,11 @@ class ParkedRows(Protocol):
         ...
 
 
-class ParkedRuns(Protocol):
+class ParkedRuns(LostStates, Protocol):
     """The parked runs in the store."""
 
     async def claim_parked(self, limit: int, now: datetime) -> Sequence[RunState]:
         """Take parked runs that this worker has not tried."""
-        ...
-
-    async def revive(self, run: RunState) -> int:
-        """See `replicas.claims.OwnerlessRuns`."""
         ...
 
 
@@ -126,15 +123,8 @@ class ParkedTrials:
     async def _walk_runs(self) -> None:
         """Take parked runs up; those that cannot be read here are parked again."""
         reserved = self._places.reserve(min(MOST_RUNS, (self._places.free + 1) // 2))
-        runs: Sequence[RunState] = ()
-        try:
-            if reserved.places:
-                runs = await self._runs.claim_parked(reserved.places, self._clock.now())
-            for run in runs:
-                if not run.has_frames:
-                    run.event_seq = await self._runs.revive(run)  # so that it can be failed
-            if runs:
-                # What the last owner has committed and not sent goes first: the order holds.
-                await self._report.take_over([str(run.id) for run in runs])
-        finally:
-            self._places.offer(runs, reserved)
+
+        async def claim(limit: int) -> Sequence[RunState]:
+            return await self._runs.claim_parked(limit, self._clock.now())
+
+        await take_up(claim, self._runs, reserved, self._places, self._report)
