@@ -34,8 +34,6 @@ class PostgresProxy(Proxy):
     def __init__(self, dsn: str) -> None:
         super().__init__()
         self._at = urlsplit(dsn)
-        options = parse_qs(self._at.query)
-        self._socket = f"{options['host'][0]}/.s.PGSQL.{options['port'][0]}"
 
     @property
     def dsn(self) -> str:
@@ -45,7 +43,9 @@ class PostgresProxy(Proxy):
 
     async def dial(self) -> Stream:
         """See `Proxy`."""
-        return await asyncio.open_unix_connection(self._socket)
+        options = parse_qs(self._at.query)
+        socket = f"{options['host'][0]}/.s.PGSQL.{options['port'][0]}"
+        return await asyncio.open_unix_connection(socket)
 
     async def talk(self, client: Stream, server: Stream, pair: Pair) -> None:
         """See `Proxy`."""

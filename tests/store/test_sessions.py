@@ -179,3 +179,31 @@ def test_a_dsn_is_taken_apart_by_its_hosts_only() -> None:
         "postgres://a/d?target_session_attrs=primary",
         "postgres://b/d?target_session_attrs=primary",
     ]
+
+
+def test_hosts_that_a_dsn_names_in_its_query_are_taken_apart_too() -> None:
+    """As sockets are: there is no other place for them."""
+    assert sessions.one_host_each("postgresql://u@/d?host=%2Fa,/b&port=1,2&sslmode=disable") == [
+        "postgresql://u@/d?host=%2Fa&port=1&sslmode=disable&target_session_attrs=read-write",
+        "postgresql://u@/d?host=%2Fb&port=2&sslmode=disable&target_session_attrs=read-write",
+    ]
+    assert sessions.one_host_each("postgres:///d?target_session_attrs=any&host=a,b:7") == [
+        "postgres:///d?target_session_attrs=any&host=a",
+        "postgres:///d?target_session_attrs=any&host=b%3A7",
+    ]
+    assert sessions.one_host_each("postgresql://?port=5&host=a,b") == [
+        "postgresql://?port=5&host=a&target_session_attrs=read-write",
+        "postgresql://?port=5&host=b&target_session_attrs=read-write",
+    ]
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u@/d?host=/a&port=1",
+        "postgresql://u@h/d?host=a,b",  # the host before the path is the one that counts
+        "postgresql://u@/d?host=a,b,c&port=1,2",  # the driver says that it cannot be read
+    ],
+)
+def test_a_dsn_of_one_host_stays_as_it_is(dsn: str) -> None:
+    assert sessions.one_host_each(dsn) == [dsn]

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 
@@ -39,6 +40,7 @@ SETTINGS: Final = {
 
 _NAME: Final = "lockstep"
 _HOSTS: Final = re.compile(r"(\w+://(?:[^/?#]*@)?)([^@/?#]+,[^@/?#]+)((?:[/?#].*)?)", re.DOTALL)
+_HOSTS_LATER: Final = re.compile(r"(\w+://(?:[^/?#]*@)?(?:/[^?#]*)?)\?([^#]*)", re.DOTALL)
 
 
 async def dial(dsn: str, **options: Any) -> "Session":  # noqa: ANN401 - those of the driver
@@ -72,15 +74,35 @@ async def _dial(dsn: str, options: dict[str, Any]) -> "Session":
 def one_host_each(dsn: str) -> list[str]:
     """Take a DSN with many hosts apart; of these, one that takes writes is meant.
 
-    What stands in its query stays there.
+    They stand before the path, or as `host` and `port` in the query, where sockets have to.
     """
     found = _HOSTS.fullmatch(dsn)
     if found is None:
+        each = _hosts_of_query(dsn)
+    else:
+        head, hosts, tail = found.groups()
+        each = [f"{head}{host}{tail}" for host in hosts.split(",")]
+    if len(each) < 2 or "target_session_attrs" in dsn:
+        return each
+    return [f"{one}{'&' if '?' in one else '?'}target_session_attrs=read-write" for one in each]
+
+
+def _hosts_of_query(dsn: str) -> list[str]:
+    found = _HOSTS_LATER.fullmatch(dsn)
+    if found is None:
         return [dsn]
-    head, hosts, tail = found.groups()
-    if "target_session_attrs" not in tail:
-        tail += f"{'&' if '?' in tail else '?'}target_session_attrs=read-write"
-    return [f"{head}{host}{tail}" for host in hosts.split(",")]
+    head, query = found.groups()
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    hosts, ports = (options.get(name, "").split(",") for name in ("host", "port"))
+    if len(ports) == 1:
+        ports *= len(hosts)
+    if len(hosts) < 2 or len(ports) != len(hosts):
+        return [dsn]  # the driver says what is wrong with it
+    each = (
+        {**options, "host": host, **({"port": port} if port else {})}
+        for host, port in zip(hosts, ports, strict=True)
+    )
+    return [f"{head}?{urlencode(one)}" for one in each]
 
 
 async def settle(session: "Connection") -> None:
