@@ -61,6 +61,20 @@ LEFT = """
     select gen_random_uuid(), id, 'delay', 'actions[0]', '1 s', $2, $2 from over
 """
 
+PARENTS = """
+    with parents as (
+        insert into runs (id, automation_id, automation_name, version, trigger_id,
+            trigger_event_id, trigger_payload, trigger_time, actor, status, epoch, rank_time,
+            rank_sequence, parked_at)
+        select gen_random_uuid(), 'p', 'n', 1, 't', 'e', '{}', now(), '{}', 'waiting', 1, now(), n,
+               case when $2 then now() end
+          from generate_series(1, $1) as n
+        returning id
+    )
+    insert into waits (id, run_id, kind, action_path, waiting_for, armed_at)
+    select gen_random_uuid(), id, 'child', 'actions[0]', 'a run', now() from parents
+"""
+
 
 @pytest_asyncio.fixture
 async def laboratory(dsn: str) -> AsyncIterator[StoreFixture]:
@@ -119,6 +133,16 @@ async def test_the_end_of_a_parent_by_its_deadline_is_known_to_the_sweep(
 
     await WaitStore(laboratory.database, uuid7()).end([parent["id"]], exceeded, told)
     assert len(await ChildStore(laboratory.database).orphans()) == 1
+
+
+async def test_a_parked_step_is_not_told_that_the_run_is_gone_which_it_has_not_started_yet(
+    laboratory: StoreFixture,
+) -> None:
+    children = ChildStore(laboratory.database)
+    await laboratory.rows(PARENTS, 3, True)
+    assert await children.wake_missed(NOW) == []
+    await laboratory.rows("update runs set parked_at = null")
+    assert len(await children.wake_missed(NOW)) == 3
 
 
 async def test_what_runs_have_left_that_are_over_blinds_no_sweep_and_is_taken_away(

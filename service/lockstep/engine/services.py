@@ -15,6 +15,7 @@ SWEEP_SECONDS: Final = 5.0  # what nobody has told waits no longer; each sweep i
 RECONCILE_SECONDS: Final = 300.0  # reads all keys of both buckets
 HOUSEKEEPING_SECONDS: Final = 60.0  # nobody waits for it
 ANSWER_SECONDS: Final = 10.0  # for requests that have come; those left hear that it stops
+PAUSE_SECONDS: Final = 20.0  # what has failed often is tried again that late; others do its work
 DRAIN_SECONDS: Final = 5.0  # a commit or an acknowledgement takes some ms; then others go on
 
 Job: TypeAlias = Callable[[], Awaitable[object]]
@@ -34,6 +35,7 @@ class Service:
     drain_seconds: float = DRAIN_SECONDS
     undrained: Callable[[], None] | None = None  # say what is left when that was not enough
     stop: Job | None = None  # when nothing of it runs any more
+    most_pause_seconds: float = PAUSE_SECONDS  # before it is started again after a failure
 
 
 def table(a: Assembly) -> Sequence[Service]:
@@ -78,6 +80,8 @@ def _owning(a: Assembly) -> Iterator[Service]:
         start=loops.heartbeat.once,
         run=loops.heartbeat.run,
         stop=a.tables.workers.retire,
+        # Whoever does not beat for `stale_seconds` loses its runs, whatever the beat failed for.
+        most_pause_seconds=min(1.0, engine.stale_seconds / 4),
     )
     yield Service(
         name="automations",

@@ -19,7 +19,6 @@ from lockstep.ports.telemetry import Meter
 FAILING: Final = 3  # failures in a row: one that passes by itself is nobody's business
 WELL_SECONDS: Final = 60.0  # without a failure, after which those before are forgiven
 FIRST_PAUSE_SECONDS: Final = 0.5  # most of what fails once does not fail twice
-LONGEST_PAUSE_SECONDS: Final = 20.0  # after doubling; a heartbeat may miss so long, not a minute
 
 log = structlog.get_logger()
 
@@ -75,7 +74,7 @@ class Supervised:
                     raise
                 failures += 1
                 log.warning("service.delayed", service=self.service.name, error=error)
-                await asyncio.sleep(_pause(failures))
+                await asyncio.sleep(_pause(failures, self.service.most_pause_seconds))
             else:
                 return
 
@@ -140,15 +139,15 @@ class Supervised:
         self.failures += 1
         self.reason = f"{type(error).__name__}: {error}"
         self._began_at = float("inf")  # while it rests it does not run well
-        return _pause(self.failures)
+        return _pause(self.failures, self.service.most_pause_seconds)
 
     def _is_forgiven(self) -> bool:
         return self.failures > 0 and _now() - self._began_at >= WELL_SECONDS
 
 
-def _pause(failures: int) -> float:
+def _pause(failures: int, most_seconds: float) -> float:
     """Give a time that doubles with each failure; replicas that fail alike do not come at once."""
-    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE_SECONDS)
+    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16), most_seconds)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads
 
 

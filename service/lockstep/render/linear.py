@@ -29,7 +29,9 @@ _OUTSIDE: Final[Mapping[str, str]] = {
     "Z": r"\z",
 }
 _INSIDE: Final[Mapping[str, str]] = {"d": r"\p{Nd}", "D": r"\P{Nd}", "w": _WORD, "s": _SPACE}
-_PART: Final = re.compile(r"\\(.)|\[:\^?\w+:\]|\[\^?\]?|.", re.DOTALL)
+_PART: Final = re.compile(r"\\(.)|\[:\^?\w+:\]|\[\^?\]?|\{,\d+\}|.", re.DOTALL)
+# Where such a pattern matches nothing, RE2 goes on a character further; a match there is lost.
+_NOTHING_FIRST: Final = re.compile(r"[?*}]\?|^\||\((?:\?(?::|P<\w+>))?\||\|\||\|\)|\|$")
 _OTHERWISE: Final = re.compile(r"\\[QEC]|\(\?[a-zA-Z]*U")  # it means something else to RE2
 _REFUSED: Final[tuple[tuple[str, str, str], ...]] = (
     (r"\(\?<?[=!]", "look-around", "match around it, or join two conditions with `and`, `not`"),
@@ -77,6 +79,8 @@ class Linear:
             reason = error.args[0] if error.args else error
             text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
             raise _refusal(pattern, text) from None
+        if self._made.match("") is not None and _NOTHING_FIRST.search(pattern):
+            raise _refusal(pattern, "it would rather match nothing than something")
         self._size: int = self._made.programsize
 
     def suits(self, text: str, seconds: float) -> bool:
@@ -93,8 +97,12 @@ class Linear:
 
     def matches(self, text: str) -> Iterator[Match]:
         """Give the matches in a text."""
-        found: Iterator[Match] = self._made.finditer(text)
-        return found
+        last = None
+        for found in self._made.finditer(text):  # it gives an empty one at the end twice
+            place = found.start(), found.end()
+            if place != last:
+                yield found
+            last = place
 
     def _translated(self, pattern: str) -> Iterator[str]:
         r"""Write out what RE2 reads in ASCII alone, and note what cannot be written out.
@@ -112,6 +120,8 @@ class Linear:
                 continue
             if part.startswith("[:"):
                 self._ascii_only = True
+            elif part.startswith("{,") and not within:
+                part = "{0" + part[1:]
             elif within:
                 within = not part.endswith("]")
             elif part.startswith("["):

@@ -141,7 +141,7 @@ def _expanded(found: Match, by: str) -> str:
         number, name, escaped = reference.groups()
         if escaped is not None:
             return _ESCAPES.get(escaped, reference[0])
-        which: int | str = int(number or name) if (number or name).isdigit() else name
+        which: int | str = int(number or name) if (number or name).isdecimal() else name
         try:
             return found.group(which) or ""
         except IndexError:

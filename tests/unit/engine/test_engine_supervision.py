@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from lockstep.engine.services import Service
-from lockstep.engine.supervision import FAILING, LONGEST_PAUSE_SECONDS, WELL_SECONDS, Supervised
+from lockstep.engine.services import PAUSE_SECONDS, Service
+from lockstep.engine.supervision import FAILING, WELL_SECONDS, Supervised
 from lockstep.model.errors import NobodyAnswers, ServerUnfit
 from unit.fakes import Measured
 from unit.moved import Background, moved, turns
@@ -48,16 +48,27 @@ async def test_a_service_that_raises_is_begun_again_later_and_later_up_to_a_limi
     one, meter = supervised(shaky.run)
     with capture_logs() as logs:
         async with Background(one.run()):
-            await asyncio.sleep(12 * LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(12 * PAUSE_SECONDS)
     rests = pauses(shaky)
     assert len(rests) == 12
     assert 0.25 <= rests[0] <= 0.5
-    assert all(rest >= LONGEST_PAUSE_SECONDS / 2 for rest in rests[7:])
-    assert max(rests) <= LONGEST_PAUSE_SECONDS
+    assert all(rest >= PAUSE_SECONDS / 2 for rest in rests[7:])
+    assert max(rests) <= PAUSE_SECONDS
     assert meter.services == {"shaky": 12}
     failed = [line for line in logs if line["event"] == "service.failed"]
     assert [line["failures"] for line in failed] == [*range(1, 13)]
     assert failed[0]["exc_info"]
+
+
+@moved
+async def test_a_service_that_must_not_rest_for_long_is_begun_again_within_its_time() -> None:
+    shaky = Shaky(12)
+    one = Supervised(Service(name="beat", run=shaky.run, most_pause_seconds=0.8), Measured())
+    one.is_up = True
+    async with Background(one.run()):
+        await asyncio.sleep(12 * 0.8)
+    assert len(pauses(shaky)) == 12
+    assert max(pauses(shaky)) <= 0.8
 
 
 @moved

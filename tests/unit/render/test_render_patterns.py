@@ -12,14 +12,18 @@ from lockstep.render.limits import Limits, Work
 from lockstep.render.patterns import BoundedPattern
 
 TEXTS = ["", "abc", "abc\n", "café", "ab 12 c", "٣٤", "a_b-c", "foo bar\nbaz", "x\u00a0y", "[a]",
-         "ⓐ²", "Kelvin", "a.b", "é1", "aaa", "]x", "a\\b", "$5"]  # fmt: skip
+         "ⓐ²", "Kelvin", "a.b", "é1", "aaa", "]x", "a\\b", "$5",
+         "path/x", "path/x/", "+49123", "x{,2}"]  # fmt: skip
 PATTERNS = [r"\d+", r"\w+", r"\W", r"\s", r"\S+", r"\D", r"[\d\-x]+", r"[\w.]+", r"[^\w]",
             r"[^\W_]", r"\bcaf\b", r"caf\b", r".*c$", r"a*", r"", r"x*", r"(a)(b)?",
             r"[[:alpha:]]+", r"[]x]+", r"[^]x]+", r"(?i)ABC", r"(?P<n>a+)", r"a|b|c", r"^.*\Z",
             r"\.", r"[a[]+", r"\\", r"[$]", r"\$\d", r"[*+]+", r"(?m)^b.*$", r"(?s).*z",
-            r"[[:alpha:]\d]+", r"\p{L}+"]  # fmt: skip
+            r"[[:alpha:]\d]+", r"\p{L}+",
+            r"/?$", r"\s*$", r"\Z", r"\+?\d{,6}$", r"a{,2}", r"[{,2}]+", r"\{,2\}", r"<.*?>",
+            r"(?:a|b)?", r"(a|b)*"]  # fmt: skip
 LOOKED_AT = [r"(?=a)b", r"a(?!b)", r"(?<=a)b", r"(?<!a)b", r"(a)\1", r"(?P<n>a)(?P=n)", r"a++",
-             r"(?>a)b", r"(?x) a", r"a(?#c)"]  # fmt: skip
+             r"(?>a)b", r"(?x) a", r"a(?#c)", r"a??", r"|a",
+             r"(?:|a)b?", r"a*?", r"(a|)*?"]  # fmt: skip
 
 
 def replaced(value: str, pattern: str, new: str = "<\\g<0>>") -> object:
@@ -44,6 +48,7 @@ def test_what_cannot_run_in_linear_time_runs_as_before_and_says_what_to_write(pa
     assert made.refused.hint
     for text in ("aa", "ab", "b", "a"):
         assert made.begins(Work({}, Limits()), text) is (before.match(text) is not None)
+        assert replaced(text, pattern) == before.sub(lambda found: f"<{found[0]}>", text), text
     stored = Renderer().expression(f"x | regex_match({pattern!r})")
     assert [one.message for one in stored.outdated] == [made.refused.message]
     assert stored.outdated[0].column is not None
