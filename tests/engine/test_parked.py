@@ -281,3 +281,107 @@ async def test_a_discarded_event_becomes_a_dead_letter(servers: Servers, dsn: st
         assert await parked(unable, kind="event") == []
         refused = await unable.ask("parked.discard", ids=ids)
         assert refused.error_code == "404"
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+async def test_a_step_that_starts_what_cannot_be_compiled_here_is_done_by_another_replica(
+    servers: Servers, dsn: str, by: str
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        kid = await able.automation([SEND])
+        name = (await able.call("automations.get", id=kid.id))["name"]
+    config = {"automation": kid.id if by == "id" else name, "wait": True}
+    start = {"action": "automation.start", "id": "kid", "config": config}
+    async with engine_fixture(settings) as unable:
+        parent = await unable.automation([record("a"), start, record("b")])
+        await unable.publish(parent.event, {})
+        await until(lambda: _run_parked(dsn))
+        (item,) = await parked(unable, kind="run")
+        assert item["automation_id"] == parent.id
+        assert "actions[1]: automation" in item["reason"]
+        assert "mailer.send" in item["reason"]
+        async with engine_fixture(settings, plugins=MAILER) as able:
+            await tried(able)
+            await ended(dsn, parent, 1)
+            await ended(dsn, kid, 1)
+            assert await parked(able, kind="run") == []
+            said = [*unable.recorder.records, *able.recorder.records]
+            assert [one.value for one in said] == ["a", "b"]
+
+
+async def test_a_branch_beside_it_ends_its_action_before_the_run_is_put_aside(
+    servers: Servers, dsn: str
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        kid = await able.automation([SEND])
+    start = {"action": "automation.start", "id": "kid", "config": {"automation": kid.id}}
+    slow = {"action": "test.slow", "config": {"seconds": 0.3}}
+    beside = {"sequence": [slow, record("x"), record("y")]}
+    async with engine_fixture(settings) as unable:
+        both = await unable.automation([{"parallel": [start, beside]}, record("z")])
+        await unable.publish(both.event, {})
+        await until(lambda: _run_parked(dsn))
+        async with engine_fixture(settings, plugins=MAILER) as able:
+            await tried(able)
+            await ended(dsn, both, 1)
+            said = [*unable.recorder.records, *able.recorder.records]
+    assert Counter(one.value for one in said) == {"x": 1, "y": 1, "z": 1}
+    attempts = await rows(
+        dsn, "select attempts from run_steps where action_path like '%sequence[0]'"
+    )
+    assert [row["attempts"] for row in attempts] == [1]
+
+
+async def _run_parked(dsn: str) -> bool:
+    return bool(await rows(dsn, "select from parked where kind = 'run'"))
+
+
+async def test_who_asks_by_hand_for_what_cannot_be_compiled_here_is_told_to_ask_again(
+    servers: Servers, dsn: str
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        asks = await able.automation([SEND])
+        (past,) = [(await asks.run()).detail.run.id]
+    async with engine_fixture(settings) as unable:
+        for endpoint, request in [
+            ("runs.start", {"automation_id": asks.id}),
+            ("runs.retry", {"id": past, "from": "start"}),
+        ]:
+            refused = await unable.ask(endpoint, **request)
+            assert refused.error_code == "503"
+            assert b'"automation.elsewhere"' in refused.body
+            assert b"mailer.send" in refused.body
+
+
+@pytest.mark.parametrize("column", ["headers = '{'", "delivery = 'damaged'"])
+async def test_a_parked_event_that_cannot_be_read_keeps_no_other_from_being_tried(
+    servers: Servers, dsn: str, column: str
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        asks = await able.automation([SEND], event="p.odd")
+    async with engine_fixture(settings) as unable:
+        for number in range(3):
+            await unable.publish("p.odd", {"number": number})
+        await until(lambda: _parked_number(dsn, 3))
+    oldest = "(select id from parked_events order by parked_at limit 1)"
+    await on_server(dsn, f"update parked_events set {column} where id = {oldest}")
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        await tried(able)
+        await ended(dsn, asks, 2)
+        (item,) = await parked(able, kind="event")
+        assert "mailer.send" not in item["reason"], "why it cannot be read"
+        if "headers" in column:
+            assert await able.call("parked.discard", ids=[item["id"]]) == {"done": 1, "failed": []}
+        else:
+            hours = settings.parked.hours + 1
+            await on_server(
+                dsn, f"update parked_events set parked_at = now() - interval '{hours} hours'"
+            )
+            await tried(able)
+        assert await parked(able, kind="event") == []
+        (letter,) = (await able.call("dead.list"))["items"]
+        assert letter["reason"]

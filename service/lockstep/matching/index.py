@@ -34,6 +34,7 @@ Entry = tuple[Automation, TriggerRule]
 class Unreadable:
     """An enabled automation that this replica cannot compile: why, and what it asks for."""
 
+    name: str
     reason: str
     events: Set[str]
 
@@ -81,6 +82,12 @@ class Index:
     def unreadable(self) -> Mapping[str, str]:
         """Give the enabled automations that this replica cannot compile, each with the reason."""
         return {one: found.reason for one, found in self._unreadable.items()}
+
+    def unreadable_as(self, name: str) -> Mapping[str, str]:
+        """Give the one of them that has this id, else those of this name, each with the reason."""
+        if name in self._unreadable:
+            return {name: self._unreadable[name].reason}
+        return {one: bad.reason for one, bad in self._unreadable.items() if bad.name == name}
 
     def unreadable_for(self, event_id: str) -> list[tuple[str, str]]:
         """Give those of them that ask for an event, each with the reason."""
@@ -148,7 +155,7 @@ class Index:
                     if head.id not in self._unreadable:
                         log.exception("automation.unreadable", automation_id=head.id)
                     asked = events_of(found[head.id, head.version].definition)
-                    unreadable[head.id] = Unreadable(str(error), asked)
+                    unreadable[head.id] = Unreadable(head.name, str(error), asked)
                     continue
             else:  # deleted between the two reads: the next reload will not list it
                 continue

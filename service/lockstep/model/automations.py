@@ -28,6 +28,17 @@ class DefinitionUnreadable(EngineError):
     )
 
 
+class AutomationElsewhere(EngineError):
+    """The replica that was asked cannot compile the automation; asked again, another one may."""
+
+    code = "automation.elsewhere"
+    category = "busy"
+    advice = (
+        "Ask again: another replica may answer. If none can, install the plug-in that is named; "
+        "`lockstep parked list` says which replicas lack what."
+    )
+
+
 class Automation(msgspec.Struct, frozen=True, kw_only=True):
     """An enabled automation as matching sees it."""
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from lockstep import gate
-from lockstep.model.automations import Automation
+from lockstep.matching import Index
+from lockstep.model.automations import Automation, AutomationElsewhere
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.pipeline.judging import Made, commit_judged
@@ -23,7 +24,7 @@ class ByHand:
     ) -> list[NewRun]:
         """See `ports.pipeline.ByHand`."""
         index = self._parts.index
-        start = _StartByHand(lambda: make(index.automation(automation_id)), index)
+        start = _StartByHand(lambda: make(_automation(index, automation_id)), index)
         return await commit_judged(start, self._parts)
 
     async def retry(
@@ -35,7 +36,7 @@ class ByHand:
         # finds that.
         past = await self._parts.transactions.run_to_retry(run_id)
         start = _StartByHand(
-            lambda: make(past, index.automation(past.automation_id) if past else None), index
+            lambda: make(past, _automation(index, past.automation_id) if past else None), index
         )
         return await commit_judged(start, self._parts)
 
@@ -48,3 +49,15 @@ class _StartByHand(Made):
         match = await self.match(tx, is_last=is_last)
         await tx.lock_keys([gate.queue_key_of(match)])
         return Decided([match])
+
+
+def _automation(index: Index, automation_id: str) -> Automation | None:
+    """Give an automation that is enabled.
+
+    Raises:
+        AutomationElsewhere: It is, and this replica cannot compile it.
+    """
+    found = index.automation(automation_id)
+    if found is None and (reason := index.unreadable().get(automation_id)) is not None:
+        raise AutomationElsewhere(reason)
+    return found

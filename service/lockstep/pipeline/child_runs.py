@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from lockstep import gate
-from lockstep.model.automations import Automation
+from lockstep.model.automations import Automation, DefinitionUnreadable
 from lockstep.model.child_runs import Child, ChildRefused, ChildWanted, Parent
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
@@ -197,12 +197,16 @@ class ChildRuns:
         found = self._parts.index.automation(name)
         if found is not None:
             return found
-        named = self._parts.index.named(name)
-        if len(named) == 1:
-            return named[0]
+        elsewhere = self._parts.index.unreadable_as(name)
+        named = () if name in elsewhere else self._parts.index.named(name)
+        if len(named) + len(elsewhere) > 1:
+            ids = ", ".join(sorted([*(one.id for one in named), *elsewhere])[:5])
+            count = len(named) + len(elsewhere)
+            raise ChildRefused(f"{count} automations are named '{name}': {ids}; give the id")
         if named:
-            ids = ", ".join(one.id for one in named[:5])
-            raise ChildRefused(f"{len(named)} automations are named '{name}': {ids}; give the id")
+            return named[0]
+        for reason in elsewhere.values():
+            raise DefinitionUnreadable(reason)
         raise ChildRefused(f"automation '{name}' is not known, or is disabled")
 
 

@@ -31,6 +31,7 @@ class Children(Protocol):
         """Start it, once for each step; give the one that is there already.
 
         Raises:
+            DefinitionUnreadable: This replica cannot compile the automation; another one may.
             ChildRefused: There is no such automation, or it is disabled, or the payload is wrong.
             Unavailable: The store is away.
         """

@@ -180,10 +180,10 @@ class ParkedStore:
             await connection.execute(*query("parked/forget_trials", worker_id=self._worker_id))
 
     async def old_events(self, hours: float, limit: int) -> list[StoredParkedEvent]:
-        """Find events that have been parked for longer."""
+        """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(*query("parked/old_events", hours=hours, limit=limit))
-        return [stored_event(row) for row in rows]
+        return [event_to_bury(row) for row in rows]
 
     async def untried_events(self, limit: int) -> list[StoredParkedEvent]:
         """See `pipeline.parked_events.ParkedEventRows`."""
@@ -191,7 +191,10 @@ class ParkedStore:
             rows = await connection.fetch(
                 *query("parked/untried_events", worker_id=self._worker_id, limit=limit)
             )
-        return [stored_event(row) for row in rows]
+        found, unread = readable(rows, stored_event)
+        if unread:
+            await self.keep_events([(row["id"], reason) for row, reason in unread])
+        return found
 
     async def keep_events(self, events: Sequence[Row]) -> None:
         """See `pipeline.parked_events.ParkedEventRows`."""
@@ -215,15 +218,30 @@ class ParkedStore:
 
 
 def stored_event(row: asyncpg.Record) -> StoredParkedEvent:
-    """Read a parked event with its message."""
+    """Read a parked event with its message; raises one of `UNREADABLE`."""
     stream, sequence, stored_at_ns = row["delivery"].rsplit(":", 2)
+    return _stored(row, _headers(row["headers"]), (stream, int(sequence), int(stored_at_ns)))
+
+
+def event_to_bury(row: asyncpg.Record) -> StoredParkedEvent:
+    """Read a parked event for a dead letter: what of it cannot be read is left out."""
+    try:
+        return stored_event(row)
+    except UNREADABLE:
+        return _stored(row, shown(row["headers"], _headers) or {}, (row["delivery"], 0, 0))
+
+
+def _stored(
+    row: asyncpg.Record, headers: Mapping[str, str], place: tuple[str, int, int]
+) -> StoredParkedEvent:
+    stream, sequence, stored_at_ns = place
     message = StoredMessage(
         subject=row["subject"],
         data=row["body"],
-        headers=_headers(row["headers"]),
+        headers=headers,
         stream=stream,
-        sequence=int(sequence),
-        stored_at_ns=int(stored_at_ns),
+        sequence=sequence,
+        stored_at_ns=stored_at_ns,
     )
     return StoredParkedEvent(
         id=row["id"],

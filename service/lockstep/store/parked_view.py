@@ -11,7 +11,7 @@ import msgspec
 
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedId, StoredParkedEvent
-from lockstep.store.parked import drop_events, stored_event
+from lockstep.store.parked import drop_events, event_to_bury
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.base import Json
@@ -98,7 +98,7 @@ class ParkedView:
         """See `control.parked.ParkedForPeople`."""
         async with self._store.connection() as connection:
             row = await connection.fetchrow(*query("parked/events_of", ids=[event_id]))
-        return None if row is None else stored_event(row)
+        return None if row is None else event_to_bury(row)
 
     async def drop_event(self, event_id: UUID) -> None:
         """See `control.parked.ParkedForPeople`."""

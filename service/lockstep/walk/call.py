@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.errors import RenderError
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import storable
@@ -24,7 +25,11 @@ from lockstep_schemas.remote import ActionReply
 async def call(
     kind: ActionType, config: object, seconds: float, frame: LeafFrame, step: Step
 ) -> ActionResult:
-    """Call it within its time; whatever it raises is a failure of the step."""
+    """Call it within its time; whatever it raises is a failure of the step.
+
+    Raises:
+        GivenUp: It needs an automation that this replica cannot compile.
+    """
     walk, context = step.walk, _context(kind, config, seconds, frame, step)
     traces = walk.parts.traces
     if traces is None:
@@ -44,6 +49,8 @@ async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionR
             result = await kind.execute(context)
     except TimeoutError:
         return _failed(_late(seconds))
+    except DefinitionUnreadable as error:
+        raise step.walk.cannot(f"{step.path}: {error}") from error
     except Exception as error:
         context.logger.warning("action.failed", exc_info=True)
         text = str(error) or "no message"

@@ -33,7 +33,10 @@ PURE_STEPS: Final = 32  # without a pause: half a millisecond at 16 us each, whi
 
 
 class GivenUp(Exception):
-    """The engine shuts down: the walk stops between two actions, and another worker goes on."""
+    """The walk stops between two actions, and another worker goes on.
+
+    The engine shuts down, or there is something in the run that this replica cannot do.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Execution:
     )  # branches that sleep beside live ones
     heard: int = 0  # how often something has fired under way
     giving_up: bool = False
+    beyond: str | None = None  # what this replica cannot do here: one that can goes on
     is_sound: bool = True  # else the run ends, and its frames say nothing of where
     base: Mapping[str, object] = field(default_factory=dict)
     log: LazyLogger = field(default_factory=LazyLogger)
@@ -180,6 +184,20 @@ class Execution:
         """Store the last of it with the final status, or `pending`: another worker goes on."""
         async with self._lock:
             await self._store(status, reason, error)
+
+    def cannot(self, why: str) -> GivenUp:
+        """Note that another replica has to go on, because of this; give what ends the walk."""
+        self.beyond, self.giving_up = why, True
+        return GivenUp()
+
+    async def give_up(self) -> None:
+        """Store the last of it, for another worker: any, or one that can do what this cannot."""
+        if self.beyond is None:
+            await self.end("pending", None, None)
+            return
+        await self.checkpoint()
+        park = partial(self.parts.history.park, self.run, self.beyond)
+        await self.parts.patience.with_store(park)
 
     async def suspend(self) -> bool:
         """Let the run sleep: it has no owner then. False if it was woken meanwhile and goes on."""

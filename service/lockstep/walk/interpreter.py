@@ -29,12 +29,12 @@ from lockstep.walk.step import Place, Step
 
 
 async def walk_run(walk: Execution) -> None:
-    """Walk a run to its end, or until the engine shuts down, or until it has another owner."""
+    """Walk a run to its end, or until it is given up, or until it has another owner."""
     try:
         try:
             end = await _walk_awake(walk)
         except GivenUp:
-            await walk.end("pending", None, None)
+            await walk.give_up()
             return
         except DataRefused as error:
             walk.is_sound = False

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from lockstep.catalog.registry import Registry
+from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.child_runs import ChildWanted, Parent
 from lockstep.model.errors import EngineError
 from lockstep.model.types import ActionContext, ActionResult
@@ -55,6 +56,8 @@ async def start(context: ActionContext) -> ActionResult:
     )
     try:
         child = await context.services.get(Children).start(wanted)
+    except DefinitionUnreadable:
+        raise  # no failure of the step: a replica that can compile the automation goes on
     except EngineError as error:
         return ActionResult(success=False, error=str(error))
     if config.wait and child.status in ACTIVE:
