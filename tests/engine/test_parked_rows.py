@@ -82,6 +82,21 @@ async def test_a_parked_run_is_cancelled_where_it_is_discarded(servers: Servers,
         assert await parked(one) == []
 
 
+async def test_ops_hear_of_a_parked_run_that_is_discarded_though_its_state_is_gone(
+    servers: Servers, dsn: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}", stale_seconds=60)
+    async with engine_fixture(settings) as one:
+        automation, run_id = await _asleep(one)
+        await on_server(dsn, f"update runs set actor = {ROBOT}")
+        await one.make_due(run_id)
+        name = f"run:{run_id}"
+        await until(lambda: _is_parked(dsn, name))
+        await on_server(dsn, "delete from run_frames")
+        assert (await one.call("parked.discard", ids=[name]))["done"] == 1
+        assert await one.ended(automation.id, 1) == [run_id]
+
+
 async def test_a_wait_of_a_kind_to_come_is_parked_and_fails_its_run_where_it_is_discarded(
     servers: Servers, dsn: str
 ) -> None:

@@ -142,6 +142,27 @@ async def test_ops_hear_of_the_end_of_a_run_that_had_slept_and_whose_state_is_go
     assert failed.data.seq > max(told)
 
 
+@pytest.mark.parametrize("end", ["runs.cancel", "automations.delete", "restart"])
+async def test_ops_hear_that_a_run_was_cancelled_whose_state_is_gone(
+    shared: EngineFixture, end: str
+) -> None:
+    mode = {"mode": "restart", "max_runs": 1} if end == "restart" else {}
+    automation = await shared.automation([{"delay": {"seconds": 3600}}], **mode)
+    run = await asleep(automation)
+    await heard(shared, automation.id, "waiting")
+    told = [event.data.seq for event in shared.events[automation.id]]
+    dsn = shared.settings.postgres.dsn
+    await rows(dsn, "delete from run_frames where run_id = $1", UUID(run.run.id))
+    if end == "restart":
+        await shared.publish(automation.event, {})
+    else:
+        ended = run.run.id if end == "runs.cancel" else automation.id
+        await shared.call(end, id=ended)
+    cancelled = await heard(shared, automation.id, "cancelled")
+    assert cancelled.data.run_id == run.run.id
+    assert cancelled.data.seq > max(told)
+
+
 async def test_an_awaited_event_resumes_the_run_and_its_key_is_gone(shared: EngineFixture) -> None:
     awaited = f"e.go{uuid4().hex[:8]}"
     waiting = {"wait_for_trigger": {"event": awaited, "filter": "trigger.payload.n > 1"}}

@@ -168,6 +168,47 @@ async def test_whatever_is_checkpointed_while_runs_are_ended_nothing_of_them_is_
     await check_ends(laboratory, 12 * 8)
 
 
+def telling(run: RunState, last: int) -> Checkpoint:
+    """A checkpoint of a run that sleeps and has told so many events."""
+    done = armed(run, "waiting")
+    run.event_seq = last
+    done.events = [
+        EventRow(str(run.id), seq, "s", f"{run.id}:{seq}", b"{}", NOW) for seq in range(1, last + 1)
+    ]
+    return done
+
+
+@ENDS
+@pytest.mark.parametrize(
+    ("told_before", "heard"),
+    [(1, False), (60, False), (1, True), (5, True)],  # or the outbox has them still
+)
+async def test_the_end_of_a_run_whose_state_is_lost_is_told_under_a_seq_of_its_own(
+    laboratory: StoreFixture, end: Ends, told_before: int, *, heard: bool
+) -> None:
+    worker = laboratory.worker()
+    lost, kept, queued = [
+        await laboratory.launch(laboratory.program(PROGRAM), {}) for _ in range(3)
+    ]
+    await worker.checkpoint([telling(lost, told_before)])
+    await worker.checkpoint([telling(kept, told_before)])
+    await laboratory.rows(QUEUED, [queued.id])
+    await laboratory.rows("delete from run_frames where run_id <> $1", kept.id)
+    if heard:
+        await laboratory.rows("delete from outbox")
+    ended = await end(laboratory, [run.id for run in (lost, kept, queued)])
+    seqs = {one.run.id: one.run.event_seq for one in ended}
+    assert seqs.keys() == {lost.id, kept.id, queued.id}
+    assert seqs[lost.id] >= told_before
+    assert seqs[kept.id] == told_before
+    if end in (cancel, exceed):
+        for one in ended:
+            seq = one.run.event_seq + 1
+            query = "select from outbox where topic = $1 and seq = $2"
+            assert len(await laboratory.rows(query, str(one.run.id), seq)) == 1
+    await check_ends(laboratory, 3)
+
+
 QUEUED = """
     update runs set status = 'pending', queued = true, gate = 'lab', owner = null,
            started_at = null

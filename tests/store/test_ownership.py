@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
+from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Checkpoint, OwnerLost, RunState
 from lockstep.model.waits import WaitRow
 from lockstep.store import RunStore, WaitStore
@@ -124,6 +125,40 @@ async def test_a_lost_state_stays_lost_for_whoever_claims_the_run_after_its_row_
     claimed = await laboratory.claim(run.id)
     assert claimed is not None
     assert (claimed.event_seq, claimed.has_frames) == (seq, False)
+
+
+async def test_a_run_that_ends_before_its_lost_state_has_a_row_again_gets_none(
+    laboratory: StoreFixture,
+) -> None:
+    worker, run = await owned_by(laboratory)
+    await laboratory.rows("delete from run_frames")
+    await laboratory.rows(
+        "update runs set status = 'cancelled', owner = null, epoch = epoch + 1, "
+        "finished_at = now() where id = $1",
+        run.id,
+    )
+    assert await worker.revive(run) == 0
+    assert await laboratory.rows("select from run_frames") == []
+
+
+async def test_the_failure_of_a_run_whose_state_is_lost_is_told_behind_what_is_not_published_yet(
+    laboratory: StoreFixture,
+) -> None:
+    worker, run = await owned_by(laboratory)
+    await laboratory.rows("delete from run_frames")
+    await laboratory.rows(
+        "insert into outbox (topic, seq, subject, message_id, body) "
+        "select $1, seq, 's', seq::text, 'before' from generate_series(1, 70) as seq",
+        str(run.id),
+    )
+    run.event_seq = await worker.revive(run) + 1
+    failed = sleeping(run, "failed")
+    failed.events = [
+        EventRow(str(run.id), run.event_seq, "s", f"{run.id}:{run.event_seq}", b"failed", NOW)
+    ]
+    await Alone(worker).store(failed)
+    told = await laboratory.rows("select seq, body from outbox order by seq desc limit 1")
+    assert [tuple(row) for row in told] == [(71, b"failed")]
 
 
 async def test_what_somebody_has_locked_is_not_given_up(laboratory: StoreFixture) -> None:

@@ -180,10 +180,8 @@ class RunStore:
     async def revive(self, run: RunState) -> int:
         """See `replicas.claims.OwnerlessRuns`."""
         async with self._store.connection() as connection:
-            seq = await connection.fetchval(
-                *query("runs/revive_frames", run_id=run.id, epoch=run.epoch)
-            )
-        return int(seq)
+            seq = await connection.fetchval(*query("runs/revive_frames", run_ids=[run.id]))
+        return int(seq or 0)  # one that has ended meanwhile has none, and nothing of it is stored
 
     async def count_ready(self, limit: int) -> int:
         """Count the runs that wait for a place, up to `limit`."""

@@ -223,9 +223,12 @@ async def end_runs(
 ) -> list[Ended]:
     """End active runs; those that have ended are left as they are, and are not given.
 
-    Held first and then ended, in two statements: see runs/hold.
+    Held first and then ended, in two statements: see runs/hold. Those whose saved state is gone get
+    a row again in between, so that their end is told under a seq of its own.
     """
-    await connection.execute(*query("runs/hold", run_ids=run_ids))
+    (held,) = await connection.fetch(*query("runs/hold", run_ids=run_ids))
+    if held["frames"] < held["runs"]:
+        await connection.execute(*query("runs/revive_frames", run_ids=run_ids))
     rows = await connection.fetch(
         *query(
             "runs/end",

@@ -5,6 +5,8 @@
 -- look at a snapshot that is older than the lock.)
 -- A commit that was in doubt is tried again. One that has let the run go keeps its epoch until the
 -- next owner comes: that there is an owner tells it from one that was not done.
+-- So an event whose seq is taken is that event, and left out: seqs are counted on from the row of
+-- frames that is held here, and one that was made again begins behind the outbox.
 -- Locks: runs by id (those that end, rest or sleep), then frames by run id, then their waits.
 -- :walks (run_id uuid, epoch integer, wakes integer, event_seq integer, document bytea,
 --     status text, reason text, error text, at timestamptz): sorted by run id; `wakes` as the walk

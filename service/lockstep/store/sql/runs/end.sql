@@ -1,7 +1,8 @@
 -- End active runs from outside: final status, fenced, without owner, waits gone, live steps failed.
 -- A run that has ended is left as it is, and gives no row.
 -- The payload, which may be large, is of no use any more and left out.
--- Locks: waits. Their runs and frames are held: runs/hold goes before, in a statement of its own.
+-- Locks: waits. Their runs and frames are held: runs/hold goes before, in a statement of its own;
+-- where a run has no frames, runs/revive_frames too: it needs the waits that are deleted here.
 -- :run_ids uuid[], :status text, :reason text, :error text, :now timestamptz
 with active as (
     select id, owner
@@ -39,11 +40,11 @@ steps as (
       from cancelled c
      where s.run_id = c.id and s.status in ('running', 'waiting')
 )
-select c.*, true as has_frames, coalesce(d.event_seq, 0) as event_seq, null::bytea as document,
+select c.*, true as has_frames, d.event_seq, null::bytea as document,
        array(select w.id from waits_gone w
               where w.run_id = c.id and w.kind in ('event', 'remote', 'child')) as awaited,
        array(select w.id from waits_gone w
               where w.run_id = c.id and w.kind not in ('event', 'remote', 'child')) as delays
   from cancelled c
-  left join dropped d on d.run_id = c.id
+  join dropped d on d.run_id = c.id
  order by c.position;
