@@ -75,24 +75,27 @@ async def watch(
     away is no reason: a new process would not find it either.
     """
     loop = asyncio.get_running_loop()
-    failures, well_at, kicked_at = 0, loop.time(), loop.time()
+    failures, lost, kicked_at = 0, 0.0, loop.time()
     while not connection.closed.is_set():
+        begun, is_well = loop.time(), False
         await asyncio.sleep(every)
         if connection.connected:
             failures = 0 if await _answers(connection, answer) else failures + 1
             connection.alive = failures == 0
             if not failures:
-                well_at = kicked_at = loop.time()
+                is_well, kicked_at = True, loop.time()
             elif failures % FAILURES == 0:
                 log.warning("bus.reconnect_forced", server=connection.server)
                 await connection.wire.force_reconnect()
         elif not await _reachable(connection, answer):
-            well_at = kicked_at = loop.time()
+            is_well, kicked_at = True, loop.time()
         elif loop.time() - kicked_at > stuck and not connection.connected:
             log.warning("bus.reconnect_forced", server=connection.server)
             connection.wire.kick()
             kicked_at = loop.time()
-        lost = loop.time() - well_at
+        # A process that stood still for long has not been refused meanwhile: each look counts for
+        # what it takes.
+        lost = 0.0 if is_well else lost + min(loop.time() - begun, every + 2 * answer)
         if lost > connection.settings.give_up_seconds:
             state = "has no answer" if connection.connected else "is not let in"
             connection.give_up(f"NATS is there, and the client {state}, for {lost:.0f} s")
