@@ -19,6 +19,8 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import Program, TriggerRule
 from lockstep.model.runs import Checkpoint, OwnerLost, RunState
+from lockstep.model.waits import Awaited
+from lockstep.pipeline import JudgingPace
 from lockstep.ports.walk import Checkpoints
 from lockstep.render import Renderer
 from lockstep.testbed.clock import CaseClock
@@ -135,7 +137,17 @@ class StoreFixture:
         """Let events satisfy what waits for them, as the pipeline does."""
         now = self.clock.now()
         async with store.Batches(self.database, uuid7()).transaction() as tx:
-            found = await wake.correlate(events, self.renderer.expression, now, tx)
+            waits = wake.Correlation(self.renderer.expression, JudgingPace(str))
+            last: Awaited | None = None
+            while last is None or last.follows:
+                awaited = await tx.awaited(events, last)
+                if not awaited:
+                    break
+                await waits.prepare(events, awaited, now)
+                last = awaited[-1]
+            standing = await tx.standing(events)
+            found = await waits.satisfied(events, standing.armed, tx)
+            assert found is not None, "a wait was not judged"
             await tx.fire([(one.wait.id, one.event.body) for one in found], now)
 
     async def pass_time(self, run_id: UUID) -> bool:
