@@ -37,7 +37,7 @@ NAMES = {
     "lockstep_outbox_depth", "lockstep_outbox_oldest_seconds", "lockstep_pool_connections",
     "lockstep_ready_runs", "lockstep_dead_letters", "lockstep_api_requests",
     "lockstep_listener_failures", "lockstep_service_running", "lockstep_service_failures",
-    "lockstep_decisions_dropped", "lockstep_loop_stalls_seconds",
+    "lockstep_decisions_dropped", "lockstep_loop_stalls_seconds", "lockstep_parked",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 

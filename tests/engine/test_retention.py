@@ -182,18 +182,34 @@ async def test_a_run_that_is_retried_is_not_forgotten_meanwhile(
         await other.close()
     batches = store.Batches(laboratory.database, uuid4())
     assert await batches.run_to_retry(old) is not None
-    async with batches.transaction() as tx:
-        await store.Retention(laboratory.database).forget(CUT)
+    async with store_fixture(dsn) as replica, batches.transaction() as tx:
+        await store.Retention(replica.database).forget(CUT)
         gone = Revival(of=old, document=b"{}", reopened=[], dropped=[])
         with pytest.raises(Unavailable, match="forgotten meanwhile"):
             await tx.copy_steps(an_id(NOW), gone)
+
+
+SET_UP = """
+    insert into sources (automation_id, trigger_id, owner)
+    select 'a' || n, 't', gen_random_uuid() from generate_series(1, 5000) as n
+"""
+PARKED = """
+    insert into parked_events (id, delivery, automation_id, event_id, subject, headers, body,
+        parked_reason, parked_version, parked_tried)
+    select gen_random_uuid(), 'S:' || n, 'a' || n, 'e', 's', '{}',
+           convert_to(repeat('x', 1000), 'UTF8'), 'no', '1', '{}'
+      from generate_series(1, 2000) as n
+"""
 
 
 async def test_forgetting_reads_no_table_as_a_whole(laboratory: StoreFixture) -> None:
     await fill(laboratory)
     await laboratory.rows("insert into failed_frames select id, '{}' from runs")
     await laboratory.rows("update artifacts set closed_at = now() where context_key = 'k1'")
-    for table in ("failed_frames", "artifacts", "waits", "runs", "outbox"):
+    await laboratory.rows(SET_UP)
+    await laboratory.rows(PARKED)
+    tables = ("failed_frames", "artifacts", "waits", "runs", "outbox", "sources", "parked_events")
+    for table in tables:
         await laboratory.rows(f"vacuum analyze {table}")
     wanted: dict[str, list[object]] = {
         "runs/forget": [NOW, first_id(NOW), UUID(int=0), 500],

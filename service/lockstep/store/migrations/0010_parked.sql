@@ -38,6 +38,7 @@ alter table sources add column parked_at timestamptz;
 alter table sources add column parked_reason text;
 alter table sources add column parked_version text;
 alter table sources add column parked_tried uuid[];
+create index sources_parked on sources (automation_id) where parked_at is not null;
 
 -- Here `parked_tried` are the workers that cannot compile its definition; others go on with it.
 alter table automations add column parked_at timestamptz;
