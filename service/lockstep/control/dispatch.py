@@ -6,7 +6,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import structlog
 
-from lockstep.control.errors import InvalidRequest
+from lockstep.control.errors import MAX_SHOWN, InvalidRequest
 from lockstep.model.errors import EngineError, InternalError
 from lockstep.model.faults import MAX_MESSAGE, STATUS, fault_of
 from lockstep_schemas.api import Issue
@@ -74,10 +74,14 @@ def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: A
 
 
 def _check_depth(body: bytes) -> None:
-    if may_nest_deeper(body, MAX_REQUEST_DEPTH) and nests_deeper(
-        msgspec.json.decode(body), MAX_REQUEST_DEPTH
-    ):
-        raise InvalidRequest(_TOO_DEEP)
+    if not may_nest_deeper(body, MAX_REQUEST_DEPTH):
+        return
+    request = msgspec.json.decode(body)
+    if nests_deeper(request, MAX_REQUEST_DEPTH):
+        fields = request.items() if isinstance(request, dict) else ()
+        deep = [name for name, value in fields if nests_deeper(value, MAX_REQUEST_DEPTH - 1)]
+        issues = [Issue(path=[name[:MAX_SHOWN]], message=_TOO_DEEP) for name in deep[:1]]
+        raise InvalidRequest(_TOO_DEEP, issues)
 
 
 def split(text: str) -> tuple[str, list[str | int]]:

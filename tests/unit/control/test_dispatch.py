@@ -94,3 +94,12 @@ async def test_a_request_that_nests_too_deep_is_refused(levels: int) -> None:
     body = b'{"other":' + b"[" * levels + b"]" * levels + b"}"
     told = fault(await answer(None, body))
     assert (told.code, "256 levels" in told.message) == ("bad_request", True)
+
+
+@pytest.mark.parametrize("name", ["other", "x" * 5000])
+async def test_the_field_that_nests_too_deep_is_named(name: str) -> None:
+    deep, less = (b"[" * levels + b"]" * levels for levels in (400, 200))
+    body = b'{"number":1,"less":' + less + b',"' + name.encode() + b'":' + deep + b"}"
+    [issue] = fault(await answer(None, body)).issues or ()
+    assert issue.path == [name[:200]]
+    assert fault(await answer(None, deep)).issues is None
