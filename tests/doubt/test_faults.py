@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from patience import until
 
 Json = dict[str, Any]
 RUNS: Final = 30  # of each automation
+LOAD: Final = ("load", "parent", "kid")
 EVERY_SECONDS: Final = 0.15  # an event, for some seconds in which the harm is done
 FULL_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 3.0
@@ -69,10 +70,16 @@ class Pair:
 
 @asynccontextmanager
 async def open_pair(
-    url: str, dsn: str, folder: Path, credentials: str = "", **settings: object
+    url: str,
+    dsn: str,
+    folder: Path,
+    credentials: str = "",
+    more: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> AsyncIterator[Pair]:
-    """Start two replicas, and what they walk."""
+    """Start two replicas, with `more` in their environment, and store what they walk."""
     async with open_lab(url, dsn, folder, credentials=credentials, **settings) as lab:
+        lab.env.update(more or {})
         for _ in range(2):
             await lab.start_known()
         await lab.automation("load", [record("a"), nap(0.3), record("b")])
@@ -86,16 +93,19 @@ async def open_pair(
 
 
 async def harmed(pair: Pair, harm: Callable[[Pair], Awaitable[None]]) -> None:
-    """Do harm in the middle of the load, and judge what has come of it."""
+    """Do harm in the middle of the load, and wait until all runs of the load have ended well."""
     pair.calm.set()
     async with asyncio.TaskGroup() as group:
         group.create_task(pair.load())
         await has(pair.lab, ENDED, RUNS // 3)
         await harm(pair)
         pair.calm.set()
-    lab = pair.lab
-    for name in ("load", "parent", "kid"):
-        await has(lab, STATUS_OF, RUNS, name, "success")
+    for name in LOAD:
+        await has(pair.lab, STATUS_OF, RUNS, name, "success")
+
+
+async def judge(lab: Lab) -> None:
+    """Judge what has come of the load when all runs have ended."""
     await has_none(lab, "select count(*) from runs where finished_at is null")
     await has_none(lab, "select count(*) from outbox")
     assert all(process.returncode is None for process in lab.replicas), "a replica has ended"
@@ -103,10 +113,10 @@ async def harmed(pair: Pair, harm: Callable[[Pair], Awaitable[None]]) -> None:
     ends: Counter[tuple[str, str]] = Counter()
     calls: Counter[tuple[str, str]] = Counter()
     for what, count in told.items():
-        if what[0] in {"load", "parent", "kid"}:
+        if what[0] in LOAD:
             wanted = calls if what[-1].endswith("calls") else ends
             wanted[what[0], what[-1] if wanted is calls else what[2]] += count
-    assert ends == {(name, "success"): RUNS for name in ("load", "parent", "kid")}
+    assert ends == {(name, "success"): RUNS for name in LOAD}
     assert calls == {
         ("load", "1 calls"): 2 * RUNS,
         **{(n, "1 calls"): RUNS for n in ("parent", "kid")},
@@ -172,6 +182,7 @@ async def test_what_is_done_to_two_replicas_under_load_leaves_no_run_behind(
 ) -> None:
     async with open_pair(servers.nats_url, dsn, tmp_path) as pair:
         await harmed(pair, harm)
+        await judge(pair.lab)
         if harm is not streams:  # with the stream goes what was told before
             await check_events(pair.lab)
 
@@ -200,6 +211,7 @@ async def test_a_bus_that_is_full_for_a_while_leaves_no_run_behind(
     try:
         async with open_pair(server.url, dsn, tmp_path) as pair:
             await harmed(pair, full)
+            await judge(pair.lab)
             await check_events(pair.lab)
     finally:
         server.kill()
@@ -225,6 +237,7 @@ async def test_credentials_that_expire_and_are_renewed_leave_no_run_behind(
     try:
         async with open_pair(server.url, dsn, tmp_path, credentials=str(credentials)) as pair:
             await harmed(pair, expiring)
+            await judge(pair.lab)
             await check_events(pair.lab)
     finally:
         server.kill()

@@ -19,7 +19,7 @@ from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep.store.waits import end_runs
 from lockstep_schemas.api import Automation, AutomationsList, Version
-from lockstep_schemas.base import Json
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
 
 if TYPE_CHECKING:
@@ -263,13 +263,22 @@ def _automation(row: asyncpg.Record) -> Automation:
         description=row["description"],
         status=row["status"],
         group=row["group_name"],
-        definition=_decode(row["definition"]),
+        definition=_definition(row["definition"]),
         version=row["version"],
         managed_by=row["managed_by"],
         updated_by=None if actor is None else msgspec.json.decode(actor, type=Actor),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _definition(text: str) -> JsonObject:
+    """Give a definition; one that is damaged as its text, so it can be seen, changed, deleted."""
+    try:
+        found: JsonObject = _decode(text)
+    except msgspec.DecodeError:
+        return {"unreadable": text}
+    return found
 
 
 def _versions_text(config_versions: Mapping[str, int]) -> str | None:
