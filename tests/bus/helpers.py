@@ -63,6 +63,11 @@ class Server:
             self._process.wait(LIMIT_SECONDS)
             self._process = None
 
+    def reload(self) -> None:
+        """Have it read its configuration again; it takes a moment."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGHUP)
+
     def halt(self) -> None:
         """Stop it in its tracks, and return when it stands."""
         assert self._process is not None

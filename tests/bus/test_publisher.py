@@ -19,7 +19,8 @@ from lockstep.bus.errors import (
 )
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.requests import NoResponders
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import BusUnavailable, EngineError, Unavailable
+from patience import until
 
 LIMITED = """
 accounts {
@@ -105,6 +106,48 @@ async def test_a_subject_that_no_stream_takes_is_named(connecting: Connecting) -
     connection = await connecting()
     with pytest.raises(NoResponders, match=r"run\.a\.started: no stream on NATS at nats://127"):
         await Publisher(connection).publish(connection.names.run("a", "started"), b"", {})
+
+
+async def test_a_stream_that_is_away_with_its_server_is_no_stream_that_is_missing(
+    tmp_path: Path, prefix: str
+) -> None:
+    """Its subscription goes before the connections do when a server ends, or stops JetStream."""
+    there = f'jetstream {{ store_dir: "{tmp_path}" }}\n'
+    (config := tmp_path / "nats.conf").write_text(there)
+    server = Server(tmp_path, "-c", str(config), jetstream=False)
+    server.start()
+    try:
+        connection = await connect(server.settings(prefix, publish_timeout_seconds=1))
+        await topology.apply(connection)
+        publisher, subject = Publisher(connection), connection.names.run("a", "started")
+        config.write_text("jetstream: disabled\n")
+        server.reload()
+        await until(lambda: _is_away(publisher, subject))
+        config.write_text(there)
+        server.reload()
+        await until(lambda: _stored(publisher, subject))
+        with pytest.raises(NoResponders):
+            await publisher.publish("elsewhere", b"", {})
+        await connection.close()
+    finally:
+        server.kill()
+
+
+async def _is_away(publisher: Publisher, subject: str) -> bool:
+    try:
+        await publisher.publish(subject, b"", {})
+    except NoResponders:
+        raise
+    except BusUnavailable as error:
+        return str(error).endswith("takes it just now")
+    return False
+
+
+async def _stored(publisher: Publisher, subject: str) -> bool:
+    try:
+        return await publisher.publish(subject, b"", {})
+    except Unavailable:
+        return False
 
 
 async def test_a_full_stream_is_a_passing_fault(connecting: Connecting) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from lockstep.bus import api
 from lockstep.bus.connection import Connection
 from lockstep.bus.errors import refusal
 from lockstep.bus.requests import NoResponders
@@ -46,7 +47,7 @@ class Publisher:
         Raises:
             Unavailable: No acknowledgement within the time limit, or the stream is full or has no
                 leader. It may be stored all the same: publish again with the same id.
-            NoResponders: An `Unavailable`: no stream takes the subject.
+            NoResponders: An `Unavailable`: JetStream says that no stream takes the subject.
             Refused: The stream will never take it.
             MessageTooLarge: It was not sent, or the stream refused it for its size.
             BadMessage: Subject or headers cannot be sent.
@@ -56,10 +57,11 @@ class Publisher:
             answer = await self._connection.ask(subject, body, head, self._seconds)
         except NoResponders:
             self._connection.doubted.set()
-            raise NoResponders(
-                f"{subject}: no stream on NATS at {self._connection.server} takes it; "
-                "`lockstep bus apply` creates the streams"
-            ) from None
+            where = f"{subject}: no stream on NATS at {self._connection.server} takes it"
+            if not await self._has_no_stream(subject):
+                raise BusUnavailable(f"{where} just now") from None
+            text = f"{where}; `lockstep bus apply` creates the streams"
+            raise NoResponders(text) from None
         try:
             ack = _ACKS.decode(answer.body)
         except msgspec.DecodeError as error:
@@ -75,3 +77,16 @@ class Publisher:
         if not ack.stream:
             raise BusUnavailable(f"{subject}: answered by no stream")
         return not ack.duplicate
+
+    async def _has_no_stream(self, subject: str) -> bool:
+        """Whether JetStream is there and knows no stream that takes a subject.
+
+        Nobody listens for a stream either while its server starts or ends, or it has no leader.
+        """
+        try:
+            found = await api.call(
+                self._connection, "STREAM.NAMES", {"subject": subject}, seconds=self._seconds
+            )
+        except (api.ApiError, BusUnavailable):
+            return False
+        return not found.get("streams")
