@@ -5,13 +5,10 @@ A test of a limit gives it as an argument of what it tests; it does not wait for
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
+from sources import ROOT, Source, suite
 
-ROOT = Path(__file__).parents[2]
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
-HOME = ROOT / "tests" / "patience.py"
+HOME = "patience.py"
 
 CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time",
           "process_time_ns", "thread_time", "thread_time_ns", "time", "time_ns"}  # fmt: skip
@@ -35,20 +32,19 @@ READS = {
 JUMPS = {"unit/moved.py": "the time of its loop jumps: a limit takes none"}
 
 
-def name_of(path: Path) -> str:
+def name_of(source: Source) -> str:
     """Name a module of the tests as the table does."""
-    return str(path.relative_to(ROOT / "tests"))
+    return str(source.path.relative_to(ROOT / "tests"))
 
 
-def calls(path: Path) -> Iterator[tuple[ast.Call, str, str]]:
+def calls(source: Source) -> Iterator[tuple[ast.Call, str, str]]:
     """Give the calls of a module, each with its owner (`time` in `time.time()`) and its name."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            match node.func:
-                case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                    yield node, owner, name
-                case ast.Attribute(attr=name) | ast.Name(id=name):
-                    yield node, "", name
+    for node in source.all(ast.Call):
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                yield node, owner, name
+            case ast.Attribute(attr=name) | ast.Name(id=name):
+                yield node, "", name
 
 
 def is_clock(node: ast.Call, owner: str, name: str) -> bool:
@@ -56,15 +52,15 @@ def is_clock(node: ast.Call, owner: str, name: str) -> bool:
     return name in CLOCKS and not node.args and (name != "time" or owner in {"time", "loop"})
 
 
-def faults(path: Path) -> Iterator[tuple[int, str]]:
+def faults(source: Source) -> Iterator[tuple[int, str]]:
     """Find what would make a test hang on the machine, with lines."""
-    for node, owner, name in calls(path):
-        if is_clock(node, owner, name) and name_of(path) not in READS:
+    for node, owner, name in calls(source):
+        if is_clock(node, owner, name) and name_of(source) not in READS:
             yield node.lineno, "reads a clock: count what is done, or move the clock of the engine"
         if (
             owner == "asyncio"
             and name in LIMITS
-            and not (has_limit(node) or name_of(path) in JUMPS)
+            and not (has_limit(node) or name_of(source) in JUMPS)
         ):
             yield node.lineno, "waits with a limit of its own: see tests/patience.py"
         for keyword in node.keywords:
@@ -79,12 +75,12 @@ def has_limit(node: ast.Call) -> bool:
     return any(isinstance(one, ast.Name) and one.id == "LIMIT_SECONDS" for one in ast.walk(node))
 
 
-@pytest.mark.parametrize("path", [one for one in TESTS if one != HOME], ids=name_of)
-def test_a_test_reads_no_clock_and_waits_with_the_one_limit(path: Path) -> None:
-    if path.name != "conftest.py":
-        assert [f"{name_of(path)}:{line}: {what}" for line, what in faults(path)] == []
+def test_a_test_reads_no_clock_and_waits_with_the_one_limit() -> None:
+    judged = [one for one in suite() if name_of(one) != HOME and one.path.name != "conftest.py"]
+    strays = [f"{name_of(one)}:{line}: {what}" for one in judged for line, what in faults(one)]
+    assert strays == []
 
 
 def test_each_exception_is_needed() -> None:
-    reads = {name_of(path) for path in TESTS for one in calls(path) if is_clock(*one)}
-    assert reads - {name_of(HOME)} == READS.keys()
+    reads = {name_of(source) for source in suite() for one in calls(source) if is_clock(*one)}
+    assert reads - {HOME} == READS.keys()

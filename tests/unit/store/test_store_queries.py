@@ -72,28 +72,20 @@ def fits(call: ast.Call, name: str) -> bool:
 CALLS = list(calls())
 
 
-def label(value: object) -> str | None:
-    """Name a call in the output."""
-    return f"{value.lineno}" if isinstance(value, ast.Call) else getattr(value, "__name__", None)
+def test_a_call_names_the_parameters_of_its_query() -> None:
+    for module, call, of in CALLS:
+        place = f"{module.__name__}:{call.lineno}"
+        assert of, f"{place}: {ast.unparse(call)}: there is no such query"
+        for name in of:
+            assert fits(call, name), f"{place}: {name} takes {', '.join(QUERIES[name].parameters)}"
 
 
-@pytest.mark.parametrize(("module", "call", "of"), CALLS, ids=label)
-def test_a_call_names_the_parameters_of_its_query(
-    module: ModuleType, call: ast.Call, of: list[str]
-) -> None:
-    assert of, f"{ast.unparse(call)}: there is no such query"
-    for name in of:
-        assert fits(call, name), f"{name} takes {', '.join(QUERIES[name].parameters)}"
-
-
-@pytest.mark.parametrize(("module", "call", "of"), CALLS, ids=label)
-def test_the_columns_of_a_group_are_attributes_of_its_rows(
-    module: ModuleType, call: ast.Call, of: list[str]
-) -> None:
-    for keyword in call.keywords:
-        wanted = QUERIES[of[0]].parameters.get(keyword.arg or "")
-        if isinstance(wanted, Mapping):
-            check(module, value_of(keyword.value, module), wanted)
+def test_the_columns_of_a_group_are_attributes_of_its_rows() -> None:
+    for module, call, of in CALLS:
+        for keyword in call.keywords:
+            wanted = QUERIES[of[0]].parameters.get(keyword.arg or "")
+            if isinstance(wanted, Mapping):
+                check(module, value_of(keyword.value, module), wanted)
 
 
 def value_of(node: ast.expr, module: ModuleType) -> ast.expr:
@@ -137,12 +129,11 @@ def test_the_rules_of_the_doctor_are_given_what_they_declare() -> None:
     assert {tuple(QUERIES[rule.query].parameters) for rule in RULES} == {("seconds", "limit")}
 
 
-@pytest.mark.parametrize("name", sorted(QUERIES))
-def test_a_query_says_what_it_is_for_and_what_it_locks(name: str) -> None:
-    text = QUERIES[name].text
-    assert re.match(r"-- [^:]", text)
-    locks = re.search(r"for (no key )?update|for (key )?share|advisory_xact_lock", text)
-    assert not locks or "-- Locks: " in text
+def test_a_query_says_what_it_is_for_and_what_it_locks() -> None:
+    for name, one in QUERIES.items():
+        assert re.match(r"-- [^:]", one.text), name
+        locks = re.search(r"for (no key )?update|for (key )?share|advisory_xact_lock", one.text)
+        assert not locks or "-- Locks: " in one.text, name
 
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
