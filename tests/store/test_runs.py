@@ -240,6 +240,13 @@ ROWS = (
       from generate_series(1, 50000) as n
     """,
     """
+    insert into parked_events (id, delivery, automation_id, wait_id, event_id, subject, headers,
+        body, parked_at, parked_reason, parked_version, parked_tried, body_id)
+    select gen_random_uuid(), 'S:' || n, 'a' || n % 500 + 1, gen_random_uuid(), 'e', 's', '{}',
+           '', now(), 'r', '1', '{}', case when n % 10 = 0 then gen_random_uuid() end
+      from generate_series(1, 50000) as n
+    """,
+    """
     update runs set gate = automation_id, queued = true
      where status = 'pending' and automation_id = 'a50'
     """,
@@ -314,6 +321,8 @@ HOT: dict[str, list[Any]] = {
     "bodies/read": [uuid4()],
     "bodies/may_share": [],
     "bodies/forget": [uuid4(), 100],
+    "parked/event": [uuid4()],
+    "parked/old_events": [72.0, 100],
     "runs/list_steps": [uuid4()],
     "artifacts/list": [uuid4()],
 }

@@ -16,7 +16,9 @@ from lockstep.model.automations import (
     Head,
     StoredDefinition,
 )
+from lockstep.model.errors import EngineError
 from lockstep.model.program import Program, TriggerRule
+from lockstep.model.texts import some_of
 from lockstep.ports.matching import AutomationSource
 from lockstep_schemas.base import Json
 
@@ -144,6 +146,7 @@ class Index:
         found = await self._source.definitions([(head.id, head.version) for head in changed])
         automations: dict[str, Automation] = {}
         unreadable: dict[str, Unreadable] = {}
+        refused: dict[str, DefinitionUnreadable] = {}
         for head in enabled:
             known = self._known(head)
             if known is not None:
@@ -152,8 +155,7 @@ class Index:
                 try:
                     program = self._compiled(head.id, head.version, found[head.id, head.version])
                 except DefinitionUnreadable as error:
-                    if head.id not in self._unreadable:
-                        log.exception("automation.unreadable", automation_id=head.id)
+                    refused[head.id] = error
                     asked = events_of(found[head.id, head.version].definition)
                     unreadable[head.id] = Unreadable(head.name, str(error), asked)
                     continue
@@ -166,6 +168,7 @@ class Index:
                 position=head.position,
                 program=program,
             )
+        _tell({one: error for one, error in refused.items() if one not in self._unreadable})
         self._automations, self._unreadable = automations, unreadable
         self._old.clear()
         self._by_event = _by_event(automations.values())
@@ -192,6 +195,20 @@ class Index:
             raise DefinitionUnreadable(
                 f"automation {automation_id} v{version} cannot be read by this engine: {error}"
             ) from error
+
+
+def _tell(refused: Mapping[str, DefinitionUnreadable]) -> None:
+    """Tell of what cannot be compiled: of many in one line, since each costs the loop its time.
+
+    With a traceback only where it was raised for a reason that nobody has thought of.
+    """
+    if refused:
+        first, *_ = refused.values()
+        odd = [e for e in refused.values() if not isinstance(e.__cause__, EngineError)]
+        log.error(
+            "automation.unreadable", number=len(refused), automation_ids=some_of(refused),
+            error=first, exc_info=odd[0] if odd else None,
+        )  # fmt: skip
 
 
 def events_of(definition: Json) -> frozenset[str]:

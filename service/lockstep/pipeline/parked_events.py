@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -20,19 +21,27 @@ log = structlog.get_logger()
 class ParkedEventRows(Protocol):
     """The parked events in the store."""
 
-    async def untried_events(self, limit: int) -> Sequence[StoredParkedEvent]:
+    async def untried_events(self, limit: int) -> Sequence[UUID]:
         """Those that this worker has not tried, the longest parked first."""
+        ...
+
+    async def event(self, event_id: UUID) -> StoredParkedEvent | None:
+        """One with its message; None if it is gone. Raise whatever it is that cannot be read."""
+        ...
+
+    async def event_to_bury(self, event_id: UUID) -> StoredParkedEvent | None:
+        """One for a dead letter, without what of it cannot be read; None if it is gone."""
         ...
 
     async def keep_events(self, events: Sequence[Row]) -> None:
         """Leave events to others: this worker cannot judge them either."""
         ...
 
-    async def old_events(self, hours: float, limit: int) -> Sequence[StoredParkedEvent]:
+    async def old_events(self, hours: float, limit: int) -> Sequence[UUID]:
         """Those that have been parked for longer."""
         ...
 
-    async def drop_event(self, event: StoredParkedEvent) -> None:
+    async def drop_event(self, event_id: UUID) -> None:
         """Take one away that has become a dead letter."""
         ...
 
@@ -54,19 +63,22 @@ class ParkedEvents:
 
     async def judge(self, limit: int) -> None:
         """Judge those that this worker has not tried, each for itself. Raise Unavailable."""
-        for parked in await self._rows.untried_events(limit):
+        for parked_id in await self._rows.untried_events(limit):
             try:
-                reason = await self._judged(parked)
+                reason = await self._judged(parked_id)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it is kept with it
                 reason = why(error)
             if reason is not None:
-                await self._rows.keep_events([(parked.id, reason)])
+                await self._rows.keep_events([(parked_id, reason)])
 
     async def bury(self, limit: int) -> None:
         """Let those become dead letters that have been parked for too long. Raise Unavailable."""
-        for parked in await self._rows.old_events(self._hours, limit):
+        for parked_id in await self._rows.old_events(self._hours, limit):
+            parked = await self._rows.event_to_bury(parked_id)
+            if parked is None:
+                continue
             reason = f"parked for more than {self._hours:g} hours: {parked.reason}"
             subject = parked.message.subject
             try:
@@ -77,12 +89,15 @@ class ParkedEvents:
                 # The stream of dead letters is gone, or refuses: an operator must look.
                 log.warning("event.unburied", subject=subject, reason=reason, error=error)
                 continue
-            await self._rows.drop_event(parked)
+            await self._rows.drop_event(parked_id)
             log.warning("event.dead_lettered", subject=subject, reason=reason)
 
-    async def _judged(self, parked: StoredParkedEvent) -> str | None:
+    async def _judged(self, parked_id: UUID) -> str | None:
         """Judge one; say why not where that cannot be done here."""
         index = self._parts.index
+        parked = await self._rows.event(parked_id)
+        if parked is None:
+            return None
         found = self._decode(parked.message)
         if isinstance(found, Poison):
             return found.reason
@@ -90,5 +105,5 @@ class ParkedEvents:
             unread = index.unreadable().get(parked.automation_id)
             return unread or "the automation is disabled"
         event = msgspec.structs.replace(found, only=addressee(parked))
-        await self._events.take_parked(parked.id, event)
+        await self._events.take_parked(parked_id, event)
         return None

@@ -40,6 +40,12 @@ def portions(
         yield rows[start:]
 
 
+async def keep(connection: "Connection", bodies: Sequence[tuple[UUID, bytes]]) -> None:
+    """Keep bodies, each under its id, until nothing has it any more."""
+    for some in portions(bodies, lambda one: len(one[1])):
+        await connection.execute(*query("bodies/keep", bodies=some))
+
+
 async def share(connection: "Connection", new_runs: Sequence[NewRun]) -> Mapping[int, UUID]:
     """Keep the bodies that more than one of these runs have; give them by the id of the event."""
     events = {id(one.match.event): one.match.event for one in new_runs}
@@ -51,9 +57,7 @@ async def share(connection: "Connection", new_runs: Sequence[NewRun]) -> Mapping
     ]
     if not large or not await connection.fetchval(*query("bodies/may_share")):
         return {}
-    for some in portions(large, lambda one: len(one[2])):
-        bodies = [(body_id, body) for _, body_id, body in some]
-        await connection.execute(*query("bodies/keep", bodies=bodies))
+    await keep(connection, [(body_id, body) for _, body_id, body in large])
     return {key: body_id for key, body_id, _ in large}
 
 

@@ -1,5 +1,6 @@
 """Parked rows in PostgreSQL: put aside by one worker, tried by others."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
@@ -12,7 +13,9 @@ from lockstep import __version__
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row, StoredMessage, StoredParkedEvent, why
+from lockstep.model.texts import some_of
 from lockstep.model.waits import Due
+from lockstep.store.bodies import SHARED_BYTES, keep, portions
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 
@@ -76,29 +79,62 @@ async def park_timers(connection: "Connection", worker_id: UUID, timers: Sequenc
             log.warning("row.parked", kind="timer", timer_id=str(timer_id), reason=reason)
 
 
+class _ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a parked event; its body is empty where `body_id` says which it is."""
+
+    id: UUID
+    delivery: str
+    automation_id: str
+    wait_id: UUID | None
+    event_id: str
+    subject: str
+    headers: bytes
+    body: bytes
+    body_id: UUID | None
+    reason: str
+
+
 async def park_events(
     connection: "Connection", worker_id: UUID, events: Sequence[ParkedEvent]
 ) -> None:
-    """Keep events for those who could not be asked about them."""
-    messages = [(one, one.event.message) for one in events]
-    kept = [(one, message) for one, message in messages if message is not None]
-    rows = columns(
-        ParkedEvent,
-        [one for one, _ in kept],
-        id=[uuid7() for _ in kept],
-        delivery=[one.event.delivery for one, _ in kept],
-        event_id=[one.event.id for one, _ in kept],
-        subject=[message.subject for _, message in kept],
-        headers=[_encode(message.headers) for _, message in kept],
-        body=[message.data for _, message in kept],
-    )
-    await connection.execute(
-        *query("parked/events", events=rows, version=__version__, worker_id=worker_id)
-    )
-    for one, _ in kept:
-        log.warning(
-            "row.parked", kind="event", automation_id=one.automation_id, event_id=one.event.id,
+    """Keep events for those who could not be asked about them; a large body once for them all."""
+    kept = [
+        (one, message)
+        for one in sorted(events, key=lambda one: one.automation_id)  # as they are locked
+        if (message := one.event.message) is not None
+    ]
+    uses = Counter(one.event.delivery for one, _ in kept)
+    shared = {
+        one.event.delivery: (uuid7(), message.data)
+        for one, message in kept
+        if uses[one.event.delivery] > 1 and len(message.data) > SHARED_BYTES
+    }
+    await keep(connection, [*shared.values()])
+    rows = [
+        _ParkedRow(
+            id=uuid7(),
+            delivery=one.event.delivery,
+            automation_id=one.automation_id,
+            wait_id=one.wait_id,
+            event_id=one.event.id,
+            subject=message.subject,
+            headers=_encode(message.headers),
+            body=b"" if one.event.delivery in shared else message.data,
+            body_id=shared[one.event.delivery][0] if one.event.delivery in shared else None,
             reason=one.reason,
+        )
+        for one, message in kept
+    ]
+    for some in portions(rows, lambda row: len(row.headers) + len(row.body)):
+        given = columns(_ParkedRow, some)
+        await connection.execute(
+            *query("parked/events", events=given, version=__version__, worker_id=worker_id)
+        )
+    if rows:
+        log.warning(
+            "row.parked", kind="event", number=len(rows),
+            automation_ids=some_of(row.automation_id for row in rows),
+            event_ids=some_of(row.event_id for row in rows), reason=rows[0].reason,
         )  # fmt: skip
 
 
@@ -179,32 +215,43 @@ class ParkedStore:
         async with self._store.connection() as connection:
             await connection.execute(*query("parked/forget_trials", worker_id=self._worker_id))
 
-    async def old_events(self, hours: float, limit: int) -> list[StoredParkedEvent]:
+    async def old_events(self, hours: float, limit: int) -> list[UUID]:
         """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(*query("parked/old_events", hours=hours, limit=limit))
-        return [event_to_bury(row) for row in rows]
+        return [row["id"] for row in rows]
 
-    async def untried_events(self, limit: int) -> list[StoredParkedEvent]:
+    async def untried_events(self, limit: int) -> list[UUID]:
         """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(
                 *query("parked/untried_events", worker_id=self._worker_id, limit=limit)
             )
-        found, unread = readable(rows, stored_event)
-        if unread:
-            await self.keep_events([(row["id"], reason) for row, reason in unread])
-        return found
+        return [row["id"] for row in rows]
+
+    async def event(self, event_id: UUID) -> StoredParkedEvent | None:
+        """See `pipeline.parked_events.ParkedEventRows`."""
+        row = await self._event(event_id)
+        return None if row is None else stored_event(row)
+
+    async def event_to_bury(self, event_id: UUID) -> StoredParkedEvent | None:
+        """See `pipeline.parked_events.ParkedEventRows`."""
+        row = await self._event(event_id)
+        return None if row is None else event_to_bury(row)
 
     async def keep_events(self, events: Sequence[Row]) -> None:
         """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
             await connection.execute(*query("parked/keep_events", events=events, **self._by()))
 
-    async def drop_event(self, event: StoredParkedEvent) -> None:
+    async def drop_event(self, event_id: UUID) -> None:
         """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
-            await drop_events(connection, [event.id])
+            await drop_events(connection, [event_id])
+
+    async def _event(self, event_id: UUID) -> asyncpg.Record | None:
+        async with self._store.connection() as connection:
+            return await connection.fetchrow(*query("parked/event", id=event_id))
 
     async def _released(self, what: str, limit: int) -> list[Due]:
         async with self._store.connection() as connection:
@@ -219,6 +266,8 @@ class ParkedStore:
 
 def stored_event(row: asyncpg.Record) -> StoredParkedEvent:
     """Read a parked event with its message; raises one of `UNREADABLE`."""
+    if row["body"] is None:
+        raise ValueError("its body is lost")
     stream, sequence, stored_at_ns = row["delivery"].rsplit(":", 2)
     return _stored(row, _headers(row["headers"]), (stream, int(sequence), int(stored_at_ns)))
 
@@ -237,7 +286,7 @@ def _stored(
     stream, sequence, stored_at_ns = place
     message = StoredMessage(
         subject=row["subject"],
-        data=row["body"],
+        data=row["body"] or b"",
         headers=headers,
         stream=stream,
         sequence=sequence,

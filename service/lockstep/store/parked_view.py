@@ -97,7 +97,7 @@ class ParkedView:
     async def event(self, event_id: UUID) -> StoredParkedEvent | None:
         """See `control.parked.ParkedForPeople`."""
         async with self._store.connection() as connection:
-            row = await connection.fetchrow(*query("parked/events_of", ids=[event_id]))
+            row = await connection.fetchrow(*query("parked/event", id=event_id))
         return None if row is None else event_to_bury(row)
 
     async def drop_event(self, event_id: UUID) -> None:

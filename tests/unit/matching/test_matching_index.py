@@ -36,6 +36,8 @@ class Compiler:
     def __call__(self, stored: StoredDefinition) -> Program:
         if stored.definition == "broken":
             raise EngineError("of a later version")
+        if stored.definition == "odd":
+            raise ZeroDivisionError
         self.compiled.append(stored.definition)
         return program(triggers=[{"event": f"test.{stored.definition}"}])
 
@@ -171,12 +173,42 @@ async def test_a_definition_that_cannot_be_compiled_leaves_the_others_in_force()
         await index.refresh()
     assert index.revision == source.number
     assert [one.id for one in index.automations()] == ["good"]
-    assert [(line["event"], line["automation_id"]) for line in logs[:1]] == [
-        ("automation.unreadable", "bad")
+    assert [(line["event"], line["automation_ids"]) for line in logs[:1]] == [
+        ("automation.unreadable", ["bad"])
     ]
     source.save(head("bad", version=2), "mended")
     await index.refresh()
     assert asking(index, "test.mended") == ["bad"]
+
+
+@moved
+async def test_many_that_cannot_be_compiled_are_told_of_in_one_line_and_once() -> None:
+    source = Definitions()
+    for number in range(300):
+        source.save(head(f"bad{number}", position=number), "broken")
+    index, _ = indexed(source)
+    with capture_logs() as logs:
+        await index.refresh()
+        source.save(head("good"))
+        await index.refresh()
+    (line,) = [one for one in logs if one["event"] == "automation.unreadable"]
+    assert (line["number"], line["automation_ids"]) == (300, [f"bad{n}" for n in range(5)])
+    assert "of a later version" in str(line["error"])
+    assert line["exc_info"] is None, "nothing unexpected: no traceback"
+
+
+@moved
+async def test_what_nobody_has_thought_of_is_told_of_with_one_traceback() -> None:
+    source = Definitions()
+    source.save(head("a"), "broken")
+    for name in ("b", "c"):
+        source.save(head(name), "odd")
+    index, _ = indexed(source)
+    with capture_logs() as logs:
+        await index.refresh()
+    (line,) = [one for one in logs if one["event"] == "automation.unreadable"]
+    assert line["number"] == 3
+    assert isinstance(line["exc_info"].__cause__, ZeroDivisionError)
 
 
 @moved

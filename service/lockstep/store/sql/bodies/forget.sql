@@ -1,5 +1,5 @@
--- Of one page of bodies, forget those whose last run is forgotten: a body is never given to a run
--- that is launched later, so what has none will have none.
+-- Of one page of bodies, forget those whose last run, or parked event, is gone: a body is never given
+-- to what comes later, so what has none will have none.
 -- :after uuid: the last one of the page before
 -- :limit bigint
 with page as materialized (
@@ -8,7 +8,10 @@ with page as materialized (
 gone as (
     delete from bodies
      where id in (
-           select p.id from page p where not exists (select from runs r where r.body_id = p.id)
+           select p.id
+             from page p
+            where not exists (select from runs r where r.body_id = p.id)
+              and not exists (select from parked_events e where e.body_id = p.id)
            )
 )
 select count(*) as seen, max(id::text) as last from page;

@@ -1,6 +1,6 @@
 -- Events that have been parked for too long.
 -- :hours float8, :limit bigint
-select id, delivery, automation_id, wait_id, subject, headers, body, parked_reason
+select id
   from parked_events
  where parked_at < clock_timestamp() - make_interval(secs => :hours * 3600)
  order by parked_at

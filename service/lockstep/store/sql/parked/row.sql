@@ -9,7 +9,15 @@ select row_to_json(w)::text from waits w where :kind = 'wait' and w.id = :row_id
  union all
 select row_to_json(t)::text from timers t where :kind = 'timer' and t.id = :row_id
  union all
-select row_to_json(e)::text from parked_events e where :kind = 'event' and e.id = :row_id
+select row_to_json(shown)::text
+  from (
+       select e.id, e.delivery, e.automation_id, e.wait_id, e.event_id, e.subject, e.headers,
+              case when e.body_id is null then e.body else b.content end as body, e.parked_at, e.parked_reason, e.parked_version,
+              e.parked_tried
+         from parked_events e
+         left join bodies b on b.id = e.body_id
+        where :kind = 'event' and e.id = :row_id
+       ) as shown
  union all
 select row_to_json(o)::text from outbox o
  where :kind = 'outbox' and o.topic = :topic and o.seq = :seq
