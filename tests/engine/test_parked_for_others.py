@@ -1,12 +1,16 @@
 """Parked events: many at once, tried as soon as somebody can, kept for nobody who is gone."""
 
+import pytest
+
+from databases import on_server
 from engine.engine_fixture import engine_fixture, rows
 from engine.test_language import record
-from engine.test_parked import LOUD, MAILER, _settings, ended, tried
+from engine.test_parked import LOUD, MAILER, _settings, ended, parked, tried
 from lockstep import store
 from lockstep.embedded import Servers
 from lockstep.engine.serve import open_store
 from lockstep.settings.structs import Settings
+from patience import until
 
 MANY = 330
 
@@ -53,3 +57,68 @@ async def test_a_large_event_is_kept_for_hundreds_of_automations_and_others_have
             assert await number_parked(dsn) == 0
             begun = "select count(*) from runs where automation_id like 'many%'"
             assert (await rows(dsn, begun))[0][0] == MANY
+
+
+@pytest.mark.parametrize("tries", [1, 0])
+async def test_an_event_for_an_automation_that_was_disabled_when_it_was_tried_is_tried_again(
+    servers: Servers, dsn: str, tries: int
+) -> None:
+    """Also by a replica that has not seen yet that it is enabled."""
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        asks = await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+    async with engine_fixture(settings) as unable:
+        await unable.publish("p.came", {"word": "go"})
+        await until(lambda: _number(dsn, 1))
+        await unable.call("automations.toggle", id=asks.id, enabled=False)
+        async with engine_fixture(settings, plugins=MAILER) as able:
+            for _ in range(tries):
+                await tried(able)
+            (item,) = await parked(able, kind="event")
+            assert "loud" in item["reason"], "why it was parked, as before"
+            await unable.call("automations.toggle", id=asks.id, enabled=True)
+            await tried(able)
+            await ended(dsn, asks, 1)
+            assert await parked(able, kind="event") == []
+
+
+async def test_events_for_disabled_automations_keep_no_other_from_being_tried(
+    servers: Servers, dsn: str
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings) as unable:
+        await add_many(settings, 120)
+        await unable.publish("p.came", {"word": "go"})
+        await until(lambda: _number(dsn, 120))
+        await on_server(dsn, "update automations set status = 'disabled' where id <> 'many7'")
+        newest = "update parked_events set parked_at = now() where automation_id = 'many7'"
+        await on_server(dsn, newest)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        await tried(able)
+        assert await number_parked(dsn) == 119
+        begun = await rows(dsn, "select automation_id from runs")
+        assert [row["automation_id"] for row in begun] == ["many7"]
+
+
+async def test_a_changed_automation_has_its_parked_events_tried_again_by_those_that_had_failed(
+    servers: Servers, dsn: str
+) -> None:
+    """Which replica can judge them depends on what it says, whatever they have found before."""
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        asks = await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+    async with engine_fixture(settings) as unable:
+        await unable.publish("p.came", {"word": "go"})
+        await until(lambda: _number(dsn, 1))
+        async with engine_fixture(settings, plugins=MAILER) as able:
+            mark = "update parked_events set parked_tried = array(select id from workers)"
+            await on_server(dsn, mark)
+            await tried(able)
+            assert await number_parked(dsn) == 1
+            await able.call("automations.update", id=asks.id, name="another")
+            await tried(able)
+            await ended(dsn, asks, 1)
+
+
+async def _number(dsn: str, number: int) -> bool:
+    return await number_parked(dsn) == number

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -18,6 +19,7 @@ from lockstep.model.errors import StoreUnavailable
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
+from lockstep.model.parked import ParkedEvent
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
 from lockstep.model.waits import WaitRow
 from lockstep.store import (
@@ -25,12 +27,13 @@ from lockstep.store import (
     Batches,
     ChildStore,
     OutboxStore,
+    ParkedStore,
     RunStore,
     WaitStore,
     migrate,
 )
 from lockstep.store.setups import SetupStore
-from store_fixture import StoreFixture, store_fixture
+from store_fixture import StoredMessage, StoreFixture, store_fixture
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CANCELLED = Ending(status="cancelled", reason="no more", at=NOW)
@@ -70,6 +73,8 @@ SLOW = """
     create trigger slow before update or delete on timers for each row execute function slow();
     create trigger slow before update on artifacts for each row execute function slow();
     create trigger slow before delete on sources for each row execute function slow();
+    create trigger slow before update or delete on parked_events
+        for each row execute function slow();
     create trigger slow before delete on outbox for each row execute function slow();
     create trigger slow before update or delete on waits for each row execute function slow();
     create trigger slow before update or delete on run_frames for each row execute function slow();
@@ -86,6 +91,7 @@ class Scene:
         self.timers: list[UUID] = []
         self.events: list[Event] = []
         self.artifacts: list[UUID] = []
+        self.parked: list[UUID] = []
         self.owner = uuid7()
 
     async def fill(self) -> None:
@@ -108,6 +114,7 @@ class Scene:
         await rows(AUTOMATIONS, NAMES)
         self.timers = [row["id"] for row in await rows(TIMERS, NAMES, NOW)]
         self.artifacts = [row["id"] for row in await rows(ARTIFACTS, NAMES)]
+        self.parked = [row["id"] for row in await rows(PARKED, NAMES)]
         await rows(OUTBOX, [str(run.id) for run in self.runs])
 
 
@@ -137,6 +144,14 @@ ARTIFACTS = """
     insert into artifacts (id, run_id, automation_id, action_id, artifact_type, data, created_at)
     select gen_random_uuid(), gen_random_uuid(), name, 'a', 't', '{}', now()
       from unnest($1::text[]) as name
+    returning id
+"""
+PARKED = """
+    insert into parked_events (id, delivery, automation_id, event_id, subject, headers, body,
+        parked_reason, parked_version, parked_tried)
+    select gen_random_uuid(), 'S:' || n || ':0', name, 'e', 's', '{}', '{}', 'r', '1',
+           array[gen_random_uuid()]
+      from unnest($1::text[]) as name, generate_series(1, 3) as n
     returning id
 """
 OUTBOX = """
@@ -282,6 +297,29 @@ async def lease(scene: Scene) -> None:
     await setups.release(scene.random.sample(sorted(claimed), len(claimed)))
 
 
+async def park(scene: Scene) -> None:
+    """Events that automations could not be asked about are kept, and told of the others."""
+    event = scene.laboratory.event("e", {})
+    event = msgspec.structs.replace(event, message=StoredMessage())
+    names = scene.random.sample(NAMES, len(NAMES))
+    async with Batches(scene.laboratory.database, uuid7()).transaction() as tx:
+        await tx.park_events([ParkedEvent(event, name, "no such filter") for name in names])
+        await tx.lock_keys(scene.random.sample(NAMES, len(NAMES)))
+        await tx.lock_automations(names)
+
+
+async def judge_parked(scene: Scene) -> None:
+    """A replica judges what was parked, and notes what it cannot; it forgets what it has tried."""
+    worker_id = uuid7()
+    mine = ParkedStore(scene.laboratory.database, worker_id)
+    await mine.keep_events([(one, "why") for one in scene.random.sample(scene.parked, 5)])
+    await mine.forget_trials()
+    async with Batches(scene.laboratory.database, worker_id).transaction() as tx:
+        await tx.drop_parked_events(scene.random.sample(scene.parked, 1))
+        await tx.lock_keys(scene.random.sample(NAMES, 3))
+        await tx.lock_automations(scene.random.sample(NAMES, 3))
+
+
 async def publish(scene: Scene) -> None:
     """The bus has acknowledged what is in the outbox."""
     outbox = OutboxStore(scene.laboratory.database, uuid7())
@@ -293,7 +331,7 @@ DOINGS: Final[Mapping[str, Doing]] = {
     one.__name__: one
     for one in (
         take_events, go_on, end_walks, cancel, change, delete, fire_due, take_up, sweep, ring,
-        lease, publish, let_go,
+        lease, park, judge_parked, publish, let_go,
     )
 }  # fmt: skip
 

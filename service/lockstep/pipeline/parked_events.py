@@ -22,7 +22,10 @@ class ParkedEventRows(Protocol):
     """The parked events in the store."""
 
     async def untried_events(self, limit: int) -> Sequence[UUID]:
-        """Those that this worker has not tried, the longest parked first."""
+        """Those that this worker has not tried, the longest parked first.
+
+        Not those for automations that are disabled: they are for whoever is first when it is not.
+        """
         ...
 
     async def event(self, event_id: UUID) -> StoredParkedEvent | None:
@@ -63,7 +66,10 @@ class ParkedEvents:
 
     async def judge(self, limit: int) -> None:
         """Judge those that this worker has not tried, each for itself. Raise Unavailable."""
-        for parked_id in await self._rows.untried_events(limit):
+        untried = await self._rows.untried_events(limit)
+        if untried:
+            await self._parts.index.refresh()  # it may not show yet who was enabled
+        for parked_id in untried:
             try:
                 reason = await self._judged(parked_id)
             except Unavailable:
@@ -93,7 +99,7 @@ class ParkedEvents:
             log.warning("event.dead_lettered", subject=subject, reason=reason)
 
     async def _judged(self, parked_id: UUID) -> str | None:
-        """Judge one; say why not where that cannot be done here."""
+        """Judge one, unless nobody asks for it now; say why not where that cannot be done here."""
         index = self._parts.index
         parked = await self._rows.event(parked_id)
         if parked is None:
@@ -102,8 +108,7 @@ class ParkedEvents:
         if isinstance(found, Poison):
             return found.reason
         if parked.wait_id is None and index.automation(parked.automation_id) is None:
-            unread = index.unreadable().get(parked.automation_id)
-            return unread or "the automation is disabled"
+            return index.unreadable().get(parked.automation_id)  # else it was disabled just now
         event = msgspec.structs.replace(found, only=addressee(parked))
         await self._events.take_parked(parked_id, event)
         return None

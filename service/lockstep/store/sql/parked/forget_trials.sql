@@ -16,6 +16,13 @@ timers_again as (
 setups_again as (
     update sources set parked_tried = array_remove(parked_tried, :worker_id)
      where parked_at is not null and :worker_id = any (parked_tried)
+),
+events as materialized (
+    select id
+      from parked_events
+     where :worker_id = any (parked_tried)
+     order by id
+       for no key update
 )
 update parked_events set parked_tried = array_remove(parked_tried, :worker_id)
- where :worker_id = any (parked_tried);
+ where id in (select id from events);
