@@ -9,6 +9,7 @@ import structlog
 
 from lockstep.catalog.errors import CatalogError
 from lockstep.model.errors import RenderError
+from lockstep.model.types import own
 from lockstep.render import Renderer, to_text
 from lockstep_schemas.base import Json, JsonObject
 
@@ -37,7 +38,7 @@ def extractor(context_key: ContextKey, event_id: str) -> Callable[[JsonObject], 
             raise CatalogError(
                 f"trigger '{event_id}': context_key is a coroutine function; a plain one is needed"
             )
-        return _Guarded(context_key, event_id)
+        return _Guarded(lambda payload: context_key(own(payload)), event_id)
     if context_key.startswith("/"):
         words = _words(context_key, event_id)
         return _Guarded(lambda payload: _lookup(payload, words), event_id)

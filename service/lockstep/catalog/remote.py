@@ -8,7 +8,7 @@ from msgspec import UNSET
 from lockstep.catalog.builtins.headers import hop, trace
 from lockstep.model.errors import EngineError, NobodyAnswers
 from lockstep.model.messages import Reply
-from lockstep.model.types import ActionContext, ActionResult
+from lockstep.model.types import ActionContext, ActionResult, shared
 from lockstep.ports.actions import Asker
 from lockstep_schemas.events import HEADER_HOP
 from lockstep_schemas.remote import ActionReply, ActionRequest
@@ -75,7 +75,7 @@ def _request(context: ActionContext) -> bytes:
         ActionRequest(
             config=config if isinstance(config, dict) else {},
             consumed_artifacts=dict(context.consumed_artifacts),
-            scope=dict(context.scope),
+            scope=dict(shared(context.scope)),
             run_id=context.run_id,
             automation_id=context.automation_id,
             context_key=context.context_key,
@@ -93,7 +93,7 @@ def _sizes(context: ActionContext, error: EngineError) -> str:
     parts = {
         "config": context.config,
         "consumed_artifacts": context.consumed_artifacts,
-        "scope": context.scope,
+        "scope": shared(context.scope),
     }
     sizes = [f"{name} {len(msgspec.json.encode(part)):,}" for name, part in parts.items()]
     return f"; of the request, in bytes: {', '.join(sizes)}"

@@ -1,6 +1,6 @@
 """Types of triggers, actions and artifacts: what plug-ins and services bring to the language."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
@@ -59,9 +59,44 @@ class Services(Protocol):
         ...
 
 
+def own(value: Json) -> Json:
+    """Give a copy of a JSON value: what a plug-in is handed and what it has given, it may change.
+
+    Lists and objects of the engine are shared by runs, attempts and steps, and never changed.
+    """
+    return msgspec.to_builtins(value)
+
+
+class OwnScope(Mapping[str, object]):
+    """A scope for somebody who may change what he gets: a name is copied when he asks for it."""
+
+    __slots__ = ("_own", "shared")
+
+    def __init__(self, shared: Mapping[str, object]) -> None:
+        self.shared = shared
+        self._own: dict[str, object] = {}
+
+    def __getitem__(self, name: str) -> object:
+        """Give the copy of what a name stands for: the same one each time."""
+        if name not in self._own:
+            self._own[name] = own(self.shared[name])
+        return self._own[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shared)
+
+    def __len__(self) -> int:
+        return len(self.shared)
+
+
+def shared(scope: Mapping[str, object]) -> Mapping[str, object]:
+    """Give a scope without copies, for the engine's own actions: they change nothing."""
+    return scope.shared if isinstance(scope, OwnScope) else scope
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionContext:
-    """What an action is called with."""
+    """What an action is called with; it may change all of it, and nobody else sees that."""
 
     config: object  # an instance of the type's config struct, or a JSON object
     consumed_artifacts: Mapping[str, Json]  # by local type name; missing ones are absent

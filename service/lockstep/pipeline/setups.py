@@ -21,7 +21,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.parked import why
 from lockstep.model.program import TriggerRule
-from lockstep.model.types import Catalog, Fire, Identity, TriggerType
+from lockstep.model.types import Catalog, Fire, Identity, TriggerType, own
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
@@ -133,10 +133,11 @@ class SetupFire:
             raise FireRefused(f"'{identity.event}' fired a wrong payload: {place}: {fault.message}")
         if context_key is UNSET:
             context_key = kind.context_key(payload) if kind.context_key is not None else None
+        body = msgspec.json.encode(payload)
         return Event(
             id=identity.event,
-            payload=payload,
-            body=msgspec.json.encode(payload),
+            payload=msgspec.json.decode(body),  # the plug-in may go on with its own
+            body=body,
             delivery=":".join(
                 ["source", identity.automation_id, identity.trigger_id, message_id or str(uuid7())]
             ),
@@ -315,7 +316,7 @@ class TriggerSetups:
 
 async def _set_up(wanted: _Wanted, fire: Fire, logger: object) -> object:
     """Call the set-up of a plug-in, as a coroutine or in a thread, within its time."""
-    setup, config = wanted.kind.setup, wanted.config
+    setup, config = wanted.kind.setup, own(wanted.config)
     if setup is None:
         return None
     given: object = config

@@ -109,24 +109,41 @@ class Filters:
 
 
 def _foreign(name: str, function: Callable[..., object]) -> Filter:
-    """Make a filter of a function of a plug-in: it sees null for missing, may raise anything."""
+    """Make a filter of a function of a plug-in: it sees null for missing, may raise anything.
+
+    What it is handed and what it has given, it may change: both are copied.
+    """
 
     def call(work: Work, value: object, *args: object, **named: object) -> object:
         work.seconds_left()
-        values = [None if arg is MISSING else arg for arg in (value, *args)]
-        more = {key: None if arg is MISSING else arg for key, arg in named.items()}
+        values = [_own(work, arg) for arg in (value, *args)]
+        more = {key: _own(work, arg) for key, arg in named.items()}
         try:
             made = function(*values, **more)
         except Exception as error:
             raise RenderError(f"filter '{name}': {type(error).__name__}: {error}") from error
-        if isinstance(made, tuple):
-            return list(made)
-        if type(made) not in SCALARS and not isinstance(made, str | list | Mapping):
+        if type(made) not in SCALARS and not isinstance(made, str | list | tuple | Mapping):
             raise RenderError(f"filter '{name}' gave {kind(made)}, which JSON does not have")
         work.seconds_left()
-        return made
+        return _own(work, made)
 
     return call
+
+
+def _own(work: Work, value: object) -> object:
+    """Copy lists and objects, and pay for it; what is missing becomes null."""
+    if isinstance(value, list | tuple):
+        work.take(8 * len(value))
+        work.tick(len(value))
+        return [item if type(item) in SCALARS else _own(work, item) for item in value]
+    if isinstance(value, Mapping):
+        work.take(16 * len(value))
+        work.tick(len(value))
+        return {
+            name: item if type(item) in SCALARS else _own(work, item)
+            for name, item in value.items()
+        }
+    return None if value is MISSING else value
 
 
 def misfit(function: Callable[..., object], before: int, count: int, named: Collection[str]) -> str:

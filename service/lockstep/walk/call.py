@@ -11,7 +11,7 @@ from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.errors import RenderError
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import storable
-from lockstep.model.types import ActionContext, ActionResult, ActionType
+from lockstep.model.types import ActionContext, ActionResult, ActionType, OwnScope, own
 from lockstep.model.waits import FiredWait
 from lockstep.walk.bounds import check_parts
 from lockstep.walk.fill import secrets_of, with_secrets
@@ -121,7 +121,7 @@ def brought_up(config: JsonObject, kind: ActionType, stored: int) -> JsonObject:
         )
     for version in range(stored, kind.config_version):
         try:
-            config = kind.migrations[version](config)
+            config = own(kind.migrations[version](own(config)))
         except Exception as error:
             text = f"config: the migration from version {version} failed: {error}"
             raise RenderError(text) from error
@@ -129,11 +129,12 @@ def brought_up(config: JsonObject, kind: ActionType, stored: int) -> JsonObject:
 
 
 def converted(kind: ActionType, config: JsonObject) -> object:
-    """Give the config as the type wants it.
+    """Give the config as the type wants it, for one call: the next attempt has the same.
 
     Raises:
         ValidationError: It is not of the type's shape; the message names the field.
     """
+    config = own(config)
     if kind.config_type is not None:
         try:
             return msgspec.convert(config, kind.config_type, strict=False)
@@ -172,11 +173,11 @@ def _context(
     kind: ActionType, config: object, seconds: float, frame: LeafFrame, step: Step
 ) -> ActionContext:
     run = step.walk.run
-    consumed: Mapping[str, Json] = frame.consumed or {}
+    consumed: Mapping[str, Json] = own(frame.consumed or {})
     return ActionContext(
         config=config,
         consumed_artifacts=consumed,
-        scope=step.context(),
+        scope=OwnScope(step.context()),
         run_id=str(run.id),
         automation_id=run.automation_id,
         context_key=run.context_key,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import Final
 
-from lockstep.model.types import ActionContext
+from lockstep.model.types import ActionContext, shared
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import HEADER_TRACE
 
@@ -33,7 +33,7 @@ def headers_fault(headers: Mapping[str, str], own: Set[str]) -> str | None:
 
 def hop(scope: Mapping[str, object]) -> int:
     """Give how many automations led to the event of a run; 0 where that is unknown."""
-    trigger = scope.get("trigger")
+    trigger = shared(scope).get("trigger")
     known = trigger.get("hop") if isinstance(trigger, Mapping) else None
     return known if isinstance(known, int) and known > 0 else 0
 

@@ -215,6 +215,7 @@ def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) 
         action_id = step.node.id or step.path
         try:
             data = encoded(f"artifact {kind.produces.qualified_id}", artifact)
+            artifact = msgspec.json.decode(data)  # the action may go on with its own
             if step.node.id:
                 step.place.scope.produce(step.node.id, kind.produces.local_name, artifact)
         except (ValueTooLarge, ScopeTooLarge) as error:
