@@ -152,11 +152,13 @@ class Index:
             if known is not None:
                 program = known.program
             elif (head.id, head.version) in found:
+                await asyncio.sleep(0)  # others have their turn: a thousand may have changed
+                stored = found[head.id, head.version]
                 try:
-                    program = self._compiled(head.id, head.version, found[head.id, head.version])
+                    program = self._compiled(head.id, head.version, stored)
                 except DefinitionUnreadable as error:
                     refused[head.id] = error
-                    asked = events_of(found[head.id, head.version].definition)
+                    asked = events_of(stored.definition)
                     unreadable[head.id] = Unreadable(head.name, str(error), asked)
                     continue
             else:  # deleted between the two reads: the next reload will not list it
@@ -168,6 +170,7 @@ class Index:
                 position=head.position,
                 program=program,
             )
+        # No await from here on: whoever reads sees the index of before, or all of the new one.
         _tell({one: error for one, error in refused.items() if one not in self._unreadable})
         self._automations, self._unreadable = automations, unreadable
         self._old.clear()

@@ -1,6 +1,7 @@
 """The index: enabled automations by their events, at a revision, read as little as can be."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -274,3 +275,33 @@ async def test_not_more_than_so_many_old_programs_are_kept() -> None:
     assert len(compiler.compiled) == OLD_PROGRAMS + 1
     await index.program("a", 1)  # the oldest had to go
     assert len(compiler.compiled) == OLD_PROGRAMS + 2
+
+
+@moved
+async def test_others_have_their_turn_between_two_automations_and_see_the_old_or_the_new() -> None:
+    source = Definitions()
+    source.save(head("old"), "event")
+    index, compiler = indexed(source)
+    await index.refresh()
+    for number in range(300):
+        source.save(head(f"new{number}", position=2 + number), "event")
+    source.save(head("odd"), "broken")
+    source.save(head("old", version=2), "other")
+    compiler.compiled.clear()
+    turns, seen = list[int](), set[tuple[int, int, int]]()
+
+    async def others() -> None:
+        while len(compiler.compiled) < 301:
+            turns.append(len(compiler.compiled))
+            found = len(index.entries("test.event")), len(index.automations())
+            seen.add((index.revision, *found))
+            await asyncio.sleep(0)
+
+    before = index.revision
+    async with asyncio.TaskGroup() as group:
+        group.create_task(others())
+        await index.refresh()
+    assert max(b - a for a, b in pairwise(turns)) == 1
+    assert seen == {(before, 1, 1)}
+    assert (index.revision, len(index.entries("test.event"))) == (source.number, 300)
+    assert [*index.unreadable()] == ["odd"]
