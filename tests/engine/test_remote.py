@@ -76,12 +76,12 @@ async def test_an_answer_that_nests_too_deep_is_a_failure_of_the_step(
     action = await registered(shared)
     stored = await sending(shared, action)
     deep: object = 1
-    for _ in range(500):
+    for _ in range(65):
         deep = {"a": deep}
     async with provider(shared, action, lambda _: {"success": True, "artifact": {"number": deep}}):
         seen = await stored.run({"to": "Ann"})
     assert seen.status == "failed"
-    assert "the artifact nests deeper than 64 levels" in seen.error
+    assert "the artifact nests deeper than 65 levels" in seen.error
 
 
 async def test_the_provider_is_told_the_hop_and_the_trace(shared: EngineFixture) -> None:

@@ -10,7 +10,7 @@ from lockstep.control.errors import MAX_SHOWN, InvalidRequest
 from lockstep.model.errors import EngineError, InternalError
 from lockstep.model.faults import MAX_MESSAGE, STATUS, fault_of
 from lockstep_schemas.api import Issue
-from lockstep_schemas.depth import MAX_REQUEST_DEPTH, may_nest_deeper, nests_deeper
+from lockstep_schemas.depth import MAX_REQUEST_DEPTH, may_nest_deeper, too_deep
 from lockstep_schemas.events import HEADER_ACTOR, Actor
 
 _TOO_DEEP: Final = f"the request nests deeper than {MAX_REQUEST_DEPTH} levels"
@@ -69,18 +69,14 @@ def _request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: A
         raise InvalidRequest(str(error), [Issue(path=path, message=message)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the request is no JSON: {error}") from None
-    except RecursionError:
-        raise InvalidRequest(_TOO_DEEP) from None
 
 
 def _check_depth(body: bytes) -> None:
     if not may_nest_deeper(body, MAX_REQUEST_DEPTH):
         return
-    request = msgspec.json.decode(body)
-    if nests_deeper(request, MAX_REQUEST_DEPTH):
-        fields = request.items() if isinstance(request, dict) else ()
-        deep = [name for name, value in fields if nests_deeper(value, MAX_REQUEST_DEPTH - 1)]
-        issues = [Issue(path=[name[:MAX_SHOWN]], message=_TOO_DEEP) for name in deep[:1]]
+    place = too_deep(body, MAX_REQUEST_DEPTH)
+    if place is not None:
+        issues = [Issue(path=[name[:MAX_SHOWN]], message=_TOO_DEEP) for name in place]
         raise InvalidRequest(_TOO_DEEP, issues)
 
 

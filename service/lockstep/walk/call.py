@@ -194,7 +194,7 @@ def _context(
 def _kept(result: ActionResult) -> ActionResult:
     """Give a result as it is stored, told and put into other values."""
     if nests_deeper(result.artifact, MAX_DEPTH + 1):  # a field of it may be a body
-        result = _failed(f"the artifact nests deeper than {MAX_DEPTH} levels")
+        result = _failed(f"the artifact nests deeper than {MAX_DEPTH + 1} levels")
     return _masked(result)
 
 

@@ -96,10 +96,11 @@ async def test_a_request_that_nests_too_deep_is_refused(levels: int) -> None:
     assert (told.code, "256 levels" in told.message) == ("bad_request", True)
 
 
+@pytest.mark.parametrize("levels", [256, 400, 1100, 100_000])
 @pytest.mark.parametrize("name", ["other", "x" * 5000])
-async def test_the_field_that_nests_too_deep_is_named(name: str) -> None:
-    deep, less = (b"[" * levels + b"]" * levels for levels in (400, 200))
+async def test_the_field_that_nests_too_deep_is_named(name: str, levels: int) -> None:
+    deep, less = (b"[" * number + b"]" * number for number in (levels, 255))
     body = b'{"number":1,"less":' + less + b',"' + name.encode() + b'":' + deep + b"}"
     [issue] = fault(await answer(None, body)).issues or ()
     assert issue.path == [name[:200]]
-    assert fault(await answer(None, deep)).issues is None
+    assert fault(await answer(None, b"[" + deep + b"]")).issues is None

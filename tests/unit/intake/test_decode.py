@@ -103,11 +103,13 @@ def test_an_empty_context_key_header_means_null_and_a_given_one_overrides() -> N
         pytest.param(b'{"a":' * 64 + b"1" + b"}" * 64, {}, True, id="as deep as is taken"),
         pytest.param(b'{"a":' * 70 + b"1" + b"}" * 70, {}, False, id="objects"),
         pytest.param(b'{"a":' + b"[" * 976 + b"]" * 976 + b"}", {}, False, id="lists"),
+        pytest.param(b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", {}, False, id="one more"),
+        pytest.param(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}", {}, True, id="the most"),
         pytest.param(b'{"a":"' + b"[" * 976 + b'"}', {}, True, id="a text"),
         pytest.param(b'{"a":[' + b"{}," * 976 + b"{}]}", {}, True, id="wide"),
         pytest.param(
             b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":'
-            + (b'{"a":' * 70 + b"1" + b"}" * 70)
+            + (b'{"a":' * 65 + b"1" + b"}" * 65)
             + b"}",
             {"Content-Type": "application/cloudevents+json"},
             False,
