@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import UNSET
 
 from lockstep import schedule as schedules
@@ -20,6 +21,7 @@ from lockstep.control.errors import (
 )
 from lockstep.control.fitting import check_fits, fitting, position
 from lockstep.definition import derived_ids, parse
+from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Ended, Ending
@@ -46,6 +48,8 @@ from lockstep_schemas.api import (
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import AutomationEvent, AutomationEventData
+
+log = structlog.get_logger()
 
 
 class AutomationChange(Protocol):
@@ -281,7 +285,10 @@ class AutomationEndpoints:
             event = await self._announce(change, gone, "deleted")
         self._listener.reported([event])
         await self._terminator.announce(ended)
-        await self._store.forget_history(request.id)
+        try:
+            await self._store.forget_history(request.id)
+        except Unavailable as error:  # it is deleted; housekeeping forgets what is left of it
+            log.warning("service.delayed", error=error)
         return Success()
 
     async def versions(self, request: VersionsGet, actor: Actor | None) -> Versions:

@@ -10,9 +10,11 @@ from msgspec import UNSET
 
 from lockstep.control.errors import AutomationNotEnabled, bad_field, check_automation_id
 from lockstep.model.automations import Automation
+from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.new_runs import NewRun
 from lockstep.model.program import TriggerRule
 from lockstep.model.types import Catalog
 from lockstep.ports.clock import Clock
@@ -78,8 +80,15 @@ class StartEndpoint:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     return RunStarted(run_id, await feed.status(run_id))
-            except TimeoutError:
-                return RunStarted(run_id, await self._runs.status(run_id))
+            except (TimeoutError, Unavailable):
+                return RunStarted(run_id, await self._state_of(new_run))
+
+    async def _state_of(self, new_run: NewRun) -> RunStatus:
+        """Give the status of a run that is started, whatever is away now."""
+        try:
+            return await self._runs.status(str(new_run.id))
+        except Unavailable:
+            return new_run.status
 
     def _event(self, request: RunStart, trigger: TriggerRule, actor: Actor | None) -> Event:
         if nests_deeper(request.payload, MAX_DEPTH):

@@ -8,6 +8,7 @@ import functools
 import math
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -213,7 +214,9 @@ def _pipelines(
             bus.DeadLetters(edge.connection, edge.publisher),
             settings.parked.hours,
         ),
-        by_hand=pipeline.ByHand(parts),
+        by_hand=pipeline.ByHand(
+            replace(parts, transactions=store.Batches(edge.database, basis.id, answered=True))
+        ),
         timers=pipeline.TriggerTimersDue(parts),
         child_runs=pipeline.ChildRuns(
             children, hearing.child_run_news, parts, types, engine.hop_limit

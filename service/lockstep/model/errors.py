@@ -63,6 +63,16 @@ class StoreTooSlow(StoreUnavailable):
     advice = "Try again; if it lasts, see what holds PostgreSQL up: locks, its disk, its load."
 
 
+class StoreInDoubt(StoreUnavailable):
+    """PostgreSQL broke off while it committed, and could not be asked: it may have been done."""
+
+    code = "store.in_doubt"
+    advice = (
+        "See whether it was done before you ask again: `lockstep runs list`, "
+        "`lockstep automations list`."
+    )
+
+
 class BusUnavailable(Unavailable):
     """NATS did not answer, or the connection to it broke; the same call may work later."""
 

@@ -142,7 +142,7 @@ class AutomationStore:
     @asynccontextmanager
     async def change(self) -> AsyncIterator[AutomationChange]:
         """Begin a change; it is in force for every event published after the block ends."""
-        async with self._store.transaction() as connection:
+        async with self._store.answered() as connection:
             yield AutomationChange(connection)
 
     async def insert_many(self, some: Sequence[tuple[str, str, Json]]) -> None:

@@ -240,15 +240,19 @@ def _weight(new_run: NewRun, shared: Mapping[int, UUID]) -> int:
 
 
 class Batches:
-    """Opens the transactions of batches, and reads what is judged before them."""
+    """Opens the transactions of batches, and reads what is judged before them.
 
-    def __init__(self, store: Store, worker_id: UUID) -> None:
+    `answered`: somebody waits to hear the outcome of each; see `Store.answered`.
+    """
+
+    def __init__(self, store: Store, worker_id: UUID, *, answered: bool = False) -> None:
         self._store, self._worker_id = store, worker_id
+        self._begin = store.answered if answered else store.transaction
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[BatchTransaction]:
         """See `ports.pipeline.Transactions`."""
-        async with self._store.transaction() as connection:
+        async with self._begin() as connection:
             batch = BatchTransaction(connection, self._worker_id)
             yield batch
             await batch.finish()

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import asyncpg
 
-from lockstep.model.errors import DataRefused, StoreTooSlow, StoreUnavailable
+from lockstep.model.errors import DataRefused, StoreInDoubt, StoreTooSlow, StoreUnavailable
 from lockstep.store import sessions
 from lockstep.store.queries import query
 
@@ -24,6 +24,8 @@ COMMAND_TIMEOUT_SECONDS: Final = 30.0  # the server ends a statement after 10 s;
 ACQUIRE_TIMEOUT_SECONDS: Final = 15.0  # longer than a statement takes that holds a connection
 # What lives by its answer asks anew, on a new connection, before anyone takes it for dead.
 PROMPT_SECONDS: Final = 2.0
+DOUBT_SECONDS: Final = 5.0  # to hear what has become of a commit: somebody waits for an answer
+AGAIN_SECONDS: Final = 0.1  # a commit under way is over by then, nearly always
 CLOSE_SECONDS: Final = 5.0  # what was begun is mostly over by then; a supervisor waits for us
 
 _PASSING: Final = (
@@ -161,6 +163,47 @@ class Store:
         """Lend a connection inside a transaction (read committed)."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def answered(self) -> AsyncIterator["Connection"]:
+        """Lend a connection inside a transaction, for somebody who waits for its outcome.
+
+        Where the answer to the commit is lost, the server is asked what has become of it: that
+        costs a round trip for each transaction.
+
+        Raises:
+            StoreInDoubt: It may be committed, and the server could not be asked.
+            StoreUnavailable: Nothing is committed.
+        """
+        ours: asyncpg.Record | None = None
+        try:
+            async with self.transaction() as connection:
+                yield connection
+                ours = await connection.fetchrow(*query("sessions/transaction"))
+        except StoreUnavailable as error:
+            if ours is not None and not await self._has_committed(ours):
+                raise StoreUnavailable(f"{error}; nothing of it was kept") from error
+            if ours is None:
+                raise
+
+    async def _has_committed(self, ours: asyncpg.Record) -> bool:
+        """Say what has become of a transaction, as soon as the server knows and says it.
+
+        Raises:
+            StoreInDoubt: It does not in time.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DOUBT_SECONDS):
+                while True:
+                    with suppress(StoreUnavailable):  # it comes back, or our time is over
+                        async with self.connection() as connection:
+                            outcome = await connection.fetchval(*query("sessions/outcome", **ours))
+                        if outcome != "in progress":
+                            break
+                    await asyncio.sleep(AGAIN_SECONDS)
+                if outcome is not None:
+                    return bool(outcome == "committed")
+        raise StoreInDoubt("PostgreSQL broke off while it committed: it may have been done")
 
     async def ping(self) -> None:
         """Return if the server answers, however much is asked of it. Raise Unavailable."""
