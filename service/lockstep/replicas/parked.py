@@ -5,7 +5,7 @@ and again when it knows more than before, or when an operator asks for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
@@ -18,6 +18,7 @@ from lockstep.ports.report import Report
 from lockstep.replicas.claims import LostStates, take_up
 
 AT_ONCE: Final = 100  # rows of a table in one pass: each is handled as its loop would
+NOTED_EVERY: Final = timedelta(seconds=60)
 MOST_RUNS: Final = 32  # places for parked runs in one pass: those that are ready come first
 
 log = structlog.get_logger()
@@ -96,6 +97,7 @@ class ParkedTrials:
         self._fire_waits, self._fire_timers = fire_waits, fire_timers
         self._events = events
         self._noted: Mapping[str, str] | None = None
+        self._noted_at: datetime | None = None
 
     async def sweep(self) -> None:
         """Try each row that this worker has not tried, some of each table. Raise Unavailable."""
@@ -111,14 +113,18 @@ class ParkedTrials:
         await self._events.bury(AT_ONCE)
 
     async def _note(self) -> None:
-        """Tell which automations cannot be compiled here; who knows more than before tries anew."""
-        unreadable = self._knowledge.unreadable()
-        if unreadable == self._noted:
+        """Tell which automations cannot be compiled here; who knows more than before tries anew.
+
+        Again from time to time: who could not compile one may have gone, and was the last.
+        """
+        unreadable, now = self._knowledge.unreadable(), self._clock.now()
+        is_new = unreadable != self._noted
+        if not is_new and self._noted_at and now - self._noted_at < NOTED_EVERY:
             return
-        if self._noted is not None:
+        if is_new and self._noted is not None:
             await self._rows.forget_trials()
         await self._rows.note_automations(unreadable)
-        self._noted = unreadable
+        self._noted, self._noted_at = unreadable, now
 
     async def _walk_runs(self) -> None:
         """Take parked runs up; those that cannot be read here are parked again."""

@@ -1,5 +1,6 @@
 """Parked rows: each replica tries what others put aside, and loses nothing where that breaks."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -145,6 +146,18 @@ async def test_a_replica_that_knows_more_than_before_tries_everything_again() ->
     del scene.aside.unreadable_here["a"]
     await scene.trials.sweep()
     assert scene.aside.done[-4:] == ["tries again", "noted ['b']", "judged", "buried"]
+
+
+@moved
+async def test_what_cannot_be_compiled_is_noted_again_each_minute_since_others_may_have_gone() -> (
+    None
+):
+    scene = Scene()
+    for _ in range(13):
+        await scene.trials.sweep()
+        await asyncio.sleep(5)
+    assert [one for one in scene.aside.done if one.startswith("noted")] == ["noted []"] * 2
+    assert "tries again" not in scene.aside.done, "it knows what it knew"
 
 
 @moved
