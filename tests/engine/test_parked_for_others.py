@@ -120,5 +120,53 @@ async def test_a_changed_automation_has_its_parked_events_tried_again_by_those_t
             await ended(dsn, asks, 1)
 
 
+WAIT = {
+    "wait_for_trigger": {
+        "event": "p.answer",
+        "filter": "trigger.payload.word | loud == 'YES'",
+        "timeout_seconds": 3600,
+    }
+}
+
+
+@pytest.mark.parametrize("over", ["cancelled", "timed out", "lost"])
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_an_event_for_a_wait_that_is_over_is_forgotten_and_no_dead_letter(
+    servers: Servers, dsn: str, over: str, is_old: bool
+) -> None:
+    settings = _settings(servers, dsn)
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        waits = await able.automation([WAIT, {"delay": {"seconds": 600}}, record("x")])
+        for _ in range(2):
+            await able.publish(waits.event, {})
+        await until(lambda: _armed(dsn, 2))
+    async with engine_fixture(settings) as unable:
+        await unable.publish("p.answer", {"word": "no"}, key="")
+        await until(lambda: _number(dsn, 2))
+        await tried(unable)
+        assert await number_parked(dsn) == 2, "kept while they wait"
+        (first, kept) = [row["id"] for row in await rows(dsn, "select id from runs order by id")]
+        if over == "cancelled":
+            await unable.call("runs.cancel", id=str(first))
+        elif over == "timed out":
+            await unable.make_due(str(first))
+            await until(lambda: _armed(dsn, 1))
+        else:
+            await rows(dsn, "delete from waits where run_id = $1", first)
+        if is_old:
+            old = "update parked_events set parked_at = now() - interval '100 days' where wait_id"
+            await on_server(dsn, f"{old} not in (select id from waits where run_id = '{kept}')")
+        await tried(unable)
+        left = "select run_id from waits join parked_events e on e.wait_id = waits.id"
+        assert [row["run_id"] for row in await rows(dsn, left)] == [kept]
+        assert await number_parked(dsn) == 1
+        assert (await unable.call("dead.list"))["items"] == []
+
+
+async def _armed(dsn: str, number: int) -> bool:
+    armed = "select from waits where kind = 'event' and state = 'armed'"
+    return len(await rows(dsn, armed)) == number
+
+
 async def _number(dsn: str, number: int) -> bool:
     return await number_parked(dsn) == number

@@ -242,8 +242,9 @@ ROWS = (
     """
     insert into parked_events (id, delivery, automation_id, wait_id, event_id, subject, headers,
         body, parked_at, parked_reason, parked_version, parked_tried, body_id)
-    select gen_random_uuid(), 'S:' || n, 'a' || n % 500 + 1, gen_random_uuid(), 'e', 's', '{}',
-           '', now(), 'r', '1', '{}', case when n % 10 = 0 then gen_random_uuid() end
+    select gen_random_uuid(), 'S:' || n, 'a' || n % 500 + 1,
+           case when n % 10 = 1 then gen_random_uuid() end, 'e', 's', '{}', '', now(),
+           'r', '1', '{}', case when n % 10 = 0 then gen_random_uuid() end
       from generate_series(1, 50000) as n
     """,
     """
@@ -322,6 +323,7 @@ HOT: dict[str, list[Any]] = {
     "bodies/may_share": [],
     "bodies/forget": [uuid4(), 100],
     "parked/event": [uuid4()],
+    "parked/forget_events": [100],
     "parked/old_events": [72.0, 100],
     "runs/list_steps": [uuid4()],
     "artifacts/list": [uuid4()],

@@ -35,6 +35,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "engine.started": "a replica takes events",
     "engine.stopped": "a replica has ended in good order",
     "event.dead_lettered": "a message can never be handled",
+    "event.outlived": "parked events for waits that are over were deleted",
     "event.unpublished": "the bus refuses a run event; it holds back those of its run alone",
     "event.unburied": "a message can never be handled, and the dead letters do not take it",
     "failure.acknowledged": "an operator has seen that a subscription was not imported",

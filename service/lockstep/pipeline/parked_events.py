@@ -44,6 +44,10 @@ class ParkedEventRows(Protocol):
         """Those that have been parked for longer."""
         ...
 
+    async def forget_events(self, limit: int) -> int:
+        """Forget so many of those that are for waits which are over; say how many there were."""
+        ...
+
     async def drop_event(self, event_id: UUID) -> None:
         """Take one away that has become a dead letter."""
         ...
@@ -80,7 +84,15 @@ class ParkedEvents:
                 await self._rows.keep_events([(parked_id, reason)])
 
     async def bury(self, limit: int) -> None:
-        """Let those become dead letters that have been parked for too long. Raise Unavailable."""
+        """Let those become dead letters that have been parked for too long. Raise Unavailable.
+
+        Not those for waits that are over: they are forgotten.
+        """
+        forgotten = limit
+        while forgotten == limit:
+            forgotten = await self._rows.forget_events(limit)
+            if forgotten:
+                log.info("event.outlived", number=forgotten)
         for parked_id in await self._rows.old_events(self._hours, limit):
             parked = await self._rows.event_to_bury(parked_id)
             if parked is None:

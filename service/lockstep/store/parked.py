@@ -239,6 +239,11 @@ class ParkedStore:
         row = await self._event(event_id)
         return None if row is None else event_to_bury(row)
 
+    async def forget_events(self, limit: int) -> int:
+        """See `pipeline.parked_events.ParkedEventRows`."""
+        async with self._store.connection() as connection:
+            return len(await connection.fetch(*query("parked/forget_events", limit=limit)))
+
     async def keep_events(self, events: Sequence[Row]) -> None:
         """See `pipeline.parked_events.ParkedEventRows`."""
         async with self._store.connection() as connection:
