@@ -78,6 +78,7 @@ UNTRIED: Final = {
     "parked/drop_outbox": "of what a replica cannot handle, of which there is none here",
     "parked/drop_timer": "as parked/drop_outbox",
     "parked/events": "in the transaction of its batch, see receipts/take",
+    "parked/forget_events": "of what nobody asks for; what is left goes the next time",
     "parked/forget_trials": "as parked/drop_outbox",
     "parked/keep_events": "as parked/drop_outbox",
     "parked/note_automations": "as parked/drop_outbox",

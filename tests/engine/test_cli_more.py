@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from engine.engine_fixture import EngineFixture
+from engine.engine_fixture import EngineFixture, rows
 from engine.shell import Shell, closed_port, definition, stored, unique
 from lockstep import __version__, bus
 from lockstep.bus.settings import BusSettings
@@ -121,6 +121,24 @@ async def test_versions_are_listed_shown_and_compared_by_meaning(shell: Shell) -
     assert "no version 9" in (await shell.run("versions", name, "--diff", "1", "9", code=1)).err
     await shell.run("versions", name, "--diff", "1", code=2)
     await shell.run("versions", name, "--diff", "1", "2", "--show", "1", code=2)
+
+
+async def test_a_damaged_version_is_told_from_the_others(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    name = unique("damaged")
+    for reason in ("a", "b", "c"):
+        shell.write("a.yaml", {**definition(name), "actions": [{"stop": {"reason": reason}}]})
+        await shell.run("apply", "a.yaml")
+    damage = """
+        update automation_versions set definition = '{' where version = 2
+           and automation_id = (select id from automations where name = $1)
+    """
+    await rows(shared.settings.postgres.dsn, damage, name)
+    listed = (await shell.run("versions", name)).out.splitlines()
+    assert ["damaged: see --show" in line for line in listed] == [False, False, True, False]
+    assert 'unreadable: "{"' in (await shell.run("versions", name, "--show", "2")).out
+    assert "unreadable" in (await shell.run("versions", name, "--diff", "2", "3")).out
 
 
 # retry

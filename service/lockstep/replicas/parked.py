@@ -18,7 +18,7 @@ from lockstep.ports.report import Report
 from lockstep.replicas.claims import LostStates, take_up
 
 AT_ONCE: Final = 100  # rows of a table in one pass: each is handled as its loop would
-NOTED_EVERY: Final = timedelta(seconds=60)
+NOTED_EVERY: Final = timedelta(seconds=60)  # people look at the list; a query that writes nothing
 MOST_RUNS: Final = 32  # places for parked runs in one pass: those that are ready come first
 
 log = structlog.get_logger()

@@ -15,6 +15,7 @@ from lockstep.model.runs import Ended, Ending
 from lockstep.model.waits import Due
 from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
+from lockstep.store.parked import UNREADABLE, shown
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep.store.waits import end_runs
@@ -29,6 +30,7 @@ FORGET_AT_ONCE: Final = 1000  # runs with their steps: mostly far from the 10 s 
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_actor = msgspec.json.Decoder(Actor).decode
 _versions = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -216,7 +218,7 @@ class AutomationStore:
         return [
             Version(
                 version=row["version"],
-                definition=_decode(row["definition"]),
+                definition=_definition(row["definition"]),
                 created_at=row["created_at"],
                 active_runs=row["active_runs"],
             )
@@ -247,7 +249,7 @@ def _stored(row: asyncpg.Record) -> StoredDefinition:
     try:
         versions = _versions(row["config_versions"]) if row["config_versions"] else {}
         return StoredDefinition(_decode(row["definition"]), versions)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return StoredDefinition(row["definition"], {})
 
 
@@ -256,7 +258,6 @@ def _actor_text(actor: Actor | None) -> str | None:
 
 
 def _automation(row: asyncpg.Record) -> Automation:
-    actor = row["updated_by"]
     return Automation(
         id=row["id"],
         name=row["name"],
@@ -266,7 +267,7 @@ def _automation(row: asyncpg.Record) -> Automation:
         definition=_definition(row["definition"]),
         version=row["version"],
         managed_by=row["managed_by"],
-        updated_by=None if actor is None else msgspec.json.decode(actor, type=Actor),
+        updated_by=shown(row["updated_by"], _actor),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -274,11 +275,8 @@ def _automation(row: asyncpg.Record) -> Automation:
 
 def _definition(text: str) -> JsonObject:
     """Give a definition; one that is damaged as its text, so it can be seen, changed, deleted."""
-    try:
-        found: JsonObject = _decode(text)
-    except msgspec.DecodeError:
-        return {"unreadable": text}
-    return found
+    found = shown(text, _decode)
+    return found if isinstance(found, dict) else {"unreadable": text}
 
 
 def _versions_text(config_versions: Mapping[str, int]) -> str | None:

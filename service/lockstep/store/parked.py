@@ -31,6 +31,7 @@ _encode = msgspec.json.Encoder().encode
 _headers = msgspec.json.Decoder(dict[str, str]).decode
 
 Read = TypeVar("Read")
+Text = TypeVar("Text", bytes, str)
 
 
 def readable(
@@ -46,11 +47,11 @@ def readable(
     return found, refused
 
 
-def shown(text: bytes | None, read: Callable[[bytes], Read]) -> Read | None:
+def shown(text: Text | None, read: Callable[[Text], Read]) -> Read | None:
     """Read a value for people; what cannot be read is left out, so that they see the rest."""
     try:
         return None if text is None else read(text)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

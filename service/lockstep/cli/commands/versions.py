@@ -81,8 +81,12 @@ def _changes(old: api.Version, new: api.Version) -> "list[Difference]":
 def _list(items: Sequence[api.Version]) -> None:
     rows = []
     for index, one in enumerate(items):
-        found = _changes(items[index - 1], one) if index else []
-        said = "the first" if not index else output.count(len(found), "change")
+        if "unreadable" in one.definition:
+            said = "damaged: see --show"
+        elif not index:
+            said = "the first"
+        else:
+            said = output.count(len(_changes(items[index - 1], one)), "change")
         rows.append((f"v{one.version}", output.moment(one.created_at), str(one.active_runs), said))
     output.show(output.table(("version", "since", "active runs", "against the one before"), rows))
 
