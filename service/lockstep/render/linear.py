@@ -32,6 +32,10 @@ _INSIDE: Final[Mapping[str, str]] = {"d": r"\p{Nd}", "D": r"\P{Nd}", "w": _WORD,
 _PART: Final = re.compile(r"\\(.)|\[:\^?\w+:\]|\[\^?\]?|\{,\d+\}|.", re.DOTALL)
 # Where such a pattern matches nothing, RE2 goes on a character further; a match there is lost.
 _NOTHING_FIRST: Final = re.compile(r"[?*}]\?|^\||\((?:\?(?::|P<\w+>))?\||\|\||\|\)|\|$")
+# In any case of letters, `i` is a dotless and a dotted one too, as ever; to RE2 these are others.
+_ANY_CASE: Final = re.compile(r"\(\?[a-zA-Z]*i")
+_DOTTED: Final = re.compile(r"[\u0130\u0131]")
+_MAY_BE_DOTTED: Final = re.compile(r"[\u0130\u0131]|-[^\x00-\x7f]|\\x")  # by itself, or in a range
 _OTHERWISE: Final = re.compile(r"\\[QEC]|\(\?[a-zA-Z]*U")  # it means something else to RE2
 _REFUSED: Final[tuple[tuple[str, str, str], ...]] = (
     (r"\(\?<?[=!]", "look-around", "match around it, or join two conditions with `and`, `not`"),
@@ -70,6 +74,8 @@ class Linear:
         if _OTHERWISE.search(pattern.replace("\\\\", "")):
             raise _refusal(pattern, "it means something else now")
         self._ascii_only = self._ends = False
+        self._any_case = ignorecase or _ANY_CASE.search(pattern) is not None
+        self._never = self._any_case and _MAY_BE_DOTTED.search(pattern) is not None
         options = re2.Options()
         options.max_mem, options.log_errors = MEMORY_BYTES, False
         options.case_sensitive = not ignorecase
@@ -85,7 +91,9 @@ class Linear:
 
     def suits(self, text: str, seconds: float) -> bool:
         """Say whether it means the same as ever in a text, and is done with it in that time."""
-        if self._ascii_only and not text.isascii():
+        if self._never or (self._ascii_only and not text.isascii()):
+            return False
+        if self._any_case and not text.isascii() and _DOTTED.search(text):
             return False
         if self._ends and text.endswith("\n"):
             return False

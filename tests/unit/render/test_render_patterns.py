@@ -99,3 +99,46 @@ def test_a_replacement_names_groups(new: str, made: Any) -> None:
 def test_a_replacement_that_names_no_group_is_an_error(new: str) -> None:
     with pytest.raises(RenderError, match="there is no group"):
         replaced("ab", "(?P<n>a)(b)", new)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "i",
+        "I",
+        "\u0131",
+        "\u0130",
+        "[a-z]+",
+        "[^i]+",
+        "[\u0100-\u017f]+",
+        "k",
+        "[\u017fk]+",
+        r"\x{131}",
+        "größe",
+    ],
+)
+def test_any_case_of_a_letter_is_what_it_has_been(pattern: str, inline: bool) -> None:
+    text = f"(?i){pattern}" if inline else pattern
+    made = BoundedPattern(text, ignorecase=not inline)
+    try:
+        before = regex.compile(text, 0 if inline else regex.IGNORECASE)
+    except regex.error:
+        return
+    for value in (
+        "i",
+        "I",
+        "\u0131",
+        "\u0130",
+        "aiI\u0131\u0130z",
+        "kK\u212a",
+        "sS\u017f",
+        "GRÖSSE",
+        "GRÖßE",
+        "Größe",
+        "\u0100\u0131I",
+    ):
+        found = before.match(value) is not None
+        assert made.begins(Work({}, Limits()), value) is found, value
+        spans = [(one.start(), one.end()) for one in made.matches(Work({}, Limits()), value)]
+        assert spans == [one.span() for one in before.finditer(value)], value

@@ -11,7 +11,7 @@ from lockstep.cli.context import finish, load
 from lockstep.cli.options import AsJson
 from lockstep.cli.terminal import output
 from lockstep.model.errors import SettingError
-from lockstep.model.findings import Finding, Verdict, fault, fine, unknown, warning
+from lockstep.model.findings import Finding, Verdict, fault, fine
 
 if TYPE_CHECKING:
     from lockstep.settings.structs import Settings
@@ -56,13 +56,14 @@ async def doctor(
         SettingError: The monitoring port of NATS does not answer.
     """
     from lockstep import bus, store
+    from lockstep.cli.files.patterns import outdated_patterns
 
     monitored = None if monitor is None else await asyncio.to_thread(_monitored, monitor)
     on_bus, in_store = await asyncio.gather(
         bus.examine(settings.nats, monitored, patience_seconds),
         store.examine(settings.postgres.dsn, settings.engine.stale_seconds),
     )
-    patterns = await _patterns(settings.postgres.dsn)
+    patterns = await outdated_patterns(settings.postgres.dsn)
     findings = [*on_bus, *in_store, *_catalog(settings), *patterns]
     faults = sum(one.verdict == "fault" for one in findings)
     if as_json:
@@ -112,38 +113,6 @@ def _catalog(settings: "Settings") -> Sequence[Finding]:
         wrong = [f"{folder}: {error.strerror}"]
     found += [fault("triggers", line, "mend it; see engine.triggers_folder") for line in wrong]
     return found or [fine("plugins", "all plug-ins and files with types can be loaded")]
-
-
-async def _patterns(dsn: str) -> Sequence[Finding]:
-    """Look for patterns that run as they have, and could not be saved any more."""
-    from lockstep import definition, store
-    from lockstep.model.errors import EngineError
-    from lockstep.render import Renderer
-
-    renderer, found = Renderer(), list[Finding]()
-    try:
-        database = await store.Store.connect(dsn, 1)
-    except EngineError:
-        return ()  # it is told where PostgreSQL is looked at
-    try:
-        automations = store.AutomationStore(database)
-        _, heads = await automations.heads()
-        for head in heads:
-            key = head.id, head.version
-            for stored in (await automations.definitions([key])).values():
-                found += [
-                    warning(
-                        "patterns",
-                        f"automation {head.id}: {'.'.join(map(str, one.path))}: {one.message}",
-                        f"{one.hint}; until it is saved anew, it runs with a limit of time",
-                    )
-                    for one in definition.outdated(stored.definition, renderer)
-                ]
-    except EngineError as error:
-        return [unknown("patterns", f"stored automations could not be read: {error}")]
-    finally:
-        await database.close()
-    return found or [fine("patterns", "all stored patterns run in linear time")]
 
 
 def _monitored(address: str) -> bytes:
