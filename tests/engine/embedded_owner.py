@@ -5,6 +5,7 @@ It writes something to each, says so in one line of JSON, and goes on until its 
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -55,4 +56,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    # A shell that began the tests in its background has had them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(main())
