@@ -243,7 +243,8 @@ ROWS = (
     insert into parked_events (id, delivery, automation_id, wait_id, event_id, subject, headers,
         body, parked_at, parked_reason, parked_version, parked_tried, body_id)
     select gen_random_uuid(), 'S:' || n, 'a' || n % 500 + 1,
-           case when n % 10 = 1 then gen_random_uuid() end, 'e', 's', '{}', '', now(),
+           case when n % 10 = 1 then gen_random_uuid() end, 'e', 's', '{}',
+           convert_to(repeat('x', 400), 'UTF8'), now(),
            'r', '1', '{}', case when n % 10 = 0 then gen_random_uuid() end
       from generate_series(1, 50000) as n
     """,
