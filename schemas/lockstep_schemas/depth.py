@@ -25,18 +25,17 @@ def nests_deeper(value: object, levels: int) -> bool:
 
     A list of numbers is one level, a number none.
     """
-    layer: list[Json] = [[value]]
-    for _ in range(levels + 1):
+    layer: list[Json] = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(levels):
+        if not layer:
+            return False
         layer = [
             inner
             for outer in layer
-            if isinstance(outer, (dict, list))
             for inner in (outer.values() if isinstance(outer, dict) else outer)
             if isinstance(inner, (dict, list))
         ]
-        if not layer:
-            return False
-    return True
+    return bool(layer)
 
 
 def may_nest_deeper(body: bytes, levels: int) -> bool:

@@ -170,12 +170,16 @@ class Committer:
 
 def weight(checkpoint: Checkpoint) -> int:
     """Say about how many bytes a checkpoint is in its statement."""
-    size = ROW_BYTES + len(checkpoint.document or b"")
-    size += sum([ROW_BYTES + len(step.items or b"") for step in checkpoint.steps])
-    size += sum([len(event.body) for event in checkpoint.events])
-    # An artifact stands in the result of its step too.
-    size += sum([2 * len(artifact.data) for artifact in checkpoint.artifacts])
-    size += sum([ROW_BYTES + len(wait.run_scope or b"") for wait in checkpoint.waits])
+    size = ROW_BYTES * (1 + len(checkpoint.steps) + len(checkpoint.waits))
+    size += len(checkpoint.document or b"")
+    for step in checkpoint.steps:
+        size += len(step.items or b"")
+    for event in checkpoint.events:
+        size += len(event.body)
+    for artifact in checkpoint.artifacts:
+        size += 2 * len(artifact.data)  # it stands in the result of its step too
+    for wait in checkpoint.waits:
+        size += len(wait.run_scope or b"")
     return size
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 # What the database tells is off by up to half a round trip: a few ms, more on a busy machine.
 # Steps back of that size are waited out, so that what follows something is never dated before it.
-HELD_SECONDS: Final = 1.0
+HELD: Final = timedelta(seconds=1)
+_NONE: Final = timedelta()  # made once: the clock is read for each row
 
 
 class DatabaseClock:
@@ -25,7 +26,7 @@ class DatabaseClock:
     def now(self) -> datetime:
         """See `ports.clock.Clock`."""
         told = self._base + timedelta(seconds=self._monotonic() - self._at)
-        if not timedelta() < self._last - told < timedelta(seconds=HELD_SECONDS):
+        if not _NONE < self._last - told < HELD:
             self._last = told
         return self._last
 

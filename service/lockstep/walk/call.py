@@ -205,7 +205,7 @@ def _masked(result: ActionResult) -> ActionResult:
     """
     error = None if result.error is None else storable(MASKER.text(str(result.error)))
     if not MASKER.knows_any:
-        return msgspec.structs.replace(result, error=error)
+        return result if error is None else msgspec.structs.replace(result, error=error)
     return msgspec.structs.replace(
         result,
         artifact=MASKER.json(result.artifact),
