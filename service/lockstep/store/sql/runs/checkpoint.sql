@@ -7,7 +7,8 @@
 -- next owner comes: that there is an owner tells it from one that was not done.
 -- So an event whose seq is taken is that event, and left out: seqs are counted on from the row of
 -- frames that is held here, and one that was made again begins behind the outbox.
--- Locks: runs by id (those that end, rest or sleep), then frames by run id, then their waits.
+-- Locks: runs by id (those that end, rest or sleep, or of which waits are over: who fires a wait
+-- locks its run first), then frames by run id, then their waits.
 -- :walks (run_id uuid, epoch integer, wakes integer, event_seq integer, document bytea,
 --     status text, reason text, error text, at timestamptz): sorted by run id; `wakes` as the walk
 --     saw them; status `running` goes on, `pending` is given up, `waiting` sleeps, others are final
@@ -26,7 +27,8 @@ with walks as (
 leaving as (
     select r.id, r.epoch, r.wakes, r.owner
       from runs r
-      join walks w on w.run_id = r.id and w.status <> 'running'
+      join walks w on w.run_id = r.id
+     where w.status <> 'running' or w.run_id in (select over.run_id from unnest(:over))
      order by r.id
        for no key update of r
 ),
@@ -34,14 +36,16 @@ locked as (
     select f.run_id
       from run_frames f
       join walks w on w.run_id = f.run_id and w.epoch = f.epoch
-     where w.status = 'running'
-        or exists (select from leaving l where l.id = f.run_id and l.epoch = w.epoch
-                                             and l.owner is not null)
+     where (select count(*) from leaving) >= 0 -- so that all of those are locked before
+       and (w.status = 'running'
+            or exists (select from leaving l where l.id = f.run_id and l.epoch = w.epoch
+                                                 and l.owner is not null))
      order by f.run_id
        for no key update of f
 ),
 owned as (
-    select w.run_id, w.event_seq, w.document, w.reason, w.error, w.at, l.wakes,
+    select w.run_id, w.event_seq, w.document, w.reason, w.error, w.at,
+           case when w.status <> 'running' then l.wakes end as wakes,
            case when w.status = 'waiting' and l.wakes <> w.wakes then 'running'
                 else w.status end as status
       from walks w
