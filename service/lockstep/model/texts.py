@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import Final
 
+from lockstep.model.secrets import MASKER
+
 TEXT_BYTES: Final = 4096
 """A reason is read by people, and stands in a row, in run events and in log lines at once."""
+NAME_BYTES: Final = 256  # of a type that is not ours
 MARK: Final = "…"  # at the end of what was cut
 NAMED: Final = 5  # names in a line that tells of many at once
 
@@ -25,6 +28,34 @@ def storable(text: str, most: int = TEXT_BYTES) -> str:
         written = written[: most - len(MARK.encode())]
         return written.decode("utf-8", "ignore") + MARK
     return written.decode()
+
+
+def said(error: object, most: int = TEXT_BYTES) -> str:
+    """Give what an exception, or any object that is not ours, says: storable, without secrets.
+
+    It never raises: where the object cannot say it, or says nothing, the text is its type's name.
+    """
+    try:
+        # Not `[:]`: the text may be of a class of its own, which can do anything.
+        text = str.__getitem__(str(error), slice(None))
+    except BaseException:  # noqa: BLE001 - code of others; it awaits nothing: none is for us
+        text = ""
+    # What stands in it is cut at last: half of a secret would not be masked.
+    return storable(MASKER.text(text), most) if text else kind_of(error)
+
+
+def described(error: object, most: int = TEXT_BYTES) -> str:
+    """Give what an exception says, with its type's name in front; see `said`."""
+    kind, text = kind_of(error), said(error, most)
+    return kind if text == kind else storable(f"{kind}: {text}", most)
+
+
+def kind_of(thing: object) -> str:
+    """Give the name of the type of an object that may not be ours; it never raises."""
+    try:
+        return storable(str.__getitem__(type(thing).__name__, slice(None)), NAME_BYTES)
+    except BaseException:  # noqa: BLE001 - code of others: of its metaclass
+        return "object"
 
 
 def some_of(names: Iterable[str]) -> list[str]:

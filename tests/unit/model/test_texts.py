@@ -1,11 +1,15 @@
 """Texts for people are bounded where they are made, and so is a run event, whatever it tells."""
 
+import asyncio
+from uuid import uuid4
+
 import msgspec
 import pytest
 
 from lockstep.model.run_events import EVENT_BYTES, run_event
 from lockstep.model.runs import Ending
-from lockstep.model.texts import TEXT_BYTES, storable
+from lockstep.model.secrets import MASKER
+from lockstep.model.texts import TEXT_BYTES, described, said, storable
 from lockstep.walk.outcome import Failed, Skipped, Stopped
 from lockstep_schemas.run_events import RunEvent
 from unit.values import NOW, run_state
@@ -58,3 +62,75 @@ def test_of_a_run_event_that_fits_nothing_is_cut() -> None:
     row = run_event("p", run, 1, "failed", "failed", NOW, error="e" * 4096)
     data = msgspec.json.decode(row.body, type=RunEvent).data
     assert (data.context_key, data.error) == ("k" * 4096, "e" * 4096)
+
+
+class Unsayable(Exception):
+    """One whose text cannot be had."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__()
+        self._raised = raised
+
+    def __str__(self) -> str:
+        raise self._raised
+
+
+class Quit(BaseException):
+    """One that `except Exception` does not catch."""
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [ValueError("no"), Quit(), SystemExit(1), asyncio.CancelledError(), RecursionError()],
+    ids=lambda raised: type(raised).__name__,
+)
+def test_what_cannot_say_itself_is_called_by_its_type(raised: BaseException) -> None:
+    assert said(Unsayable(raised)) == described(Unsayable(raised)) == "Unsayable"
+
+
+def test_what_says_nothing_is_called_by_its_type() -> None:
+    assert said(ValueError()) == described(ValueError()) == "ValueError"
+    assert said(ValueError("")) == "ValueError"
+
+
+class Sneaky(str):
+    """A text whose methods raise."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: object) -> str:
+        raise Quit
+
+    encode = isascii = __getitem__  # type: ignore[assignment]
+
+
+def test_the_text_of_others_is_a_plain_text() -> None:
+    class Says(Exception):
+        def __str__(self) -> str:
+            return Sneaky("hello")
+
+    class Unnamed(type):
+        def __getattribute__(cls, name: str) -> object:
+            raise Quit
+
+    class Nameless(metaclass=Unnamed):
+        def __str__(self) -> str:
+            raise Quit
+
+    assert type(said(Says())) is str
+    assert described(Says()) == "Says: hello"
+    assert said(Nameless()) == described(Nameless()) == "object"
+
+
+def test_what_is_said_is_bounded_and_storable() -> None:
+    assert said(ValueError("a\ud800b\0")) == "a?b\N{REPLACEMENT CHARACTER}"
+    assert described(ValueError("a\ud800b")) == "ValueError: a?b"
+    assert len(described(ValueError(LONG)).encode()) <= TEXT_BYTES
+    assert len(said(ValueError(LONG), 100).encode()) <= 100
+
+
+def test_of_a_secret_that_stands_where_a_text_is_cut_nothing_is_said() -> None:
+    secret = f"Very{uuid4().hex}Secret"
+    MASKER.remember(secret)
+    text = said(ValueError("x" * 90 + secret), 100)
+    assert text == "x" * 90 + "***"
