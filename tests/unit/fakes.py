@@ -58,6 +58,8 @@ class Rows:
         self.unreadable: dict[UUID, str] = {}  # timers, each with the reason
         self.parked: dict[UUID, str] = {}  # timers, likewise
         self.taken_by_another = False  # timers, a moment ago
+        self.parked_events: set[UUID] = set()
+        self.on_drop: Callable[[Sequence[UUID]], None] = lambda _: None
         self.past: RunToRetry | None = None
         self.armed: dict[UUID, Awaited] = {}
         self.owner: UUID | None = None  # who executes the runs of waits, and those that are ended
@@ -85,6 +87,11 @@ class Rows:
         new = {one.delivery for one in events} - self.receipts
         self.receipts |= new
         return new
+
+    async def drop_parked_events(self, ids: Sequence[UUID]) -> Sequence[UUID]:
+        self.called("drop_parked_events")
+        self.on_drop(ids)
+        return [one for one in ids if one in self.parked_events]
 
     async def revision(self) -> int:
         self.called("revision")

@@ -73,6 +73,14 @@ class StoreInDoubt(StoreUnavailable):
     )
 
 
+def is_away(error: BaseException) -> bool:
+    """Say whether a server is away: then nothing else goes either.
+
+    One statement that takes too long says that of itself alone.
+    """
+    return isinstance(error, Unavailable) and not isinstance(error, StoreTooSlow)
+
+
 class BusUnavailable(Unavailable):
     """NATS did not answer, or the connection to it broke; the same call may work later."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from lockstep.model.events import Event
-from lockstep.model.texts import storable
+from lockstep.model.texts import described, kind_of, said
 from lockstep_schemas.parked import ParkedKind
 
 REASON_BYTES: Final = 1000  # said in lists; what a driver or a decoder says is shorter
@@ -56,11 +56,14 @@ def addressee(event: StoredParkedEvent) -> str:
 
 
 def why(error: object) -> str:
-    """Give the text of a reason: of an exception with its kind, where its text says too little."""
-    text = str(error)
+    """Give the text of a reason: of an exception with its kind, where its text says too little.
+
+    It is never empty.
+    """
     if isinstance(error, Exception) and type(error).__module__ == "builtins":
-        text = f"{type(error).__name__}: {text}"
-    return storable(text, REASON_BYTES)
+        return described(error, REASON_BYTES)
+    text = said(error, REASON_BYTES)
+    return text if text.strip() else kind_of(error)
 
 
 class ParkedId(msgspec.Struct, frozen=True, kw_only=True):

@@ -139,6 +139,7 @@ class EventPipeline:
 
         Raises:
             Unread: This replica cannot ask him either.
+            Undecoded: The types have changed since it was decoded: decode it again.
             Unavailable: The store is away.
         """
 

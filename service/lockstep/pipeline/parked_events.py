@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import is_away
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.parked import Row, StoredParkedEvent, addressee, why
-from lockstep.pipeline.events import EventPipeline
+from lockstep.pipeline.events import EventPipeline, Undecoded
 from lockstep.pipeline.parts import PipelineParts
 from lockstep.ports.bus import LettersForOne
 
@@ -75,13 +75,11 @@ class ParkedEvents:
             await self._parts.index.refresh()  # it may not show yet who was enabled
         for parked_id in untried:
             try:
-                reason = await self._judged(parked_id)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is kept with it
-                reason = why(error)
-            if reason is not None:
-                await self._rows.keep_events([(parked_id, reason)])
+                await self._try(parked_id)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.exception("event.unjudged", parked_id=str(parked_id))
 
     async def bury(self, limit: int) -> None:
         """Let those become dead letters that have been parked for too long. Raise Unavailable.
@@ -94,29 +92,53 @@ class ParkedEvents:
             if forgotten:
                 log.info("event.outlived", number=forgotten)
         for parked_id in await self._rows.old_events(self._hours, limit):
-            parked = await self._rows.event_to_bury(parked_id)
-            if parked is None:
-                continue
-            reason = f"parked for more than {self._hours:g} hours: {parked.reason}"
-            subject = parked.message.subject
             try:
-                await self._letters.send(parked.message, reason, addressee(parked))
-            except Unavailable:
-                raise
-            except EngineError as error:
-                # The stream of dead letters is gone, or refuses: an operator must look.
-                log.warning("event.unburied", subject=subject, reason=reason, error=error)
+                await self._bury(parked_id)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                # Such as a stream of dead letters that is gone, or refuses: an operator must look.
+                log.exception("event.unburied", parked_id=str(parked_id))
+
+    async def _bury(self, parked_id: UUID) -> None:
+        """Have one become a dead letter, if it is still there."""
+        parked = await self._rows.event_to_bury(parked_id)
+        if parked is None:
+            return
+        reason = f"parked for more than {self._hours:g} hours: {parked.reason}"
+        await self._letters.send(parked.message, reason, addressee(parked))
+        await self._rows.drop_event(parked_id)
+        log.warning("event.dead_lettered", subject=parked.message.subject, reason=reason)
+
+    async def _try(self, parked_id: UUID) -> None:
+        """Judge one; note why not where that cannot be done here."""
+        while True:
+            try:
+                reason = await self._judged(parked_id)
+            except Undecoded:  # a type was registered meanwhile: what the event means has changed
                 continue
-            await self._rows.drop_event(parked_id)
-            log.warning("event.dead_lettered", subject=subject, reason=reason)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                reason = why(error)
+            break
+        if reason is not None:
+            await self._rows.keep_events([(parked_id, reason)])
 
     async def _judged(self, parked_id: UUID) -> str | None:
-        """Judge one, unless nobody asks for it now; say why not where that cannot be done here."""
+        """Judge one, unless nobody asks for it now; say why not where that cannot be done here.
+
+        Raises:
+            Undecoded: The types have changed since it was decoded.
+        """
         index = self._parts.index
         parked = await self._rows.event(parked_id)
         if parked is None:
             return None
         found = self._decode(parked.message)
+        if isinstance(found, Poison):
+            await index.refresh()  # its type may be registered a moment ago
+            found = self._decode(parked.message)
         if isinstance(found, Poison):
             return found.reason
         if parked.wait_id is None and index.automation(parked.automation_id) is None:
