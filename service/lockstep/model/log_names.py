@@ -50,6 +50,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "message.settled_before": "a verdict on a message that has one",
     "metrics.incomplete": "what the servers know could not be asked; the figures lack it",
     "listener.failed": "one who hears of commits raised; the others have heard",
+    "line.unwritten": "a log line that could not be written, not even as plain texts",
     "loop.stalled": "nothing of the engine went on for a moment; it says what it stood in",
     "mirror.delayed": "the buckets of what sleeps cannot be written now",
     "mirror.reconciled": "keys of what sleeps were missing, or left over",
