@@ -12,12 +12,11 @@ import msgspec
 from lockstep.model.admissions import REPLACED, Active, Counted
 from lockstep.model.automations import Head, StoredDefinition
 from lockstep.model.child_runs import Child
-from lockstep.model.decisions import Decision
+from lockstep.model.decisions import Counter, Decision, Occurrences
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.matches import Revival
 from lockstep.model.new_runs import NewRun, RunToRetry
-from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import Row
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState

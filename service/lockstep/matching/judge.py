@@ -7,11 +7,10 @@ from typing import Final
 
 import msgspec
 
-from lockstep.model.decisions import Candidate, Decision, Stage
+from lockstep.model.decisions import Candidate, Decision, Stage, digest, digest_of_value
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
-from lockstep.model.occurrences import digest, digest_of_value
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import FILTER_SECONDS, HoldRule, SharedScope, TriggerRule
 from lockstep.model.run_events import encoded, iso, trigger_scope

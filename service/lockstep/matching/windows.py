@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.matching.judge import refusal
-from lockstep.model.decisions import Candidate, Decision
-from lockstep.model.occurrences import Counter, Occurrences
+from lockstep.model.decisions import Candidate, Counter, Decision, Occurrences
 from lockstep.model.program import WindowRule
 from lockstep.ports.matching import MatchingTransaction
 

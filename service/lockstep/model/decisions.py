@@ -1,5 +1,8 @@
-"""How far an event came: what has passed a filter, and why another went no further."""
+"""How far an event came: what passed a filter, what windows count, why one went no further."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -29,3 +32,33 @@ class Candidate(msgspec.Struct, frozen=True):
     cancels: bool = False  # it passed the cancel filter of a hold
     hold_seconds: float = 0.0
     unmet: Decision | None = None  # what refuses it once its window lets it through: a condition
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """What a window counts, for one partition."""
+
+    automation_id: str
+    trigger_id: str
+    partition: bytes
+
+
+class Occurrences(msgspec.Struct, frozen=True):
+    """The last occurrences of a counter, oldest first."""
+
+    counter: Counter
+    times: Sequence[datetime]
+    expires_at: datetime
+
+
+def digest(text: str | None) -> bytes:
+    """Give 16 bytes for a key that may be longer than an index takes; null is a key of its own."""
+    return _digest("" if text is None else f"={text}")
+
+
+def digest_of_value(text: str) -> bytes:
+    """Give 16 bytes for a value, as JSON: never those of a key, whatever that is."""
+    return _digest(f":{text}")
+
+
+def _digest(marked: str) -> bytes:
+    return blake2b(marked.encode("utf-8", "surrogatepass"), digest_size=16).digest()

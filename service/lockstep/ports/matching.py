@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.automations import Head, StoredDefinition
-from lockstep.model.occurrences import Counter, Occurrences
+from lockstep.model.decisions import Counter, Occurrences
 from lockstep.model.timers import Hold, Holder
 
 

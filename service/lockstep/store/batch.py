@@ -10,10 +10,10 @@ import msgspec
 
 from lockstep.model.admissions import Active, Counted
 from lockstep.model.child_runs import Child
+from lockstep.model.decisions import Counter, Occurrences
 from lockstep.model.events import Event
 from lockstep.model.matches import Revival
 from lockstep.model.new_runs import NewRun, RunToRetry
-from lockstep.model.occurrences import Counter, Occurrences
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending

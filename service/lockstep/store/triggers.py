@@ -8,9 +8,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from lockstep.model.decisions import Decision
+from lockstep.model.decisions import Counter, Decision, Occurrences, digest
 from lockstep.model.events import Event
-from lockstep.model.occurrences import Counter, Occurrences, digest
 from lockstep.model.parked import Row
 from lockstep.model.timers import Hold, Holder, StoredTimer
 from lockstep.model.waits import TimerKind

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from lockstep.matching.windows import counted, lock_name
 from lockstep.model.automations import Automation
-from lockstep.model.decisions import Candidate
+from lockstep.model.decisions import Candidate, Counter
 from lockstep.model.matches import TriggerMatch
-from lockstep.model.occurrences import Counter
 from unit.fakes import Rows
 from unit.moved import moved
 from unit.values import automation, candidate, event, later, triggered
