@@ -9,6 +9,7 @@ import structlog
 
 from lockstep.catalog.errors import CatalogError
 from lockstep.model.errors import RenderError
+from lockstep.model.foreign import called, reason_of
 from lockstep.model.types import own
 from lockstep.render import Renderer, to_text
 from lockstep_schemas.base import Json, JsonObject
@@ -59,13 +60,16 @@ class _Guarded:
 
     def __call__(self, payload: JsonObject) -> str | None:
         try:
-            return _text(self._extract(payload))
+            return called(self._text, payload)
         except Exception as error:  # noqa: BLE001 - a plug-in's function: anything may come
             if not self._is_logged:
                 self._is_logged = True
-                reason = f"{type(error).__name__}: {error}"
+                reason = reason_of(error)
                 log.warning("context_key.failed", event_id=self._event_id, error=reason)
             return None
+
+    def _text(self, payload: JsonObject) -> str | None:
+        return _text(self._extract(payload))
 
 
 @cache

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Final, TypeAlias
 
 from lockstep.catalog.errors import BadResult
+from lockstep.model.foreign import called
 from lockstep.model.types import ActionContext, ActionResult, Execute
 
 Answer: TypeAlias = ActionResult | None
@@ -45,7 +46,8 @@ def executor(qualified_id: str, function: Function) -> Execute:
 
 
 async def _in_thread(function: Function, context: ActionContext) -> object:
-    call = partial(contextvars.copy_context().run, function, context)
+    # In the thread: what no future takes would never reach who waits for it.
+    call = partial(contextvars.copy_context().run, called, function, context)
     return await asyncio.get_running_loop().run_in_executor(_threads(), call)
 
 

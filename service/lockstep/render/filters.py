@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from lockstep.model.errors import RenderError
+from lockstep.model.foreign import called, reason_of
 from lockstep.render import filters_data as data
 from lockstep.render import filters_list as lists
 from lockstep.render import filters_text as texts
@@ -119,13 +120,13 @@ def _foreign(name: str, function: Callable[..., object]) -> Filter:
         values = [_own(work, arg) for arg in (value, *args)]
         more = {key: _own(work, arg) for key, arg in named.items()}
         try:
-            made = function(*values, **more)
+            made = called(function, *values, **more)
         except Exception as error:
-            raise RenderError(f"filter '{name}': {type(error).__name__}: {error}") from error
+            raise RenderError(f"filter '{name}': {reason_of(error)}") from error
         if type(made) not in SCALARS and not isinstance(made, str | list | tuple | Mapping):
             raise RenderError(f"filter '{name}' gave {kind(made)}, which JSON does not have")
         work.seconds_left()
-        return _own(work, made)
+        return called(_own, work, made)  # it may be of a class of the plug-in
 
     return call
 

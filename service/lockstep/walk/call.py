@@ -1,6 +1,5 @@
 """The call of an action: what it is handed, its time limit, and what it gives back."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -9,6 +8,7 @@ import msgspec
 
 from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.errors import RenderError
+from lockstep.model.foreign import Border, called, reason_of
 from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import storable
 from lockstep.model.types import ActionContext, ActionResult, ActionType, OwnScope, own
@@ -46,22 +46,15 @@ async def _call(kind: ActionType, context: ActionContext, step: Step) -> ActionR
     seconds = context.timeout_seconds
     try:
         async with step.walk.parts.clock.limit(seconds):
-            result = await kind.execute(context)
+            with Border():
+                result = await kind.execute(context)
     except TimeoutError:
         return _failed(_late(seconds))
     except DefinitionUnreadable as error:
         raise step.walk.cannot(f"{step.path}: {error}") from error
     except Exception as error:
         context.logger.warning("action.failed", exc_info=True)
-        text = str(error) or "no message"
-        return _failed(f"{type(error).__name__}: {text}")
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Not we were cancelled: what it awaited was. The walk would end here, and nobody know.
-        context.logger.warning("action.failed", exc_info=True)
-        return _failed("CancelledError: what the action waited for was cancelled")
+        return _failed(reason_of(error))
     if not isinstance(result, ActionResult):
         given = type(result).__name__
         return _failed(f"the action gave {given}, not an ActionResult")
@@ -121,7 +114,7 @@ def brought_up(config: JsonObject, kind: ActionType, stored: int) -> JsonObject:
         )
     for version in range(stored, kind.config_version):
         try:
-            config = own(kind.migrations[version](own(config)))
+            config = own(called(kind.migrations[version], own(config)))
         except Exception as error:
             text = f"config: the migration from version {version} failed: {error}"
             raise RenderError(text) from error
@@ -137,7 +130,8 @@ def converted(kind: ActionType, config: JsonObject) -> object:
     config = own(config)
     if kind.config_type is not None:
         try:
-            return msgspec.convert(config, kind.config_type, strict=False)
+            # A struct of a plug-in may have code of its own that runs here.
+            return called(msgspec.convert, config, kind.config_type, strict=False)
         except msgspec.ValidationError as error:
             raise msgspec.ValidationError(MASKER.text(f"config: {error}")) from None
     for fault in kind.config_schema.faults(config):

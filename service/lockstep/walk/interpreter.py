@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from lockstep.model.errors import DataRefused
+from lockstep.model.foreign import Border, reason_of
 from lockstep.model.program import Node
 from lockstep.model.runs import OwnerLost
 from lockstep.walk.execution import Execution, GivenUp
@@ -112,12 +113,13 @@ async def _visit(step: Step) -> Outcome:
     outcome: Outcome
     if step.node.enabled:
         try:
-            outcome = await dispatch.perform(step.node, step)
+            with Border():
+                outcome = await dispatch.perform(step.node, step)
         except (OwnerLost, GivenUp, DataRefused):
             raise
         except Exception as error:
             step.walk.log.exception("step.failed", path=step.path)
-            outcome = Failed(f"{type(error).__name__}: {error}")
+            outcome = Failed(reason_of(error))
     else:
         outcome = Skipped("disabled")
     if not isinstance(outcome, Suspended):

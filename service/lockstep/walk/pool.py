@@ -11,6 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from lockstep.model.automations import DefinitionLost
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.foreign import reason_of, running
 from lockstep.model.parked import why
 from lockstep.model.program import Program
 from lockstep.model.runs import OwnerLost, RunState
@@ -42,16 +43,22 @@ class WalkPool:
         self._places, self._parts, self._programs = places, parts, programs
         self._walks: dict[UUID, Execution] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._giving_up = False
+        self._cancelled: set[asyncio.Task[None]] = set()  # by us: any other goes on as a failure
+        self._task: asyncio.Task[object] | None = None
+        self._giving_up = self._ending = False
 
     async def run(self) -> None:
         """Walk until cancelled, and tell walks what has fired meanwhile."""
+        self._task, self._ending = running(), False
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear())
-            while True:
-                await self._places.news.wait()
-                self._places.news.clear()
-                self._begin(group)
+            try:
+                while True:
+                    await self._places.news.wait()
+                    self._places.news.clear()
+                    self._begin(group)
+            finally:
+                self._ending = True  # from here on the group cancels all walks
 
     async def give_up(self) -> None:
         """Let every walk stop between two actions and release its run; return when all have."""
@@ -70,7 +77,7 @@ class WalkPool:
         for run in self._places.take_offered():
             older = self._tasks.get(run.id)
             if older is not None:
-                older.cancel()  # it has lost the run, and has not seen that yet
+                self._cancel(older)  # it has lost the run, and has not seen that yet
             # Named by its automation: what is logged of a run always says which that is.
             task = group.create_task(self._walk(run), name=run.automation_id)
             self._tasks[run.id] = task
@@ -80,7 +87,22 @@ class WalkPool:
             stopped = self._tasks.get(run_id)
             if stopped is not None:
                 log.info("run.stopped", run_id=str(run_id), automation_id=stopped.get_name())
-                stopped.cancel()
+                self._cancel(stopped)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        self._cancelled.add(task)
+        task.cancel()
+
+    def _is_ours(self) -> bool:
+        """Whether this walk ends because we, or who runs the pool, want it to."""
+        task = running()
+        return (
+            task is None  # thrown away with its loop
+            or task in self._cancelled
+            or self._ending
+            or self._task is None
+            or self._task.cancelling() > 0
+        )
 
     async def _hear(self) -> None:
         """Read what has fired of the runs that were woken, all at once; tell their walks."""
@@ -106,7 +128,9 @@ class WalkPool:
     async def _walk(self, run: RunState) -> None:
         try:
             await self._walked(run)
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception) and self._is_ours():
+                raise
             # It is ours, and not walked: whoever looks for such runs takes it again. To let this
             # go further would end all the walks beside it.
             log.exception(
@@ -132,11 +156,16 @@ class WalkPool:
             await walk_run(walk)
         except EngineError as error:
             await _fail(walk, str(error))
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                if self._is_ours():
+                    raise
+                _take_back()
             log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
-            await _fail(walk, f"{type(error).__name__}: {error}")
+            await _fail(walk, reason_of(error))
 
     def _ended(self, run: RunState, task: asyncio.Task[None]) -> None:
+        self._cancelled.discard(task)
         if self._tasks.get(run.id) is task:  # not taken up again already
             self._walks.pop(run.id, None)
             del self._tasks[run.id]
@@ -163,6 +192,13 @@ class WalkPool:
 def _untold(run_id: UUID, error: Exception) -> None:
     """Tell that nobody can read what has fired of a run; the sweep tries it again."""
     log.error("notice.lost", run=str(run_id), exc_info=error)
+
+
+def _take_back() -> None:
+    """Take back what code of a plug-in has asked: that the task of its own run be cancelled."""
+    task = running()
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 async def _fail(walk: Execution, text: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import pytest
 from structlog.testing import capture_logs
 
 from lockstep.catalog import ServiceBag, build_catalog
@@ -30,7 +31,7 @@ class Store:
         self.saves = asyncio.Event()
         self.saves.set()
         self.lost = False
-        self.faults: dict[int, Exception] = {}  # by the number of a run
+        self.faults: dict[int, BaseException] = {}  # by the number of a run
         self.unread: set[int] = set()
         self.parked: dict[int, str] = {}
         self.begun: list[tuple[int, str]] = []  # checkpoints that were asked for
@@ -79,7 +80,7 @@ class Scene:
     def __init__(self, limit: int = 3, of: Program = ENDS) -> None:
         self.places, self.store, self.program = Places(limit), Store(), of
         self.programs_away = Away()
-        self.programs_fault: Exception | None = None
+        self.programs_fault: BaseException | None = None
         self.finds = asyncio.Event()
         self.finds.set()
         parts = WalkParts(
@@ -348,6 +349,41 @@ async def test_a_run_that_cannot_even_be_failed_ends_no_walk_beside_it() -> None
     assert sorted(scene.store.saved) == [(2, "success"), (3, "success")]
     assert scene.places.active == 0
     assert [line["event"] for line in logs] == ["run.failed", "run.unwalked"]
+
+
+@moved
+@pytest.mark.parametrize("fault", [SystemExit(1), GeneratorExit(), asyncio.CancelledError()])
+async def test_a_walk_that_ends_by_what_nobody_asked_for_fails_its_run_and_ends_nothing_else(
+    fault: BaseException,
+) -> None:
+    scene = Scene()
+    with capture_logs() as logs:
+        async with Background(scene.pool.run()):
+            scene.programs_fault = fault
+            scene.offer(1)
+            await turns()
+            scene.programs_fault = None
+            scene.store.faults[2] = fault  # cannot even be failed
+            scene.offer(2)
+            await turns()
+            scene.offer(3)
+            await turns()
+            assert scene.places.active == 0
+    assert scene.store.saved == [(1, "failed"), (3, "success")]
+    assert [line["event"] for line in logs] == ["run.failed", "run.failed", "run.unwalked"]
+
+
+@moved
+async def test_walks_that_end_with_their_pool_fail_no_run() -> None:
+    scene = Scene()
+    scene.store.saves.clear()
+    with capture_logs() as logs:
+        async with Background(scene.pool.run()):
+            scene.offer(1, 2)
+            await turns()
+        await turns()
+    assert scene.store.begun == [(1, "success"), (2, "success")]
+    assert (scene.store.saved, scene.places.active, logs) == ([], 0, [])
 
 
 @moved

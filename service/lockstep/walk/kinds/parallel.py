@@ -2,6 +2,7 @@
 
 import asyncio
 
+from lockstep.model.foreign import ForeignFault
 from lockstep.model.program import Node, Parallel
 from lockstep.model.runs import OwnerLost
 from lockstep.walk.execution import Execution, GivenUp
@@ -26,15 +27,20 @@ async def perform(action: Parallel, step: Step) -> Outcome:
     team = Team(step.walk, len(live))
     try:
         async with asyncio.TaskGroup() as group:
-            for index in live:
-                branch = frame.branches[index]
-                group.create_task(_branch(action.branches[index], branch, step, index, team))
+            tasks = [
+                group.create_task(
+                    _branch(action.branches[index], frame.branches[index], step, index, team)
+                )
+                for index in live
+            ]
     except BaseExceptionGroup as errors:
         # One of them is enough to say why: the run is lost to another owner, or not storable.
         lost, _ = errors.split(OwnerLost)
         raise (lost or errors).exceptions[0] from None
     if team.given_up:
         raise GivenUp
+    if any(task.cancelled() for task in tasks):  # a group says nothing of it, and it was not ours
+        raise ForeignFault(asyncio.CancelledError("something cancelled a branch from inside"))
     if any(branch.done is None for branch in frame.branches):
         return Suspended()
     return _join(frame, step)
@@ -90,6 +96,9 @@ async def _branch(node: Node, frame: BranchFrame, step: Step, index: int, team: 
             team.given_up = True
             team.leave()
             return
+        except asyncio.CancelledError:
+            team.leave()  # the others may sleep until it is at work no more
+            raise
         if not isinstance(end, Suspended):
             break
         if not await team.woken(heard):
