@@ -99,6 +99,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "subscription.lost": "a subscription could not be made again",
     "subscriptions.imported": "webhook subscriptions were turned into automations",
     "trail.refused": "why an event started nothing cannot be stored",
+    "trial.failed": "parked rows of one kind could not be tried; those of the others are",
     "trigger.failed": "a filter or a condition could not be judged; no run",
     "type.refused": "a type that was registered, or stands in a file, cannot be taken over here",
     "verdict.lost": "an acknowledgement could not be sent; the message comes again",

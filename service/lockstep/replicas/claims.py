@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import Unavailable, is_away
 from lockstep.model.runs import RunState
 from lockstep.ports.clock import Clock
 from lockstep.ports.places import Places, Reservation
@@ -163,19 +163,33 @@ async def take_up(
 
     One that breaks half-way leaves runs that are owned and have no place: they are found unwalked,
     and given up. A run whose saved state is gone is never offered before it has a row again.
+
+    Raises:
+        Unavailable: A server is away.
+        Exception: The first that the row of a run has failed with; the others have their places.
     """
     whole: list[RunState] = []
+    first: Exception | None = None
     runs: Sequence[RunState] = ()
     try:
         if reserved.places:
             runs = await claim(reserved.places)
         for run in runs:
-            if not run.has_frames:
-                run.event_seq = await states.revive(run)  # so that it can be failed
-            whole.append(run)
+            try:
+                if not run.has_frames:
+                    run.event_seq = await states.revive(run)  # so that it can be failed
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.exception("run.unwalked", run_id=str(run.id), automation_id=run.automation_id)
+                first = first or error
+            else:
+                whole.append(run)
         if runs:
             # What the last owner has committed and not sent goes first: the order holds.
             await report.take_over([str(run.id) for run in runs])
     finally:
         places.offer(whole, reserved)
+    if first is not None:
+        raise first
     return len(runs)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from lockstep.model.errors import is_away
 from lockstep.model.runs import RunState
 from lockstep.model.waits import Due
 from lockstep.ports.clock import Clock
@@ -100,17 +101,46 @@ class ParkedTrials:
         self._noted_at: datetime | None = None
 
     async def sweep(self) -> None:
-        """Try each row that this worker has not tried, some of each table. Raise Unavailable."""
-        await self._note()
-        await self._walk_runs()
+        """Try each row that this worker has not tried, some of each table.
+
+        Raises:
+            Unavailable: A server is away; what is behind is not tried.
+            Exception: The first that a table has failed with; the others were tried.
+        """
+        first: Exception | None = None
+        for what, part in self._parts().items():
+            try:
+                await part()
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.exception("trial.failed", kind=what)
+                first = first or error
+        if first is not None:
+            raise first
+
+    def _parts(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        return {
+            "automation": self._note,
+            "run": self._walk_runs,
+            "wait": self._wake,
+            "timer": self._ring,
+            "outbox": self._publish,
+            "event": lambda: self._events.judge(AT_ONCE),
+            "old event": lambda: self._events.bury(AT_ONCE),
+        }
+
+    async def _wake(self) -> None:
         if waits := await self._rows.release_waits(AT_ONCE):
             await self._fire_waits(waits)
+
+    async def _ring(self) -> None:
         if timers := await self._rows.release_timers(AT_ONCE):
             await self._fire_timers(timers)
+
+    async def _publish(self) -> None:
         if topics := await self._rows.release_outbox(AT_ONCE):
             await self._report.take_over(sorted(set(topics)))
-        await self._events.judge(AT_ONCE)
-        await self._events.bury(AT_ONCE)
 
     async def _note(self) -> None:
         """Tell which automations cannot be compiled here; who knows more than before tries anew.

@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pytest
+from structlog.testing import capture_logs
 
-from lockstep.model.errors import Unavailable
+from lockstep.model.errors import StoreTooSlow, Unavailable
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import RunState
 from lockstep.model.waits import Due
 from lockstep.replicas.parked import ParkedTrials
 from unit.fakes import Away, FreePlaces
 from unit.moved import Clock, moved
-from unit.values import run_state
+from unit.values import run_state, uid
 
 
 class Aside:
@@ -23,12 +24,21 @@ class Aside:
         self.away, self.lost = Away(), Away()
         self.runs: list[RunState] = []
         self.outbox: list[str] = []
+        self.due: list[Due] = []
         self.unreadable_here: dict[str, str] = {}
         self.done: list[str] = []
         self.topics: list[str] = []
+        self.faults: dict[str, Exception] = {}  # by what raises it
+
+    def _called(self, name: str) -> None:
+        self.done.append(name)
+        if name in self.faults:
+            raise self.faults[name]
 
     async def claim_parked(self, limit: int, now: datetime) -> Sequence[RunState]:
         """See `ParkedRuns`."""
+        if fault := self.faults.get("runs"):
+            raise fault
         taken, self.runs = self.runs[:limit], self.runs[limit:]
         return taken
 
@@ -39,11 +49,11 @@ class Aside:
 
     async def release_waits(self, limit: int) -> Sequence[Due]:
         """See `ParkedRows`."""
-        return []
+        return self.due
 
     async def release_timers(self, limit: int) -> Sequence[Due]:
         """See `ParkedRows`."""
-        return []
+        return self.due
 
     async def release_outbox(self, limit: int) -> Sequence[str]:
         """See `ParkedRows`."""
@@ -65,22 +75,28 @@ class Aside:
 
     async def judge(self, limit: int) -> None:
         """See `EventsApart`."""
-        self.done.append("judged")
+        self._called("judged")
 
     async def bury(self, limit: int) -> None:
         """See `EventsApart`."""
-        self.done.append("buried")
+        self._called("buried")
 
     def offer(self, rows: Sequence[EventRow]) -> None:
         """See `ports.report.Report`."""
 
     async def take_over(self, topics: Sequence[str]) -> None:
         """See `ports.report.Report`."""
+        if fault := self.faults.get("told"):
+            raise fault
         self.topics += topics
 
-    async def fire(self, due: Sequence[Due]) -> None:
-        """Fire what is due."""
-        self.done.append(f"fired {len(due)}")
+    async def fire_waits(self, due: Sequence[Due]) -> None:
+        """Fire waits that are due."""
+        self._called("waits")
+
+    async def fire_timers(self, due: Sequence[Due]) -> None:
+        """Fire timers that are due."""
+        self._called("timers")
 
 
 class Scene:
@@ -95,8 +111,8 @@ class Scene:
             places=self.places,
             report=self.aside,
             clock=Clock(),
-            fire_waits=self.aside.fire,
-            fire_timers=self.aside.fire,
+            fire_waits=self.aside.fire_waits,
+            fire_timers=self.aside.fire_timers,
             events=self.aside,
         )
 
@@ -169,3 +185,62 @@ async def test_what_could_not_be_noted_is_noted_the_next_time() -> None:
         await scene.trials.sweep()
     await scene.trials.sweep()
     assert "noted ['a']" in scene.aside.done
+
+
+TABLES = {
+    "runs": "run",
+    "waits": "wait",
+    "timers": "timer",
+    "told": "outbox",
+    "judged": "event",
+    "buried": "old event",
+}
+
+
+def _full() -> Scene:
+    """A replica that finds something in each table."""
+    scene = Scene()
+    scene.aside.due = [Due(uid(1), "delay", Clock().now())]
+    scene.aside.outbox = ["a"]
+    return scene
+
+
+@pytest.mark.parametrize("error", [StoreTooSlow("a statement"), ValueError("odd")])
+@pytest.mark.parametrize("fails", TABLES)
+@moved
+async def test_what_fails_for_one_table_keeps_no_other_from_being_tried(
+    fails: str, error: Exception
+) -> None:
+    scene = _full()
+    scene.aside.faults = {fails: error, "buried": ValueError("told of, and not raised")}
+    scene.aside.faults[fails] = error
+    with capture_logs() as logs, pytest.raises(type(error)) as raised:
+        await scene.trials.sweep()
+    assert raised.value is error, "the first one"
+    assert scene.aside.done[1:] == ["waits", "timers", "judged", "buried"]
+    assert scene.aside.topics == ([] if fails == "told" else ["a"])
+    failed = [line["kind"] for line in logs if line["event"] == "trial.failed"]
+    assert failed == [*dict.fromkeys((TABLES[fails], "old event"))]
+
+
+@pytest.mark.parametrize("fails", TABLES)
+@moved
+async def test_where_a_server_is_away_nothing_behind_it_is_tried(fails: str) -> None:
+    scene = _full()
+    scene.aside.faults = {fails: Unavailable("away"), "buried": ValueError("odd")}
+    scene.aside.faults[fails] = Unavailable("away")
+    with pytest.raises(Unavailable):
+        await scene.trials.sweep()
+    assert fails == "buried" or "buried" not in scene.aside.done
+
+
+@pytest.mark.parametrize("error", [StoreTooSlow("a statement"), ValueError("odd")])
+@moved
+async def test_a_run_whose_row_fails_keeps_no_other_from_its_place(error: Exception) -> None:
+    scene = Scene()
+    scene.aside.runs = [run_state(1), run_state(2, has_frames=False), run_state(3)]
+    scene.aside.lost.times, scene.aside.lost.error = 1, error
+    with pytest.raises(type(error)):
+        await scene.trials.sweep()
+    assert (scene.taken, scene.places.reserved) == ([1, 3], 0)
+    assert "buried" in scene.aside.done
