@@ -20,6 +20,7 @@ from lockstep.bus.requests import NoResponders, RawReply, Requests
 from lockstep.bus.settings import BusSettings, redacted
 from lockstep.bus.wire import MAX_PENDING_BYTES, Reader, Wire
 from lockstep.model.errors import BusUnavailable, ServerUnfit, Unavailable
+from lockstep.model.texts import said
 
 log = structlog.get_logger()
 
@@ -249,7 +250,7 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         """Log what the client reports; the same again at most every 30 s."""
-        text = str(error) or type(error).__name__
+        text = said(error)
         if text == self._said[0] and time.monotonic() - self._said[1] < _SAY_AGAIN_SECONDS:
             return
         self._said = text, time.monotonic()

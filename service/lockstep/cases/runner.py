@@ -39,6 +39,7 @@ from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.shape import Shaper
 from lockstep.model.errors import RenderError
+from lockstep.model.texts import described
 from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas.api import RunDetail
@@ -152,7 +153,7 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
 def _went_wrong(error: Exception, case: Case) -> str:
     if isinstance(error, TimeoutError):
         return f"the case did not end within {LIMIT_SECONDS * getattr(case, 'repeat', 1):g} s"
-    return f"the engine or the runner failed: {type(error).__name__}: {error}"
+    return f"the engine or the runner failed: {described(error)}"
 
 
 def _unknown_feature(requires: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ import structlog
 from lockstep.catalog.documents import OWN_WORDS
 from lockstep.catalog.errors import CatalogError
 from lockstep.catalog.memory import MemoryCatalog
+from lockstep.model.texts import described, said
 
 GROUP: Final = "lockstep.plugins"
 
@@ -48,7 +49,7 @@ def load_plugins(
             _load(point, catalog, loaded)
         # A plug-in is code of others: whatever it raises, even to leave, the engine goes on.
         except (Exception, SystemExit) as error:
-            reason = str(error) if isinstance(error, CatalogError) else _described(error)
+            reason = said(error) if isinstance(error, CatalogError) else described(error)
             failures.append(PluginFailure(point.name, point.value, reason))
             log.exception("plugin.failed", plugin=point.name, source=point.value, error=reason)
         else:
@@ -68,7 +69,3 @@ def _load(point: EntryPoint, catalog: MemoryCatalog, loaded: set[str]) -> None:
         raise CatalogError(f"plug-in '{name}': '{point.value}' is no plain function")
     with catalog.registering(name, whole=True) as registry:
         function(registry)
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from structlog.contextvars import bind_contextvars
 
 from lockstep.engine.services import Service
 from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.texts import described
 from lockstep.ports.telemetry import Meter
 
 FAILING: Final = 3  # failures in a row: one that passes by itself is nobody's business
@@ -137,7 +138,7 @@ class Supervised:
         if self._is_forgiven():
             self.failures = 0
         self.failures += 1
-        self.reason = f"{type(error).__name__}: {error}"
+        self.reason = described(error)
         self._began_at = float("inf")  # while it rests it does not run well
         return _pause(self.failures, self.service.most_pause_seconds)
 

@@ -33,7 +33,8 @@ def storable(text: str, most: int = TEXT_BYTES) -> str:
 def said(error: object, most: int = TEXT_BYTES) -> str:
     """Give what an exception, or any object that is not ours, says: storable, without secrets.
 
-    It never raises: where the object cannot say it, or says nothing, the text is its type's name.
+    It never raises: where the object cannot say it, or says nothing, the text is its type's name;
+    a text says itself, also an empty one.
     """
     try:
         # Not `[:]`: the text may be of a class of its own, which can do anything.
@@ -41,7 +42,7 @@ def said(error: object, most: int = TEXT_BYTES) -> str:
     except BaseException:  # noqa: BLE001 - code of others; it awaits nothing: none is for us
         text = ""
     # What stands in it is cut at last: half of a secret would not be masked.
-    return storable(MASKER.text(text), most) if text else kind_of(error)
+    return storable(MASKER.text(text), most) if text or type(error) is str else kind_of(error)
 
 
 def described(error: object, most: int = TEXT_BYTES) -> str:

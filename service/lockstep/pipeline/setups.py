@@ -21,6 +21,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.parked import why
 from lockstep.model.program import TriggerRule
+from lockstep.model.texts import said
 from lockstep.model.types import Catalog, Fire, Identity, TriggerType, own
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
@@ -337,7 +338,7 @@ async def _tear_down(teardown: object, logger: structlog.stdlib.BoundLogger) -> 
         async with asyncio.timeout(LIMIT_SECONDS):
             await _called(teardown, teardown)
     except Exception as error:
-        logger.exception("source.failed", error=f"tearing down: {error}")
+        logger.exception("source.failed", error=f"tearing down: {said(error)}")
 
 
 async def _called(call: Callable[[], object], function: Callable[..., object]) -> object:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
+from lockstep.model.texts import described
 
 _BREAK: Final = re.compile(r"\r\n?|\n")
 
@@ -46,4 +47,4 @@ def unexpected(error: Exception, text: str, offset: int) -> RenderError:
         case OverflowError():
             return RenderError("a number is too large", line=line, column=column)
         case _:
-            return RenderError(f"{type(error).__name__}: {error}", line=line, column=column)
+            return RenderError(described(error), line=line, column=column)

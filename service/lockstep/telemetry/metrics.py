@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from lockstep.model.errors import Unavailable
 from lockstep.model.findings import Numbers
+from lockstep.model.texts import said
 from lockstep.telemetry.meter import Histogram, Measures
 
 # Below the 15 s of a scrape: each has new figures, several at once share some.
@@ -85,7 +86,7 @@ class Metrics(Collector):
         self._keep_seconds = max(FRESH_SECONDS, SHARE * (self._asked_at - began))
 
     def _tell(self, error: Exception) -> None:
-        reason = str(error) or type(error).__name__
+        reason = said(error)
         if reason != self._said:
             self._said = reason
             log.warning("metrics.incomplete", error=error)

@@ -10,7 +10,7 @@ from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.errors import RenderError
 from lockstep.model.foreign import Border, called, reason_of
 from lockstep.model.secrets import MASKER, SecretRefused
-from lockstep.model.texts import storable
+from lockstep.model.texts import said
 from lockstep.model.types import ActionContext, ActionResult, ActionType, OwnScope, own
 from lockstep.model.waits import FiredWait
 from lockstep.walk.bounds import check_parts
@@ -116,7 +116,7 @@ def brought_up(config: JsonObject, kind: ActionType, stored: int) -> JsonObject:
         try:
             config = own(called(kind.migrations[version], own(config)))
         except Exception as error:
-            text = f"config: the migration from version {version} failed: {error}"
+            text = f"config: the migration from version {version} failed: {said(error)}"
             raise RenderError(text) from error
     return config
 
@@ -197,7 +197,7 @@ def _masked(result: ActionResult) -> ActionResult:
 
     Then, and not before, the words of a service are cut: half of a secret is not masked.
     """
-    error = None if result.error is None else storable(MASKER.text(str(result.error)))
+    error = None if result.error is None else said(result.error)
     if not MASKER.knows_any:
         return result if error is None else msgspec.structs.replace(result, error=error)
     return msgspec.structs.replace(
