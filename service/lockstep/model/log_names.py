@@ -70,6 +70,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "request.failed": "a request of the API ended with an unexpected exception",
     "request.ignored": "a request of the API without a reply subject",
     "run.failed": "a walk ended with an unexpected exception",
+    "retry.refused": "an action asked for its retry in no number of milliseconds; its policy says",
     "row.discarded": "an operator has ended what no replica could handle",
     "row.parked": "a row that this replica cannot handle is put aside; the others go on",
     "row.retried": "an operator has what is parked tried again",

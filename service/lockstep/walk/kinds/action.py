@@ -12,6 +12,7 @@ from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
 from lockstep.model.runs import ArtifactRow
 from lockstep.model.secrets import SecretRefused
+from lockstep.model.texts import said
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
 from lockstep.walk.bounds import KEY_BYTES, ValueTooLarge, check_parts, encoded
@@ -178,12 +179,25 @@ def _failed(action: Provide, result: ActionResult, frame: LeafFrame, step: Step)
     retry = action.retry
     if frame.failures >= retry.attempts:
         return Failed(error)
-    seconds = _backoff_seconds(retry, frame.failures)
-    if result.retry_after_ms is not None:
-        seconds = min(max(0.0, result.retry_after_ms / 1000), LONGEST_RETRY_SECONDS)
+    seconds = _asked_seconds(result, step)
+    if seconds is None:
+        seconds = _backoff_seconds(retry, frame.failures)
     due_at = step.now + timedelta(seconds=seconds)
     text = f"retry {frame.failures + 1} of {retry.attempts} at {iso(due_at)}"
     return step.sleep("retry", text, due_at, error=error)
+
+
+def _asked_seconds(result: ActionResult, step: Step) -> float | None:
+    """Give when the action asks to be called again; None if it does not, or in no number."""
+    asked: object = result.retry_after_ms
+    if asked is None:
+        return None
+    # By the type itself: an object of a plug-in may claim anything of its class.
+    if type(asked) not in (int, float) or asked != asked:
+        # The error is the action's own: what it says of a retry must not replace it.
+        step.walk.log.warning("retry.refused", path=step.path, retry_after_ms=said(asked))
+        return None
+    return min(max(0, result.retry_after_ms or 0), LONGEST_RETRY_SECONDS * 1000) / 1000
 
 
 def _backoff_seconds(retry: Retry, failures: int) -> float:
