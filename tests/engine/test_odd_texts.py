@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -200,19 +201,20 @@ async def test_a_source_fails_by_what_cannot_be_said_when_it_begins_and_when_it_
     settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
     async with engine_fixture(settings, plugins={"odd": register}) as only:
         for name in ("half", "stubborn"):
-            begun = len(lines(written, "source.started"))
             made = [await source(only, f"odd.{way}_{name}") for way in ("plain", "later", "down")]
-            ids = {one.id for one in made}
 
-            def failed(ids: set[str] = ids) -> set[str]:
-                told = lines(written, "source.failed")
-                return {line["automation_id"] for line in told} & ids
+            def told(event: str, made: list[Stored] = made) -> set[str]:
+                ids = {one.id for one in made}
+                return {line["automation_id"] for line in lines(written, event)} & ids
 
-            await until(lambda begun=begun: len(lines(written, "source.started")) > begun)  # type: ignore[misc] # of the loop
-            await until(lambda: len(failed()) == 2)
+            def has_told(event: str, sources: int, told: Callable[[str], set[str]] = told) -> bool:
+                return len(told(event)) == sources
+
+            await until(partial(has_told, "source.started", 1))
+            await until(partial(has_told, "source.failed", 2))
             for one in made:
                 await only.call("automations.delete", id=one.id)
-            await until(lambda: len(failed()) == 3)
+            await until(partial(has_told, "source.failed", 3))
         await assert_all_is_well(only)
 
 
