@@ -88,6 +88,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "service.undrained": "a background service raised while it was ended; the others go on",
     "sessions.ended": "sessions of PostgreSQL that waited for a frozen client were ended",
     "source.failed": "the set-up of a trigger raised, or its end did; it is tried again",
+    "source.hangs": "a call of a set-up does not end; it is not begun again meanwhile, others are",
     "source.left": "set-ups could not be given back; others take them when this worker is stale",
     "source.started": "the set-up of a trigger runs on this replica",
     "step.failed": "a kind of action raised an unexpected exception",

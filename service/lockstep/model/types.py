@@ -249,7 +249,10 @@ class Fire(Protocol):
         ...
 
     def from_thread(self, payload: JsonObject, **how: str | None) -> None:
-        """Call it from another thread; take `context_key` and `message_id`. Raise as the call."""
+        """Call it from another thread; take `context_key` and `message_id`. Raise as the call.
+
+        Refused in the thread of the engine's loop, which would wait for itself: await it there.
+        """
         ...
 
 

@@ -1,12 +1,11 @@
 """Triggers with a set-up: a plug-in watches something itself, on one replica at a time."""
 
 import asyncio
-import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -25,6 +24,7 @@ from lockstep.model.texts import said
 from lockstep.model.types import Catalog, Fire, Identity, TriggerType, own
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
+from lockstep.pipeline.setup_calls import Key, Logger, SetupCalls
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
 from lockstep_schemas.base import Json, JsonObject
@@ -32,10 +32,7 @@ from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 from lockstep_schemas.events import Actor
 
 LOOK_SECONDS: Final = 1.0  # a set-up begins, or moves to another replica, about so late
-LIMIT_SECONDS: Final = 10.0  # to make a set-up, and to tear it down, for which others wait
 LONGEST_PAUSE_SECONDS: Final = 60.0  # after doubling: what is back again is noticed within a minute
-
-Key: TypeAlias = tuple[str, str]
 
 log = structlog.get_logger()
 
@@ -97,6 +94,7 @@ class SetupFire:
     def __init__(self, wanted: _Wanted, parts: PipelineParts) -> None:
         self._wanted, self._parts = wanted, parts
         self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
 
     async def __call__(
         self,
@@ -112,6 +110,12 @@ class SetupFire:
 
     def from_thread(self, payload: JsonObject, **how: str | None) -> None:
         """See `model.types.Fire`."""
+        if threading.get_ident() == self._thread_id:
+            # It would wait for what only this thread can do, and the replica with it.
+            raise FireRefused(
+                f"'{self._wanted.identity.event}': from_thread was called in the thread of the "
+                "engine's loop; await fire(...) there"
+            )
         making = self(payload, **how)  # type: ignore[arg-type] # its keywords, as texts
         asyncio.run_coroutine_threadsafe(making, self._loop).result()
 
@@ -202,26 +206,28 @@ class TriggerSetups:
 
     def __init__(self, leases: SetupLeases, catalog: Catalog, parts: PipelineParts) -> None:
         self._leases, self._catalog, self._parts = leases, catalog, parts
+        self._calls = SetupCalls()
         self._running: dict[Key, tuple[_Wanted, asyncio.Task[None]]] = {}
         self._parked: dict[Key, _Wanted] = {}  # by this replica
 
     async def run(self) -> None:
         """Follow the automations until cancelled; then tear down, and give all back."""
         try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    if any(kind.setup is not None for kind in self._catalog.triggers()):
-                        await self._look(group)
-                    await asyncio.sleep(LOOK_SECONDS)
+            while True:
+                if any(kind.setup is not None for kind in self._catalog.triggers()):
+                    await self._look()
+                await asyncio.sleep(LOOK_SECONDS)
         finally:
-            keys, self._running = [*self._running], {}
+            keys = [*self._running]
+            await self._stop(keys)
             if keys:
                 try:
                     await self._leases.release(keys)
                 except Unavailable as error:
                     log.info("source.left", error=error)  # stale in a moment
 
-    async def _look(self, group: asyncio.TaskGroup) -> None:
+    async def _look(self) -> None:
+        self._forget_ended()
         try:
             await self._parts.index.refresh()
             wanted = self._wanted()
@@ -244,7 +250,18 @@ class TriggerSetups:
             return
         for key in sorted(owned & wanted.keys() - self._running.keys()):
             setup = wanted[key]
-            self._running[key] = (setup, group.create_task(self._keep(setup)))
+            self._running[key] = (setup, asyncio.create_task(self._keep(setup)))
+
+    def _forget_ended(self) -> None:
+        """Let those be begun anew whose task has ended, though nobody stopped it."""
+        for key, (_, task) in [*self._running.items()]:
+            if task.done() and key not in self._parked:
+                del self._running[key]
+                error = None if task.cancelled() else task.exception()
+                log.error(
+                    "source.failed", automation_id=key[0], trigger_id=key[1],
+                    error=said(error or "it was cancelled"), exc_info=error,
+                )  # fmt: skip
 
     async def _unpark(self, wanted: Mapping[Key, _Wanted]) -> None:
         """Let those be tried anew whose automation is another now."""
@@ -292,61 +309,51 @@ class TriggerSetups:
 
     async def _keep(self, wanted: _Wanted) -> None:
         """Set up, again and again while that fails; tear down when cancelled."""
+        key = wanted.identity.automation_id, wanted.identity.trigger_id
+        logger = structlog.get_logger().bind(automation_id=key[0], trigger_id=key[1])
         pause = LOOK_SECONDS
-        logger = structlog.get_logger().bind(
-            automation_id=wanted.identity.automation_id, trigger_id=wanted.identity.trigger_id
-        )
         teardown: object = None
         while True:
             try:
-                teardown = await _set_up(wanted, SetupFire(wanted, self._parts), logger)
-                break
+                if not self._calls.hangs(key):
+                    teardown = await self._set_up(wanted, logger)
+                    break
+                logger.warning("source.hangs", next_seconds=pause)
             except ConfigUnread as error:
                 if await self._park(wanted, why(error)):
                     return
             except Exception as error:
-                logger.exception("source.failed", error=error, next_seconds=pause)
+                logger.exception("source.failed", error=said(error), next_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         logger.info("source.started")
         try:
             await asyncio.Event().wait()
         finally:
-            await _tear_down(teardown, logger)
+            await self._calls.tear_down(key, teardown, logger)
+
+    async def _set_up(self, wanted: _Wanted, logger: Logger) -> object:
+        setup, identity = wanted.kind.setup, wanted.identity
+        if setup is None:
+            return None
+        fire: Fire = SetupFire(wanted, self._parts)
+        return await self._calls.set_up(
+            (identity.automation_id, identity.trigger_id),
+            setup,
+            lambda: setup(_config(wanted), identity, fire, logger),
+            logger,
+        )
 
 
-async def _set_up(wanted: _Wanted, fire: Fire, logger: object) -> object:
-    """Call the set-up of a plug-in, as a coroutine or in a thread, within its time."""
-    setup, config = wanted.kind.setup, own(wanted.config)
-    if setup is None:
-        return None
-    given: object = config
-    if wanted.kind.config_type is not None:
-        try:
-            given = msgspec.convert(config, wanted.kind.config_type, strict=False)
-        except msgspec.ValidationError as error:
-            raise ConfigUnread(f"config of '{wanted.identity.event}': {error}") from error
-    async with asyncio.timeout(LIMIT_SECONDS):
-        return await _called(partial(setup, given, wanted.identity, fire, logger), setup)
-
-
-async def _tear_down(teardown: object, logger: structlog.stdlib.BoundLogger) -> None:
-    """Call what a set-up has returned; whatever it raises is logged."""
-    if not callable(teardown):
-        return
+def _config(wanted: _Wanted) -> object:
+    """Give a set-up its config, as the type that it has declared."""
+    config = own(wanted.config)
+    if wanted.kind.config_type is None:
+        return config
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            await _called(teardown, teardown)
-    except Exception as error:
-        logger.exception("source.failed", error=f"tearing down: {said(error)}")
-
-
-async def _called(call: Callable[[], object], function: Callable[..., object]) -> object:
-    if inspect.iscoroutinefunction(function):
-        made: object = call()
-    else:
-        made = await asyncio.to_thread(call)  # it may block
-    return await made if isinstance(made, Awaitable) else made
+        return msgspec.convert(config, wanted.kind.config_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigUnread(f"config of '{wanted.identity.event}': {error}") from error
 
 
 def _rule(automation: Automation, identity: Identity) -> TriggerRule | None:

@@ -1,7 +1,7 @@
 """Triggers with a set-up: each runs on one replica, shared fairly, and is torn down at the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -51,14 +51,19 @@ class Leases:
         self.ours -= {*keys}
 
 
+Slow = Callable[[str], Awaitable[None]]
+"""What a set-up waits for, by the automation."""
+
+
 class Plugin:
     """A plug-in whose trigger watches something itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, slow: Slow | None) -> None:
         self.fires: dict[str, Fire] = {}  # what runs, by automation
         self.made: list[str] = []
         self.torn_down: list[str] = []
         self.broken = 0
+        self.slow = slow
 
     async def setup(self, config: object, identity: Identity, fire: Fire, log: object) -> object:
         """Set up; give what ends it."""
@@ -66,6 +71,8 @@ class Plugin:
             self.broken -= 1
             raise LookupError("no such thing")
         name = identity.automation_id
+        if self.slow:
+            await self.slow(name)
         self.made.append(name)
         self.fires[name] = fire
 
@@ -91,8 +98,8 @@ class Plugin:
 class House:
     """The set-ups of one replica."""
 
-    def __init__(self, *automations: Automation) -> None:
-        self.ways, self.leases, self.plugin = Ways(*automations), Leases(), Plugin()
+    def __init__(self, *automations: Automation, slow: Slow | None = None) -> None:
+        self.ways, self.leases, self.plugin = Ways(*automations), Leases(), Plugin(slow)
         self.setups = TriggerSetups(self.leases, self.plugin.catalog, self.ways.parts)
 
     async def look(self) -> None:
@@ -256,3 +263,81 @@ async def test_whoever_fires_hears_that_the_store_is_away() -> None:
     with pytest.raises(Unavailable):
         await fired(house, {}, message_id="m")
     assert house.ways.tx.receipts == set()  # it is fired again under the same id
+
+
+@moved
+async def test_fire_from_thread_is_refused_in_the_loop_which_would_wait_for_itself() -> None:
+    house = House(automation("a"))
+    async with Background(house.setups.run()):
+        await house.look()
+        with pytest.raises(FireRefused, match=r"await fire\(\.\.\.\) there"):
+            house.plugin.fires["a"].from_thread({})
+    assert house.ways.statuses == []
+
+
+@moved
+async def test_a_set_up_whose_own_task_was_cancelled_is_told_and_tried_again() -> None:
+    made = 0
+
+    async def cancelled(name: str) -> None:
+        nonlocal made
+        made += 1
+        if made <= 2:
+            task = asyncio.create_task(asyncio.sleep(60))
+            asyncio.get_running_loop().call_soon(task.cancel)
+            await task
+
+    house = House(automation("a"), slow=cancelled)
+    with capture_logs() as logs:
+        async with Background(house.setups.run()):
+            await asyncio.sleep(10)
+            assert house.plugin.made == ["a"]
+    failed = [line["error"] for line in logs if line["event"] == "source.failed"]
+    assert failed == ["CancelledError: what it waited for was cancelled"] * 2
+
+
+@pytest.mark.parametrize("kind", [LookupError, SystemExit, StopIteration])
+@moved
+async def test_a_set_up_that_is_stopped_meanwhile_is_not_begun_again_though_it_raises(
+    kind: type[BaseException],
+) -> None:
+    begun: list[str] = []
+
+    async def interrupted(name: str) -> None:
+        begun.append(name)
+        try:
+            await asyncio.sleep(5 if name == "a" else 0)
+        finally:
+            if name == "a":
+                raise kind("cleaning up failed")
+
+    house = House(automation("a"), automation("b"), slow=interrupted)
+    async with Background(house.setups.run()):
+        await house.look()
+        house.leases.ours.discard(("a", "test_event"))
+        house.leases.others.add(("a", "test_event"))
+        await asyncio.sleep(60)
+        assert (begun, [*house.plugin.fires]) == (["a", "b"], ["b"])
+
+
+@moved
+async def test_what_a_set_up_makes_that_takes_no_cancellation_is_torn_down_when_it_comes() -> None:
+    begun: list[float] = []
+
+    async def late(name: str) -> None:
+        begun.append(asyncio.get_running_loop().time())
+        while len(begun) == 1 and asyncio.get_running_loop().time() < 50:
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError:
+                continue
+
+    house = House(automation("a"), slow=late)
+    with capture_logs() as logs:
+        async with Background(house.setups.run()):
+            await asyncio.sleep(45)
+            assert len(begun) == 1  # not begun beside itself
+            await asyncio.sleep(60)
+            assert (house.plugin.made, house.plugin.torn_down) == (["a", "a"], ["a"])
+    assert "source.hangs" in [line["event"] for line in logs]
+    assert "it took longer than 10 s" in [line.get("error") for line in logs]
