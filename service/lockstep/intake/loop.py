@@ -12,6 +12,7 @@ from lockstep.intake.slow_lane import SlowLane
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep.model.events import Poison
 from lockstep.model.messages import Message
+from lockstep.model.texts import said
 from lockstep.model.verdicts import Accept, Retry, Terminate, Verdict
 from lockstep.ports.bus import MessageSource
 from lockstep.ports.pipeline import EventPipeline
@@ -194,7 +195,7 @@ class Intake:
         while len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
         if failures > self._retries.deliveries:
-            return Poison(message, f"handling failed {failures} times: {error}")
+            return Poison(message, f"handling failed {failures} times: {said(error)}")
         return Retry(min(2.0**failures, self._retries.most_seconds))
 
     async def _is_well(self) -> bool:

@@ -41,8 +41,8 @@ def explain(_: object, __: str, line: EventDict) -> EventDict:
 
 def _raised(exc_info: object) -> object:
     """Give the exception of a line that has a traceback; it is handled now, or was handed over."""
-    if isinstance(exc_info, tuple):
-        return exc_info[1]
+    if type(exc_info) is tuple:  # by the type itself: an object may claim another
+        return exc_info[1] if len(exc_info) > 1 else None
     return sys.exc_info()[1] if exc_info is True else exc_info
 
 

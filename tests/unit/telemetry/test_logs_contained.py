@@ -207,6 +207,20 @@ def test_whatever_was_raised_its_line_is_written_and_names_it(
     assert len(told.encode()) <= 3 * TRACEBACK_BYTES
 
 
+@pytest.mark.parametrize(
+    "exc_info",
+    [Liar, lambda: (1,), lambda: (ValueError, Unsayable(), None), lambda: "yes", lambda: (1, 2, 3)],
+    ids=["liar", "short", "unsayable", "text", "numbers"],
+)
+def test_whatever_is_said_to_be_raised_the_line_is_written(
+    form: Format, written: io.StringIO, exc_info: Callable[[], Any]
+) -> None:
+    structlog.get_logger().error("odd.raised", exc_info=exc_info(), beside="as it is")
+    line = only_line(written, form)
+    assert "odd.raised" in line["event"]
+    assert form == "console" or line["beside"] == "as it is"
+
+
 def test_what_is_bound_to_the_task_is_in_a_line_that_is_written_once_more(
     form: Format, written: io.StringIO
 ) -> None:
