@@ -11,6 +11,7 @@ from engine.test_language import record
 from lockstep.catalog import ActionContext, ActionResult, Registry
 from lockstep.embedded import Servers
 from lockstep_schemas.base import JsonObject
+from patience import LIMIT_SECONDS
 
 ODD: dict[str, Callable[[], BaseException]] = {
     "system_exit": lambda: SystemExit(3),
@@ -51,11 +52,27 @@ async def _cancels_itself(context: ActionContext) -> ActionResult:
     return ActionResult()
 
 
+async def _exits() -> None:
+    raise SystemExit(3)
+
+
+async def _gathers(context: ActionContext) -> ActionResult:
+    await asyncio.gather(_exits(), asyncio.sleep(0))
+    return ActionResult()
+
+
+async def _limits(context: ActionContext) -> ActionResult:
+    await asyncio.wait_for(_exits(), LIMIT_SECONDS)
+    return ActionResult()
+
+
 def register(registry: Registry) -> None:
     """Register actions, filters and context keys that raise each of them."""
     for name, make in ODD.items():
         _register_odd(registry, name, make)
     registry.add_action("cancels_itself", _cancels_itself)
+    registry.add_action("gathers", _gathers)
+    registry.add_action("limits", _limits)
 
 
 async def assert_all_is_well(only: EngineFixture) -> None:
@@ -101,6 +118,18 @@ async def test_a_run_fails_whose_action_cancels_its_own_task(
         seen = await (await only.automation(actions)).run()
         assert seen.status == "failed"
         assert "CancelledError" in seen.error
+        await assert_all_is_well(only)
+
+
+@pytest.mark.parametrize("action", ["gathers", "limits"])
+async def test_an_action_fails_that_has_begun_a_task_which_exits(
+    servers: Servers, dsn: str, action: str
+) -> None:
+    settings = settings_of(servers.nats_url, dsn, f"c{uuid4().hex[:10]}")
+    async with engine_fixture(settings, plugins={"odd": register}) as only:
+        stored = await only.automation([{"action": f"odd.{action}", "config": {}}])
+        seen = await stored.run()
+        assert (seen.status, seen.error) == ("failed", "SystemExit: 3")
         await assert_all_is_well(only)
 
 

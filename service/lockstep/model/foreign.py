@@ -2,13 +2,15 @@
 
 Some of what Python lets anybody raise would end more than what raised it: SystemExit and
 KeyboardInterrupt end the event loop, CancelledError the task around it without a word, and a
-future takes no StopIteration. No signal is lost by it: the engine hears them by handlers.
+future takes no StopIteration. The engine hears signals by handlers, and not from here; only of
+those after the first, one that comes while a plug-in holds the loop up is taken for its failure.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from lockstep.model.texts import described
 
@@ -17,6 +19,7 @@ T = TypeVar("T")
 
 # Of Python's own machinery, not of a fault: futures and generators read more into them.
 MACHINERY: Final = (StopIteration, StopAsyncIteration)
+_IS_FOREIGN: Final = ContextVar("lockstep_is_foreign", default=False)  # and so its tasks are
 
 
 class ForeignFault(Exception):
@@ -56,10 +59,11 @@ def called(function: Callable[P, T], *args: P.args, **named_args: P.kwargs) -> T
 class Border:
     """`with Border():` around an await of a plug-in's; as `called`, but for our cancellation."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_task", "_was_foreign")
 
     def __enter__(self) -> None:
-        self._task = running()
+        self._task, self._was_foreign = running(), _IS_FOREIGN.get()
+        _IS_FOREIGN.set(True)
 
     def __exit__(
         self,
@@ -67,6 +71,8 @@ class Border:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if running() is self._task:  # else this is not its context
+            _IS_FOREIGN.set(self._was_foreign)
         if error is None or (isinstance(error, Exception) and not isinstance(error, MACHINERY)):
             return
         if self._task is None or running() is not self._task:
@@ -75,6 +81,55 @@ class Border:
             if isinstance(error, asyncio.CancelledError):
                 return
             raise asyncio.CancelledError from error  # what it did of ours: it may not be lost
+        raise ForeignFault(error) from error
+
+
+def guard_tasks() -> None:
+    """Have what a task of a plug-in raises end that task, and not the loop that runs now.
+
+    It stays: other engines may be in the loop. Tasks of others are made as they were before.
+    """
+    loop = asyncio.get_running_loop()
+    factory = loop.get_task_factory()
+    if not isinstance(factory, _Tasks):
+        loop.set_task_factory(_Tasks(factory))
+
+
+class _Tasks:
+    """Makes tasks, as the factory of before would."""
+
+    def __init__(self, before: Callable[..., Any] | None) -> None:
+        self._make: Callable[..., Any] = before or _task
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        /,
+        **more: object,
+    ) -> "asyncio.Future[T]":
+        task: asyncio.Future[T]
+        if not _IS_FOREIGN.get() or not isinstance(work, Coroutine):
+            task = self._make(loop, work, **more)
+            return task
+        task = self._make(loop, _within(work), **more)
+        # Cancelled before its first step, it would be missed as never awaited.
+        task.add_done_callback(lambda _: work.close())
+        return task
+
+
+def _task(
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, T],
+    **more: Any,  # noqa: ANN401 - whatever a Task takes in this version of Python
+) -> asyncio.Task[T]:
+    return asyncio.Task(work, loop=loop, **more)
+
+
+async def _within(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
         raise ForeignFault(error) from error
 
 

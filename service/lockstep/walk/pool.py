@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from lockstep.model.automations import DefinitionLost
 from lockstep.model.errors import EngineError, Unavailable
-from lockstep.model.foreign import reason_of, running
+from lockstep.model.foreign import guard_tasks, reason_of, running
 from lockstep.model.parked import why
 from lockstep.model.program import Program
 from lockstep.model.runs import OwnerLost, RunState
@@ -50,6 +50,7 @@ class WalkPool:
     async def run(self) -> None:
         """Walk until cancelled, and tell walks what has fired meanwhile."""
         self._task, self._ending = running(), False
+        guard_tasks()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear())
             try:

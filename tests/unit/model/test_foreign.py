@@ -1,11 +1,14 @@
 """The border to plug-ins: what they raise is an exception of ours, our own cancellation is not."""
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
-from lockstep.model.foreign import Border, ForeignFault, called, reason_of
+from lockstep.model.foreign import Border, ForeignFault, called, guard_tasks, reason_of
+from patience import LIMIT_SECONDS
 from unit.moved import Clock
 
 ODD: list[tuple[BaseException, str]] = [
@@ -113,3 +116,70 @@ def test_a_coroutine_that_is_thrown_away_ends_there() -> None:
     work.close()  # raises RuntimeError where GeneratorExit is made anything else
     task._log_destroy_pending = False  # type: ignore[attr-defined] # nobody wants it any more
     loop.close()
+
+
+async def exits() -> None:
+    raise SystemExit(3)
+
+
+async def gathers() -> None:
+    await asyncio.gather(exits(), waits_not())
+
+
+async def waits_not() -> None:
+    await asyncio.sleep(0)
+
+
+async def in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(exits())
+
+
+async def with_a_limit() -> None:
+    await asyncio.wait_for(exits(), LIMIT_SECONDS)
+
+
+@pytest.mark.parametrize("body", [gathers, in_a_group, with_a_limit])
+async def test_a_task_of_a_plug_in_that_exits_ends_that_task_and_not_the_loop(
+    body: Callable[[], Coroutine[None, None, None]],
+) -> None:
+    guard_tasks()
+    guard_tasks()  # of a second engine in the same loop
+    with pytest.raises((ForeignFault, ExceptionGroup)):
+        await across(body)
+    assert await asyncio.create_task(asyncio.sleep(0, "ours")) == "ours"
+
+
+async def test_tasks_of_a_plug_in_keep_their_names_and_may_be_cancelled_before_they_begin() -> None:
+    guard_tasks()
+    begun: list[asyncio.Task[None]] = []
+
+    async def begins() -> None:
+        begun.append(asyncio.create_task(waits(), name="mine"))
+        begun[0].cancel()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await across(begins)
+        await asyncio.wait(begun)
+    assert (begun[0].get_name(), begun[0].cancelled()) == ("mine", True)
+
+
+def test_what_made_tasks_before_makes_them_still() -> None:
+    made: list[object] = []
+
+    def factory(
+        loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **more: Any
+    ) -> asyncio.Task[Any]:
+        made.append(work)
+        return asyncio.Task(work, loop=loop, **more)
+
+    async def host() -> None:
+        asyncio.get_running_loop().set_task_factory(factory)
+        guard_tasks()
+        await asyncio.create_task(waits_not())
+        with pytest.raises(ForeignFault):
+            await across(gathers)
+        assert len(made) == 3
+
+    asyncio.run(host())
