@@ -1,7 +1,7 @@
 """The endpoints `parked.*`: what no replica could handle, and what operators decide."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol, assert_never
 from uuid import UUID
 
@@ -209,9 +209,9 @@ def _place(cursor: str) -> tuple[datetime, str]:
     at, found, last = cursor.partition(" ")
     try:
         moment = datetime.fromisoformat(at)
-        if found and moment.tzinfo is not None:
-            return moment, last
-    except ValueError:
+        if found and moment.tzinfo is not None and parked_id(last) is not None:
+            return moment.astimezone(UTC), last
+    except (ValueError, OverflowError):  # such as a moment before the year 1 elsewhere
         pass
     raise bad_field(f"cursor '{cursor[:40]}' is not one of ours", "cursor")
 

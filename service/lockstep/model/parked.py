@@ -7,10 +7,12 @@ from uuid import UUID
 import msgspec
 
 from lockstep.model.events import Event
-from lockstep.model.texts import described, kind_of, said
+from lockstep.model.texts import described, kind_of, said, storable
 from lockstep_schemas.parked import ParkedKind
 
 REASON_BYTES: Final = 1000  # said in lists; what a driver or a decoder says is shorter
+
+MOST_SEQ: Final = 2**63 - 1  # as PostgreSQL numbers
 
 WAIT: Final = "wait:"
 """Before the id of a wait, where somebody is addressed; no id of an automation begins so."""
@@ -79,15 +81,24 @@ class ParkedId(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parked_id(text: str) -> ParkedId | None:
-    """Read an id as `parked.list` gives it; None if it is no such id."""
+    """Read an id as `parked.list` gives it; None if it is no such id.
+
+    One written otherwise is none, nor is one that no row can have.
+    """
+    if storable(text, 4 * len(text)) != text:
+        return None
     kind, _, key = text.partition(":")
     try:
         match kind:
             case "run" | "wait" | "timer" | "event":
-                return ParkedId(text=text, kind=kind, row_id=UUID(key))
+                row_id = UUID(key)
+                return ParkedId(text=text, kind=kind, row_id=row_id) if str(row_id) == key else None
             case "outbox":
-                topic, _, seq = key.rpartition(":")
-                return ParkedId(text=text, kind=kind, topic=topic, seq=int(seq))
+                topic, _, number = key.rpartition(":")
+                seq = int(number)
+                if str(seq) != number or not 0 <= seq <= MOST_SEQ:
+                    return None
+                return ParkedId(text=text, kind=kind, topic=topic, seq=seq)
             case "setup":
                 automation_id, _, trigger_id = key.partition("/")
                 return ParkedId(
