@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from lockstep.model.errors import DataRefused
-from lockstep.model.foreign import Border, reason_of
+from lockstep.model.foreign import reason_of
 from lockstep.model.program import Node
 from lockstep.model.runs import OwnerLost
 from lockstep.walk.execution import Execution, GivenUp
@@ -113,8 +113,7 @@ async def _visit(step: Step) -> Outcome:
     outcome: Outcome
     if step.node.enabled:
         try:
-            with Border():
-                outcome = await dispatch.perform(step.node, step)
+            outcome = await dispatch.perform(step.node, step)
         except (OwnerLost, GivenUp, DataRefused):
             raise
         except Exception as error:
