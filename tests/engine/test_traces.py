@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import UUID, uuid4
 
@@ -28,7 +29,9 @@ from lockstep.embedded import Servers
 from lockstep.engine.parts import Seams
 from lockstep.engine.serve import serve
 from lockstep.model.errors import SettingError
+from lockstep.ports.clock import Clock
 from lockstep.settings.structs import Settings, TraceSettings
+from lockstep.store.clock import DatabaseClock
 from lockstep.telemetry.traces import END_MILLISECONDS, OtelTraces
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -72,13 +75,22 @@ class WrittenSpans:
         return found
 
 
+class ClockAhead(DatabaseClock):
+    """That of a database whose clock is an hour ahead of this machine's."""
+
+    def now(self) -> datetime:
+        """See `ports.clock.Clock`."""
+        return super().now() + timedelta(hours=1)
+
+
 @asynccontextmanager
 async def traced(
-    settings: Settings, ratio: float = 1.0
+    settings: Settings, ratio: float = 1.0, clock: Clock | None = None
 ) -> AsyncIterator[tuple[EngineFixture, WrittenSpans]]:
     """An engine whose spans are kept in memory; all of them are there when it is left."""
     written = WrittenSpans(ratio)
-    async with engine_fixture(settings, seams=Seams(traces=written.traces)) as opened:
+    seams = Seams(traces=written.traces, clock=clock)
+    async with engine_fixture(settings, seams=seams) as opened:
         yield opened, written
 
 
@@ -125,6 +137,20 @@ async def test_event_run_and_step_are_one_tree_below_the_span_of_the_publisher(
     assert run.start_time is not None
     assert step.start_time is not None
     assert run.start_time <= step.start_time
+
+
+async def test_every_span_is_dated_by_the_one_clock(settings: Settings) -> None:
+    begun = ClockAhead().now()
+    async with traced(settings, clock=ClockAhead()) as (opened, written):
+        stored = await opened.automation([record("x"), fail("no luck")])
+        await stored.run({})
+    kinds = {span.name.split()[0] for span in written.spans}
+    assert kinds == {"process", "run", "step"}
+    for span in written.spans:
+        assert span.start_time is not None
+        assert span.end_time is not None
+        assert begun.timestamp() * 1e9 - 1e9 < span.start_time <= span.end_time, span.name
+        assert span.end_time < (begun + timedelta(hours=1)).timestamp() * 1e9
 
 
 async def test_what_a_step_publishes_and_asks_carries_the_span_of_the_step(

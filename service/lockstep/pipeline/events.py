@@ -91,7 +91,7 @@ class EventPipeline:
             error = str(failure)
             raise
         finally:
-            self._traces.handled(batch, error)
+            self._traces.handled(batch, error, self._parts.clock.now())
         return verdicts
 
     async def _received(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
@@ -152,7 +152,7 @@ class EventPipeline:
     def _decoded(self, message: Message) -> Event | Poison:
         found = self._decode(message)
         if self._traces is not None and isinstance(found, Event):
-            return self._traces.begun(found)
+            return self._traces.begun(found, self._parts.clock.now())
         return found
 
     async def _store(self, events: Sequence[Event], judged: "_Judged") -> list[tuple[Event, str]]:

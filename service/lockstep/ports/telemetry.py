@@ -8,6 +8,7 @@ from typing import Protocol
 from lockstep.model.events import Event
 from lockstep.model.messages import Message
 from lockstep.model.runs import RunState
+from lockstep.ports.clock import Clock
 from lockstep_schemas.run_events import RunStatus
 
 
@@ -65,18 +66,18 @@ class StepSpan(Protocol):
 
 
 class Traces(Protocol):
-    """Writes spans; there is none where traces are off."""
+    """Writes spans, all dated by the one clock; there is none where traces are off."""
 
-    def begun(self, event: Event) -> Event:
+    def begun(self, event: Event, at: datetime) -> Event:
         """Begin the span of an event that was taken; give the event within it."""
         ...
 
-    def handled(self, messages: Sequence[Message], error: str | None) -> None:
+    def handled(self, messages: Sequence[Message], error: str | None, at: datetime) -> None:
         """End the spans of events."""
         ...
 
     def step(
-        self, run: RunState, path: str, action: str, attempt: int
+        self, run: RunState, path: str, action: str, attempt: int, clock: Clock
     ) -> AbstractContextManager[StepSpan]:
         """Have a span around a call."""
         ...

@@ -28,6 +28,7 @@ from lockstep.model.events import Event
 from lockstep.model.messages import Message
 from lockstep.model.runs import RunState
 from lockstep.model.texts import storable
+from lockstep.ports.clock import Clock
 from lockstep.settings.structs import TraceSettings
 from lockstep_schemas.run_events import RunStatus
 
@@ -92,7 +93,7 @@ class OtelTraces:
         self.provider.force_flush(END_MILLISECONDS)
         self.provider.shutdown()
 
-    def begun(self, event: Event) -> Event:
+    def begun(self, event: Event, at: datetime) -> Event:
         """See `ports.telemetry.Traces.begun`."""
         message = event.message
         if message is None:
@@ -103,6 +104,7 @@ class OtelTraces:
                 f"process {event.id}",
                 _within(_context(event.traceparent)),
                 kind=SpanKind.CONSUMER,
+                start_time=_ns(at),
                 attributes={
                     "messaging.system": "nats",
                     "messaging.operation.type": "process",
@@ -112,33 +114,38 @@ class OtelTraces:
             )
         return msgspec.structs.replace(event, traceparent=_text(span.get_span_context()))
 
-    def handled(self, messages: Sequence[Message], error: str | None) -> None:
+    def handled(self, messages: Sequence[Message], error: str | None, at: datetime) -> None:
         """See `ports.telemetry.Traces.handled`."""
         for message in messages:
             span = self._handled.pop(id(message), None)
             if span is not None:
                 if error is not None:
                     span.set_status(StatusCode.ERROR, storable(error))
-                span.end()
+                span.end(_ns(at))
 
     @contextmanager
-    def step(self, run: RunState, path: str, action: str, attempt: int) -> Iterator[OtelStepSpan]:
+    def step(
+        self, run: RunState, path: str, action: str, attempt: int, clock: Clock
+    ) -> Iterator[OtelStepSpan]:
         """See `ports.telemetry.Traces.step`."""
-        with self._tracer.start_as_current_span(
+        span = self._tracer.start_span(
             f"step {action}",
             _within(self._of(run)),
             kind=SpanKind.CLIENT,
+            start_time=_ns(clock.now()),
             attributes={
                 "lockstep.run_id": str(run.id),
                 "lockstep.path": path,
                 "lockstep.action": action,
                 "lockstep.attempt": attempt,
             },
-            # What an action raises may hold a secret; the engine hands it on without.
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            yield OtelStepSpan(span)
+        )
+        # What an action raises may hold a secret; the engine hands it on without.
+        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+            try:
+                yield OtelStepSpan(span)
+            finally:
+                span.end(_ns(clock.now()))
 
     def run_ended(self, run: RunState, status: RunStatus, at: datetime, error: str | None) -> None:
         """See `ports.telemetry.Traces.run_ended`."""

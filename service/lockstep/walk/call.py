@@ -30,11 +30,15 @@ async def call(
     Raises:
         GivenUp: It needs an automation that this replica cannot compile.
     """
-    walk, context = step.walk, _context(kind, config, seconds, frame, step)
-    traces = walk.parts.traces
-    if traces is None:
+    run, parts, context = (
+        step.walk.run,
+        step.walk.parts,
+        _context(kind, config, seconds, frame, step),
+    )
+    if parts.traces is None:
         return _kept(await _call(kind, context, step))
-    with traces.step(walk.run, step.path, kind.qualified_id, context.attempt) as span:
+    name, attempt = kind.qualified_id, context.attempt
+    with parts.traces.step(run, step.path, name, attempt, parts.clock) as span:
         context = replace(context, traceparent=span.traceparent)
         result = _kept(await _call(kind, context, step))
         if result.error is not None and not result.success:
@@ -167,11 +171,11 @@ def _context(
     kind: ActionType, config: object, seconds: float, frame: LeafFrame, step: Step
 ) -> ActionContext:
     run = step.walk.run
-    consumed: Mapping[str, Json] = own(frame.consumed or {})
+    consumed: Mapping[str, Json] = own(frame.consumed) if frame.consumed else {}
     return ActionContext(
         config=config,
         consumed_artifacts=consumed,
-        scope=OwnScope(step.context()),
+        scope=OwnScope(step.context),
         run_id=str(run.id),
         automation_id=run.automation_id,
         context_key=run.context_key,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence, Set
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -54,13 +55,15 @@ class Spans:
         """It as the port: walks alone ask for the rest."""
         return cast("Traces", self)
 
-    def begun(self, found: Event) -> Event:
+    def begun(self, found: Event, at: datetime) -> Event:
         """See `ports.telemetry.Traces`."""
+        assert at.tzinfo is not None
         self.begun_events.append(found.sequence)
         return event(found.sequence, traceparent="within")
 
-    def handled(self, messages: Sequence[Message], error: str | None) -> None:
+    def handled(self, messages: Sequence[Message], error: str | None, at: datetime) -> None:
         """See `ports.telemetry.Traces`."""
+        assert at.tzinfo is not None
         self.ends.append((len(messages), error))
 
 
