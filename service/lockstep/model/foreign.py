@@ -59,11 +59,10 @@ def called(function: Callable[P, T], *args: P.args, **named_args: P.kwargs) -> T
 class Border:
     """`with Border():` around an await of a plug-in's; as `called`, but for our cancellation."""
 
-    __slots__ = ("_task", "_was_foreign")
+    __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._task, self._was_foreign = running(), _IS_FOREIGN.get()
-        _IS_FOREIGN.set(True)
+        self._token = _IS_FOREIGN.set(True)
 
     def __exit__(
         self,
@@ -71,13 +70,16 @@ class Border:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if running() is self._task:  # else this is not its context
-            _IS_FOREIGN.set(self._was_foreign)
+        try:
+            _IS_FOREIGN.reset(self._token)
+        except ValueError:  # of another context: the coroutine is closed by who throws it away
+            return
         if error is None or (isinstance(error, Exception) and not isinstance(error, MACHINERY)):
             return
-        if self._task is None or running() is not self._task:
-            return  # the coroutine is closed, by whoever throws it away: nothing runs on
-        if self._task.cancelling():
+        task = running()
+        if task is None:
+            return  # it is closed when no loop runs any more
+        if task.cancelling():
             if isinstance(error, asyncio.CancelledError):
                 return
             raise asyncio.CancelledError from error  # what it did of ours: it may not be lost

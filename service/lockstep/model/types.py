@@ -70,11 +70,18 @@ def own(value: Json) -> Json:
 class OwnScope(Mapping[str, object]):
     """A scope for somebody who may change what he gets: a name is copied when he asks for it."""
 
-    __slots__ = ("_own", "shared")
+    __slots__ = ("_make", "_own", "_shared")
 
-    def __init__(self, shared: Mapping[str, object]) -> None:
-        self.shared = shared
-        self._own: dict[str, object] = {}
+    def __init__(self, make: Callable[[], Mapping[str, object]]) -> None:
+        self._make, self._own = make, dict[str, object]()
+        self._shared: Mapping[str, object] | None = None
+
+    @property
+    def shared(self) -> Mapping[str, object]:
+        """What everybody sees; it is made when somebody looks, as most actions do not."""
+        if self._shared is None:
+            self._shared = self._make()
+        return self._shared
 
     def __getitem__(self, name: str) -> object:
         """Give the copy of what a name stands for: the same one each time."""

@@ -9,7 +9,6 @@ from typing import Final
 # What the database tells is off by up to half a round trip: a few ms, more on a busy machine.
 # Steps back of that size are waited out, so that what follows something is never dated before it.
 HELD: Final = timedelta(seconds=1)
-_NONE: Final = timedelta()  # made once: the clock is read for each row
 
 
 class DatabaseClock:
@@ -25,8 +24,8 @@ class DatabaseClock:
 
     def now(self) -> datetime:
         """See `ports.clock.Clock`."""
-        told = self._base + timedelta(seconds=self._monotonic() - self._at)
-        if not _NONE < self._last - told < HELD:
+        told = self._base + timedelta(0, self._monotonic() - self._at)
+        if told >= self._last or self._last - told >= HELD:
             self._last = told
         return self._last
 

@@ -141,7 +141,7 @@ class WalkPool:
     async def _walked(self, run: RunState) -> None:
         # For what plug-ins and libraries log in this task and in those that it begins.
         bind_contextvars(run_id=str(run.id), automation_id=run.automation_id)
-        walk = Execution.make(run, NOTHING, self._parts, RootFrame())
+        walk: Execution | None = None  # until it is taken up
         try:
             try:
                 walk = await self._open(run)
@@ -156,14 +156,18 @@ class WalkPool:
                 self._places.heard.set()  # it was woken while it was taken up
             await walk_run(walk)
         except EngineError as error:
-            await _fail(walk, str(error))
+            await _fail(walk or self._unopened(run), str(error))
         except BaseException as error:
             if not isinstance(error, Exception):
                 if self._is_ours():
                     raise
                 _take_back()
             log.exception("run.failed", run_id=str(run.id), automation_id=run.automation_id)
-            await _fail(walk, reason_of(error))
+            await _fail(walk or self._unopened(run), reason_of(error))
+
+    def _unopened(self, run: RunState) -> Execution:
+        """Give the walk of a run that cannot be taken up, to end it."""
+        return Execution.make(run, NOTHING, self._parts, RootFrame())
 
     def _ended(self, run: RunState, task: asyncio.Task[None]) -> None:
         self._cancelled.discard(task)

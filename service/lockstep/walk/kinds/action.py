@@ -214,10 +214,11 @@ def _backoff_seconds(retry: Retry, failures: int) -> float:
 def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) -> Outcome:
     """Check the artifact against its type, note it, and let the scope have it."""
     artifact: JsonObject | None = None
-    try:
-        encoded("external_id", result.external_id, KEY_BYTES)
-    except ValueTooLarge as error:
-        return Failed(str(error))
+    if result.external_id is not None:
+        try:
+            encoded("external_id", result.external_id, KEY_BYTES)
+        except ValueTooLarge as error:
+            return Failed(str(error))
     if kind.produces is not None and result.artifact is not None:
         artifact = result.artifact
         faults = kind.produces.schema.faults(artifact)
