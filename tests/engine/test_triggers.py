@@ -20,7 +20,7 @@ from lockstep.engine.parts import Seams
 from lockstep.model.messages import Message
 from lockstep.model.verdicts import Verdict
 from lockstep.ports.bus import MessageSource
-from patience import patience
+from patience import patience, until
 
 Json = dict[str, Any]
 shared_loop = pytest.mark.asyncio(loop_scope="session")
@@ -217,9 +217,16 @@ async def test_why_says_which_gate_refused_an_event_and_what_it_started(
         shared, trigger, [{"wait_for_trigger": {"event": event}}],
         mode="single", conditions=["trigger.payload.n > 2"],
     )  # fmt: skip
+
+    async def waits() -> bool:
+        dsn = shared.settings.postgres.dsn
+        return bool(await rows(dsn, "select from waits where event_id = $1", event))
+
     for n in (1, 2, 3, 4):
         await shared.publish(event, {"n": n}, **{"Nats-Msg-Id": f"{event}-{n}"})
         await handled(shared)
+        if n == 3:
+            await until(waits)
     await shared.ended(automation.id, 2)
     await shared.assembly.hearing.decisions.settled()
 
