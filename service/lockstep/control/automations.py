@@ -20,7 +20,7 @@ from lockstep.control.errors import (
     check_automation_id,
 )
 from lockstep.control.fitting import check_fits, fitting, position
-from lockstep.definition import derived_ids, parse
+from lockstep.definition import DefinitionRefused, derived_ids, parse
 from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
@@ -253,8 +253,8 @@ class AutomationEndpoints:
                 )
             after = self._changed(before, request, actor)
             check_fits(after, "automation")
-            versions = self._checker.config_versions(after.definition)
             is_new = after.version != before.version
+            versions = self._checker.config_versions(after.definition) if is_new else {}
             if _has_timers(before) or _has_timers(after):
                 await change.lock_alone(after.id)
             await change.update(after, versions, new_version=is_new)
@@ -360,8 +360,11 @@ class AutomationEndpoints:
 
 def _has_timers(automation: Automation) -> bool:
     """Say whether a trigger of it may hold, or be a schedule; not whether it does at the moment."""
-    triggers = automation.definition["triggers"]
-    return any("for" in one or one["event"].startswith("automation.") for one in triggers)
+    try:
+        triggers = parse(automation.definition).triggers
+    except DefinitionRefused:  # damaged, or of a later version: nobody knows
+        return True
+    return any(one.for_ is not None or one.event.startswith("automation.") for one in triggers)
 
 
 def _holding(automation: Automation) -> list[str]:
