@@ -24,7 +24,9 @@ ODD: dict[str, Callable[[], BaseException]] = {
 }
 
 
-def _register_odd(registry: Registry, name: str, make: Callable[[], BaseException]) -> None:
+def register_odd(registry: Registry, name: str, make: Callable[[], BaseException]) -> None:
+    """Register actions, a filter and a context key that raise it."""
+
     async def later(context: ActionContext) -> ActionResult:
         await asyncio.sleep(0)
         raise make()
@@ -69,7 +71,7 @@ async def _limits(context: ActionContext) -> ActionResult:
 def register(registry: Registry) -> None:
     """Register actions, filters and context keys that raise each of them."""
     for name, make in ODD.items():
-        _register_odd(registry, name, make)
+        register_odd(registry, name, make)
     registry.add_action("cancels_itself", _cancels_itself)
     registry.add_action("gathers", _gathers)
     registry.add_action("limits", _limits)

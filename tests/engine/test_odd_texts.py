@@ -12,12 +12,11 @@ import pytest
 
 from engine.engine_fixture import EngineFixture, Stored, engine_fixture, settings_of
 from engine.test_language import record
-from engine.test_odd_plugins import assert_all_is_well
+from engine.test_odd_plugins import assert_all_is_well, register_odd
 from lockstep.catalog import ActionContext, ActionResult, Registry
 from lockstep.embedded import Servers
 from lockstep.settings.structs import LogSettings
 from lockstep.telemetry import logs
-from lockstep_schemas.base import JsonObject
 from patience import until
 
 
@@ -70,27 +69,11 @@ RETRIES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _register_odd(registry: Registry, name: str, make: Callable[[], BaseException]) -> None:
-    async def later(context: ActionContext) -> ActionResult:
-        raise make()
-
-    def plain(context: ActionContext) -> ActionResult:
-        raise make()
-
+def _register_given(registry: Registry, name: str, make: Callable[[], BaseException]) -> None:
     def given(context: ActionContext) -> ActionResult:
         return ActionResult(success=False, error=make())  # type: ignore[arg-type] # as plug-ins do
 
-    def shape(value: object) -> object:
-        raise make()
-
-    def key(payload: JsonObject) -> object:
-        raise make()
-
-    registry.add_action(f"later_{name}", later)
-    registry.add_action(f"plain_{name}", plain)
     registry.add_action(f"given_{name}", given)
-    registry.add_filter(f"shape_{name}", shape)
-    registry.trigger(f"keyed_{name}", bus=True, context_key=key)
 
 
 def _register_sources(registry: Registry, make: Callable[[], BaseException], name: str) -> None:
@@ -111,7 +94,8 @@ def _register_sources(registry: Registry, make: Callable[[], BaseException], nam
 def register(registry: Registry) -> None:
     """Register what raises each of them, says odd things, and asks for odd retries."""
     for name, (make, _) in ODD.items():
-        _register_odd(registry, name, make)
+        register_odd(registry, name, make)
+        _register_given(registry, name, make)
     for name in ("half", "stubborn"):
         _register_sources(registry, ODD[name][0], name)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from databases import on_server
-from engine.engine_fixture import engine_fixture, rows
+from engine.engine_fixture import Stored, engine_fixture, rows
 from engine.test_language import record
 from engine.test_parked import LOUD, MAILER, _settings, ended, parked, tried
 from lockstep import store
@@ -59,14 +59,19 @@ async def test_a_large_event_is_kept_for_hundreds_of_automations_and_others_have
             assert (await rows(dsn, begun))[0][0] == MANY
 
 
+async def _asking(settings: Settings) -> Stored:
+    """Store an automation whose filter only a replica with the plug-in has."""
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        return await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+
+
 @pytest.mark.parametrize("tries", [1, 0])
 async def test_an_event_for_an_automation_that_was_disabled_when_it_was_tried_is_tried_again(
     servers: Servers, dsn: str, tries: int
 ) -> None:
     """Also by a replica that has not seen yet that it is enabled."""
     settings = _settings(servers, dsn)
-    async with engine_fixture(settings, plugins=MAILER) as able:
-        asks = await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+    asks = await _asking(settings)
     async with engine_fixture(settings) as unable:
         await unable.publish("p.came", {"word": "go"})
         await until(lambda: _number(dsn, 1))
@@ -105,8 +110,7 @@ async def test_a_changed_automation_has_its_parked_events_tried_again_by_those_t
 ) -> None:
     """Which replica can judge them depends on what it says, whatever they have found before."""
     settings = _settings(servers, dsn)
-    async with engine_fixture(settings, plugins=MAILER) as able:
-        asks = await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+    asks = await _asking(settings)
     async with engine_fixture(settings) as unable:
         await unable.publish("p.came", {"word": "go"})
         await until(lambda: _number(dsn, 1))
