@@ -17,6 +17,7 @@ from .base import (
     TriggerId,
 )
 from .conditions import Condition
+from .durations import MaxAge
 
 Mode = Literal["single", "parallel", "queued", "restart"]
 
@@ -65,6 +66,10 @@ class Trigger(Struct, frozen=True, kw_only=True):
     cancel_filter: Annotated[
         OptionalExpression | None,
         Meta(description="Beside `for`: an event that passes disarms it; judged before `filter`."),
+    ] = None
+    max_age: Annotated[
+        MaxAge | None,
+        Meta(description="An event that is older when it is handled starts nothing."),
     ] = None
 
 

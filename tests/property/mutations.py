@@ -37,6 +37,8 @@ TRIGGERS = st.sampled_from(
         {"event": "go", "for": {"seconds": 1, "minutes": 1}},
         {"event": "go", "window": {"count": 1}},
         {"event": "go", "cancel_filter": "true"},
+        {"event": "go", "max_age": {"days": 30, "seconds": 1}},
+        {"event": "go", "max_age": {"template": "trigger.payload.x", "hours": 1}},
         {"event": "go", "filter": "a b"},
         {"event": "no event"},
     ]

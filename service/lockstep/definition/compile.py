@@ -12,6 +12,7 @@ from lockstep.render import Renderer
 from lockstep_schemas import actions as schema
 from lockstep_schemas.base import Json
 from lockstep_schemas.definition import Definition, Trigger
+from lockstep_schemas.durations import total_seconds
 
 NodeT = TypeVar("NodeT", bound=NodeBase)
 
@@ -37,6 +38,7 @@ def compile_program(definition: Definition, renderer: Renderer) -> Program:
                 window=compiler.window(trigger),
                 hold=compiler.hold(trigger),
                 cancel_filter=compiler.optional(trigger.cancel_filter),
+                max_age=compiler.max_age(trigger),
             )
             for trigger_id, trigger in zip(ids, definition.triggers, strict=True)
         ),
@@ -95,15 +97,24 @@ class _Compiler:
             partition_by=self.optional(window.partition_by),
         )
 
-    def hold(self, trigger: Trigger) -> program.HoldRule | None:
+    def hold(self, trigger: Trigger) -> program.DurationRule | None:
         """Compile the `for` of a trigger; its times become seconds."""
         hold = trigger.for_
         if hold is None:
             return None
         if hold.template is not None:
-            return program.HoldRule(seconds=None, template=self.optional(hold.template))
+            return program.DurationRule(seconds=None, template=self.optional(hold.template))
         seconds = (hold.seconds or 0) + 60 * (hold.minutes or 0) + 3600 * (hold.hours or 0)
-        return program.HoldRule(seconds=seconds, template=None)
+        return program.DurationRule(seconds=seconds, template=None)
+
+    def max_age(self, trigger: Trigger) -> program.DurationRule | None:
+        """Compile the `max_age` of a trigger; its times become seconds."""
+        age = trigger.max_age
+        if age is None:
+            return None
+        template = self.optional(age.template)
+        seconds = None if template is not None else total_seconds(age)
+        return program.DurationRule(seconds=seconds, template=template)
 
     def slot(self, value: Json) -> Slot:
         """Compile the templates in a JSON value; other texts stay as they are."""

@@ -1,6 +1,6 @@
 """Rules of the language that no single field can say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -9,6 +9,7 @@ from lockstep_schemas.actions import DelayFor, Loop
 from lockstep_schemas.base import Json
 from lockstep_schemas.conditions import NumericBounds, TimeWindow
 from lockstep_schemas.definition import Hold, Trigger
+from lockstep_schemas.durations import LONGEST_AGE_SECONDS, UNIT_SECONDS, MaxAge
 
 Fault = tuple[tuple[str | int, ...], str]
 
@@ -19,6 +20,8 @@ def across(kind: type[msgspec.Struct], raw: Mapping[str, Json]) -> Iterator[Faul
         yield from _one_of(raw, ("seconds", "template"))
     elif kind is Hold:
         yield from _one_of(raw, ("seconds", "minutes", "hours", "template"))
+    elif kind is MaxAge:
+        yield from _duration(raw, LONGEST_AGE_SECONDS)
     elif kind is Loop:
         yield from _one_of(raw, ("count", "for_each", "while", "until"))
         if raw.get("max_iterations") is not None and not _present(raw, ("while", "until")):
@@ -40,9 +43,26 @@ def _present(raw: Mapping[str, Json], names: Sequence[str]) -> list[str]:
 def _one_of(raw: Mapping[str, Json], names: Sequence[str]) -> Iterator[Fault]:
     found = _present(raw, names)
     if len(found) != 1:
-        wanted = ", ".join(f"`{name}`" for name in names)
-        given = " and ".join(f"`{name}`" for name in found) or "none"
-        yield (), f"exactly one of {wanted} is expected, got {given}"
+        given = _names(found, " and ") or "none"
+        yield (), f"exactly one of {_names(names)} is expected, got {given}"
+
+
+def _duration(raw: Mapping[str, Json], most_seconds: int) -> Iterator[Fault]:
+    """Judge numbers that add up, and the template that may stand in their place."""
+    units = _present(raw, tuple(UNIT_SECONDS))
+    if units and _present(raw, ("template",)):
+        yield (), f"`template` stands alone, got it beside {_names(units, ' and ')}"
+    elif not units and not _present(raw, ("template",)):
+        yield (), f"some of {_names(UNIT_SECONDS)}, or `template` alone, is expected, got none"
+    numbers = [(raw[unit], UNIT_SECONDS[unit]) for unit in units]
+    if all(isinstance(number, int | float) for number, _ in numbers):
+        total = sum(number * seconds for number, seconds in numbers)
+        if len(units) > 1 and total > most_seconds:
+            yield (), f"more than {most_seconds} seconds together: {_names(units, ' and ')}"
+
+
+def _names(names: Iterable[str], between: str = ", ") -> str:
+    return between.join(f"`{name}`" for name in names)
 
 
 def _time(raw: Mapping[str, Json]) -> Iterator[Fault]:

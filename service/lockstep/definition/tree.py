@@ -95,6 +95,9 @@ def texts(definition: Definition) -> Iterator[Text]:
             yield Text(path, trigger.window.partition_by, "expression", trigger.event)
         if trigger.for_ and trigger.for_.template:
             yield Text((*place, "for", "template"), trigger.for_.template, "expression")
+        if trigger.max_age and trigger.max_age.template:
+            path = (*place, "max_age", "template")
+            yield Text(path, trigger.max_age.template, "expression", trigger.event)
         template = (trigger.config or {}).get("value_template")
         if trigger.event == "automation.template" and isinstance(template, str):
             yield Text((*place, "config", "value_template"), template, "expression")

@@ -62,6 +62,8 @@ def _bounded(kind: Any, bounds: list[msgspec.Meta]) -> str:
     for bound in bounds:
         if bound.ge is not None and bound.le is not None:
             words += f" from {_number(bound.ge)} to {_number(bound.le)}"
+        elif bound.gt is not None and bound.le is not None:
+            words += f" above {_number(bound.gt)}, up to {_number(bound.le)}"
         elif bound.ge is not None:
             words += f" of at least {_number(bound.ge)}"
         if bound.min_length and bound.max_length:

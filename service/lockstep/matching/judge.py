@@ -12,12 +12,12 @@ from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.outbox import EventRow
-from lockstep.model.program import FILTER_SECONDS, HoldRule, SharedScope, TriggerRule
+from lockstep.model.program import FILTER_SECONDS, DurationRule, SharedScope, TriggerRule
 from lockstep.model.run_events import encoded, iso, trigger_scope
 from lockstep.model.texts import storable
 from lockstep_schemas.run_events import RunEvent, RunEventData
 
-LONGEST_HOLD_SECONDS: Final = 30 * 86_400.0  # as long as the longest delay of a run
+LONGEST_SECONDS: Final = 30 * 86_400.0  # as long as the longest delay of a run
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -33,8 +33,8 @@ class Unjudged(Exception):
 def asks(match: TriggerMatch) -> bool:
     """Say whether there is anything to judge: a filter, a condition, a gate with expressions."""
     trigger = match.trigger
-    gates = trigger.filter, trigger.window, trigger.hold
-    return gates != (None, None, None) or bool(match.automation.program.conditions)
+    gates = trigger.max_age, trigger.filter, trigger.window, trigger.hold
+    return gates != (None, None, None, None) or bool(match.automation.program.conditions)
 
 
 def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
@@ -54,6 +54,12 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
                 return Candidate(match, cancels=True)
         except RenderError as error:
             raise Unjudged("cancel_filter", error) from error
+    if trigger.max_age is not None:
+        # Behind the cancel filter: what cancels starts nothing, however late it is handled.
+        most = _seconds(trigger.max_age, "max_age", 0, scope)
+        age = (now - match.event.time).total_seconds()
+        if age > most:
+            return refusal(match, "max_age", f"too old: {age:.3f} s, at most {most:g} s")
     if trigger.filter is not None:
         try:
             if not trigger.filter.holds(scope):
@@ -64,7 +70,7 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
         # Its conditions are judged when it ends.
         partition, seconds = (
             _partition(trigger, match.event, scope),
-            _hold_seconds(trigger.hold, scope),
+            _seconds(trigger.hold, "for", 1, scope),
         )
         return Candidate(match, partition, hold_seconds=seconds)
     if trigger.window is None:
@@ -117,19 +123,21 @@ def refusal(match: TriggerMatch, stage: Stage, detail: str, *, is_error: bool = 
     )
 
 
-def _hold_seconds(hold: HoldRule, scope: Mapping[str, object]) -> float:
-    if hold.template is None:
-        return float(hold.seconds or 0)
+def _seconds(rule: DurationRule, stage: Stage, least: int, scope: Mapping[str, object]) -> float:
+    """Give a time of a trigger, from `least` to 30 days; never none at all. Raise Unjudged."""
+    if rule.template is None:
+        return float(rule.seconds or 0)
     try:
-        value = hold.template.evaluate(scope)
+        value = rule.template.evaluate(scope)
     except RenderError as error:
-        raise Unjudged("for", f"for.template: {error}") from error
+        raise Unjudged(stage, f"{stage}.template: {error}") from error
     try:
         seconds = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = math.nan
-    if isinstance(value, bool) or not 1 <= seconds <= LONGEST_HOLD_SECONDS:
-        raise Unjudged("for", f"for.template: expected 1 to 2592000 seconds, got {value!r}")
+    if isinstance(value, bool) or not least <= seconds <= LONGEST_SECONDS or not seconds:
+        expected = f"{least} to 2592000 seconds" if least else "up to 2592000 seconds, above 0"
+        raise Unjudged(stage, f"{stage}.template: expected {expected}, got {value!r}")
     return seconds
 
 

@@ -10,7 +10,9 @@ import msgspec
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 
-Stage: TypeAlias = Literal["filter", "cancel_filter", "window", "for", "conditions", "wait"]
+Stage: TypeAlias = Literal[
+    "max_age", "filter", "cancel_filter", "window", "for", "conditions", "wait"
+]
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -202,10 +202,10 @@ class WindowRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldRule:
-    """How long a trigger must not be cancelled; exactly one of the two."""
+class DurationRule:
+    """A time that an author has written; exactly one of the two."""
 
-    seconds: int | None
+    seconds: float | None
     template: Expression | None
 
 
@@ -218,8 +218,9 @@ class TriggerRule:
     filter: Expression | None
     config: JsonObject
     window: WindowRule | None = None
-    hold: HoldRule | None = None
+    hold: DurationRule | None = None
     cancel_filter: Expression | None = None
+    max_age: DurationRule | None = None  # an older event starts nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

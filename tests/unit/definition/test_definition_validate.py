@@ -255,6 +255,7 @@ BARE_PLACES = [
         "triggers.0.cancel_filter",
     ),
     (made(triggers=[trigger(**{"for": {"template": BRACED}})]), "triggers.0.for.template"),
+    (made(triggers=[trigger(max_age={"template": BRACED})]), "triggers.0.max_age.template"),
     (
         made(triggers=[trigger(window={"count": 1, "minutes": 1, "partition_by": BRACED})]),
         "triggers.0.window.partition_by",
