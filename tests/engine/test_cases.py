@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from lockstep.cases.expect import Seen
-from lockstep.cases.format import CasesRefused, PublishEntry, StoredAutomation, load
+from lockstep.cases.format import PublishEntry, StoredAutomation
+from lockstep.cases.load import CasesRefused, load
 from lockstep.cases.runner import run
 from lockstep.catalog import build_catalog
 from lockstep.embedded import Servers
@@ -226,6 +227,145 @@ async def test_several_workers_and_operations_and_repetitions_go_together(tmp_pa
     assert told.code == 0, told.out
 
 
+def recording(value: str, **more: object) -> Json:
+    """An automation that records something of each event."""
+    record = {"action": "test.record", "id": "r", "config": {"value": value}}
+    return {"name": "n", "triggers": [{"event": "test.event"}], "actions": [record], **more}
+
+
+SECOND = "{{ trigger.time[:19] }}"  # when the event was published
+STOPPED: list[Json] = [
+    {"event": "test.event"},
+    {"op": "stop_engine"},
+    {"event": "test.event", "after_s": 4},
+    {"event": "test.event", "after_s": 5},
+    {"wait_s": 20},
+    {"op": "start_engine", "after_s": 1},
+]
+
+
+async def test_what_comes_while_no_engine_runs_is_handled_later_and_has_the_time_at_which_it_came(
+    tmp_path: Path,
+) -> None:
+    times = [f"2030-06-01T12:00:{second}" for second in ("00", "04", "09")]
+    stopped = case(
+        automation=recording(SECOND, mode="queued"),
+        starts_at="2030-06-01T12:00:00Z",
+        events=[*STOPPED, {"event": "test.event"}],
+        expect={
+            "recorded": [*times, "2030-06-01T12:00:30"],
+            "checkpoints": [
+                {"after": 4, "recorded": times[:1], "run_count": 1},
+                {"after": 5, "recorded": times},
+            ],
+        },
+    )
+    several = case(**{**stopped, "id": "c2", "instances": 2, "repeat": 2})
+    told = await lockstep_test(write(tmp_path, stopped, several))
+    assert told.code == 0, told.out
+
+
+async def test_time_passes_for_runs_that_sleep_while_no_engine_runs(tmp_path: Path) -> None:
+    delay = {"delay": {"seconds": 10}}
+    record = {"action": "test.record", "id": "r", "config": {"value": "awake"}}
+    asleep = case(
+        automation=recording("", actions=[delay, record]),
+        events=[
+            {"event": "test.event"},
+            {"op": "stop_engine"},
+            {"wait_s": 20},
+            {"op": "start_engine"},
+        ],
+        expect={
+            "status": "success",
+            "recorded": ["awake"],
+            "checkpoints": [{"after": 2, "status": "waiting", "waiting_at": ["actions[0]"]}],
+        },
+    )
+    told = await lockstep_test(write(tmp_path, asleep))
+    assert told.code == 0, told.out
+
+
+async def test_what_workers_that_were_killed_have_left_keeps_its_time(tmp_path: Path) -> None:
+    publish = {
+        "action": "nats.publish",
+        "config": {"subject": "lockstep.trigger.test.event", "payload": {}},
+    }
+    publishing = {"name": "p", "triggers": [{"event": "go"}], "actions": [publish]}
+    definitions = [("auto-1", publishing), ("auto-2", recording(SECOND, mode="queued"))]
+    automations = [{"id": name, "definition": definition} for name, definition in definitions]
+    killed = case(
+        automations=automations,
+        events=[
+            {"event": "go", "after_s": 7, "crash_after": "actions[0]"},
+            {"op": "stop_engine", "after_s": 10},
+            {"event": "test.event", "after_s": 2},
+            {"wait_s": 30},
+            {"op": "start_engine"},
+        ],
+        expect={"recorded": ["2026-01-01T00:00:07", "2026-01-01T00:00:19"]},
+    )
+    del killed["automation"]
+    told = await lockstep_test(write(tmp_path, killed))
+    assert told.code == 0, told.out
+
+
+async def test_a_case_that_ends_while_no_engine_runs_leaves_nothing_to_the_next(
+    tmp_path: Path,
+) -> None:
+    stopped = case(
+        automation=recording("first"), events=STOPPED[:-1], expect={"recorded": ["first"]}
+    )
+    other = case(id="c2", automation=recording("second"), expect={"recorded": ["second"]})
+    told = await lockstep_test(write(tmp_path, stopped, other))
+    assert told.code == 0, told.out
+
+
+@pytest.mark.parametrize(
+    "away", [[{"op": "restart_engine"}], [{"op": "stop_engine"}, {"op": "start_engine"}]]
+)
+async def test_stubs_go_on_answering_where_the_engine_is_another_one(
+    tmp_path: Path, away: list[Json]
+) -> None:
+    create = {"action": "jira.create_issue", "id": "c", "config": {}}
+    stubbed = case(
+        automation=recording("", actions=[create]),
+        stubs={"jira.create_issue": [{"error": "busy"}, {"artifact": {"key": "P-1"}}]},
+        events=[{"event": "test.event"}, *away, {"event": "test.event"}],
+        expect={"runs": [{"status": "failed", "error_contains": "busy"}, {"status": "success"}]},
+    )
+    told = await lockstep_test(write(tmp_path, stubbed))
+    assert told.code == 0, told.out
+
+
+STOP, START = {"op": "stop_engine"}, {"op": "start_engine"}
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([STOP, STOP], "`stop_engine`: no engine runs, `start_engine` comes first"),
+        ([START], "`start_engine`: an engine runs already"),
+        ([STOP, START, START], "`start_engine`: an engine runs already"),
+        ([STOP, {"wait_s": 1}, {"op": "disable_automation"}], "`disable_automation`: no engine"),
+        ([STOP, {"op": "cancel_run", "run": 0}], "`cancel_run`: no engine runs"),
+        ([STOP, {"op": "restart_engine"}], "`restart_engine`: no engine runs"),
+        ([STOP, {"event": "a"}, {"op": "redeliver", "of": 1}], "`redeliver`: no engine runs"),
+        ([STOP, {"concurrent": [{"event": "a"}, {"op": "recover"}]}], "`recover`: no engine runs"),
+        ([{"concurrent": [STOP, {"op": "cancel_run"}]}], "may stand events, no other operation"),
+        ([{"concurrent": [STOP, {"event": "a"}]}, STOP], "`stop_engine`: no engine runs"),
+        ([STOP, {"event": "a", "crash_after": "before_ack"}], "`crash_after`: no engine runs"),
+    ],
+)
+def test_what_needs_an_engine_is_refused_with_its_place_where_the_case_has_none(
+    tmp_path: Path, events: list[Json], told: str
+) -> None:
+    with pytest.raises(CasesRefused) as refused:
+        load([Path(write(tmp_path, case(events=events)))])
+    assert told in str(refused.value)
+    assert f"`$.events[{len(events) - 1}]`" in str(refused.value)
+
+
 @pytest.mark.parametrize("point", ["run_created", "before_ack", "actions[0]", "actions[1]"])
 async def test_a_worker_is_killed_for_real_where_the_case_says(tmp_path: Path, point: str) -> None:
     record = {"action": "test.record", "config": {"value": "{{ trigger.payload.n }}"}}
@@ -302,7 +442,10 @@ class BrokenWorld:
     async def redeliver(self, name: str) -> None:
         """Be gone."""
 
-    async def restart(self) -> None:
+    async def stop(self) -> None:
+        """Be gone."""
+
+    async def start(self) -> None:
         """Be gone."""
 
     async def lose_state(self) -> None:

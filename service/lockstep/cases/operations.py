@@ -1,14 +1,18 @@
 """What operators do in a case, and the damage that is done by hand."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from lockstep.cases.expect import Seen
 from lockstep.cases.format import OperationEntry, StoredAutomation
 from lockstep.model.errors import EngineError
 from lockstep_schemas.base import Json
 
-OPERATIONS = {
+STOP: Final = "stop_engine"
+START: Final = "start_engine"
+OPERATIONS: Final = {
+    STOP,
+    START,
     "disable_automation",
     "enable_automation",
     "update_automation",
@@ -47,8 +51,16 @@ class OperatorWorld(Protocol):
         """Deliver an event again: the very same message."""
         ...
 
-    async def restart(self, down_seconds: float) -> None:
-        """Stop the engine, or find it dead, and start it again after engine seconds."""
+    async def stop(self) -> None:
+        """Stop the engine, or find it dead: what is published from now on waits in the stream."""
+        ...
+
+    async def start(self) -> None:
+        """Start as many workers as there were, and wait until they are idle."""
+        ...
+
+    async def advance(self, seconds: float) -> None:
+        """Let engine seconds pass, and wait until the engine is idle, if one runs."""
         ...
 
     async def sweep(self, heartbeat_age_seconds: float, *, mark_running: bool) -> None:
@@ -77,8 +89,10 @@ async def operate(entry: OperationEntry, world: OperatorWorld) -> None:
         "create_automation": lambda: world.store(
             StoredAutomation(id=target, definition=entry.definition)
         ),
-        "restart_engine": lambda: world.restart(entry.down_s or 0),
-        "recover": lambda: world.restart(entry.down_s or 0),
+        STOP: world.stop,
+        START: world.start,
+        "restart_engine": lambda: _restart(entry.down_s or 0, world),
+        "recover": lambda: _restart(entry.down_s or 0, world),
         "cancel_run": lambda: _cancel(entry.run or 0, world),
         "close_artifact": lambda: _close(entry, world),
         "force_stalled_sweep": lambda: world.sweep(
@@ -88,6 +102,13 @@ async def operate(entry: OperationEntry, world: OperatorWorld) -> None:
         "redeliver": lambda: world.redeliver(str(entry.of or 0)),
     }
     await actions[entry.op]()
+
+
+async def _restart(down_seconds: float, world: OperatorWorld) -> None:
+    """Let no engine run for so many engine seconds."""
+    await world.stop()
+    await world.advance(down_seconds)
+    await world.start()
 
 
 async def _cancel(index: int, world: OperatorWorld) -> None:

@@ -20,7 +20,6 @@ from lockstep.cases.format import (
     Entry,
     EventCase,
     Expect,
-    Found,
     MigrationCase,
     OperationEntry,
     PublishEntry,
@@ -29,8 +28,8 @@ from lockstep.cases.format import (
     ValidationCase,
     ValueCase,
     WaitEntry,
-    entries,
 )
+from lockstep.cases.load import Found, entries
 from lockstep.cases.migration import differences as migration_differences
 from lockstep.cases.operations import OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
@@ -61,10 +60,6 @@ class World(ApiWorld, ActionWorld, OperatorWorld, Protocol):
 
     async def publish(self, entry: PublishEntry, name: str) -> None:
         """Publish an event; `name` tells it from the others of the case."""
-        ...
-
-    async def advance(self, seconds: float) -> None:
-        """Let engine seconds pass, and wait until the engine is idle."""
         ...
 
 

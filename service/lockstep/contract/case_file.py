@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from lockstep.cases import format as cases
-from lockstep.cases.operations import OPERATIONS
+from lockstep.cases.operations import OPERATIONS, START, STOP
 from lockstep.contract.builder import Builder, Schema
 from lockstep_schemas.definition import Definition
 
@@ -61,7 +61,8 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
     },
     cases.WaitEntry: {"wait_s": "Engine seconds that pass."},
     cases.OperationEntry: {
-        "op": f"One of {', '.join(sorted(OPERATIONS))}.",
+        "op": f"One of {', '.join(sorted(OPERATIONS))}. "
+        f"Between {STOP} and {START} no engine runs: events wait in the stream, time passes.",
         "run": "The run, by its place in the order of creation, from 0.",
         "automation": "The id of the automation; `auto-1` if absent.",
         "definition": "The definition that is stored.",

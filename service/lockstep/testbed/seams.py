@@ -1,9 +1,9 @@
 """Where cases look into an engine: its sources of events, and its commits."""
 
-import functools
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lockstep.model.messages import Message
@@ -15,13 +15,50 @@ from lockstep.testbed.clock import CaseClock
 from lockstep_schemas.events import HEADER_MESSAGE_ID
 
 TAKEN: Final = frozenset({"run_created", "before_ack"})
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StreamTimes:
+    """When the stream stored what, as the clock of the case has it.
+
+    The clock stands while somebody looks how far the stream is, and moves only then. So what has
+    come since the look before was stored at the time that it shows, whoever has published it and
+    whenever an engine takes it.
+    """
+
+    def __init__(self, clock: CaseClock) -> None:
+        self._clock = clock
+        self._stored_at: dict[int, datetime] = {}
+        self._last = 0
+
+    @property
+    def known(self) -> Mapping[int, datetime]:
+        """The times of all that was seen, by sequence."""
+        return self._stored_at
+
+    def reach(self, last: int) -> None:
+        """Note that the stream holds messages up to this sequence now."""
+        for sequence in range(self._last + 1, last + 1):
+            self._stored_at[sequence] = self._clock.now()  # a little later each, as they are
+        self._last = max(self._last, last)
+
+    def learn(self, known: Mapping[int, datetime]) -> None:
+        """Take over what another one has seen."""
+        self._stored_at.update(known)
+        self._last = max([self._last, *known])
+
+    def stamp(self, message: Message) -> None:
+        """Let a message have been stored when the case says."""
+        self.reach(message.sequence)
+        stored_at = (self._stored_at[message.sequence] - EPOCH) // timedelta(microseconds=1) * 1000
+        message.stored_at_ns = stored_at  # type: ignore[misc] # a Delivery
 
 
 class TakenMessages:
     """What was taken from the stream, to be delivered again; stored when the case's clock says."""
 
-    def __init__(self, clock: CaseClock) -> None:
-        self._clock = clock
+    def __init__(self, times: StreamTimes) -> None:
+        self._times = times
         self._messages: dict[str, Message] = {}
 
     def around(self, source: MessageSource) -> MessageSource:
@@ -29,11 +66,9 @@ class TakenMessages:
         return _Around(source, self._note)
 
     def _note(self, message: Message) -> None:
-        """Keep a message; the first time, let it have been stored now."""
-        key = message.headers.get(HEADER_MESSAGE_ID, "")
-        if key not in self._messages:
-            stamp(message, self._clock)
-        self._messages[key] = message
+        """Keep a message, as it was stored."""
+        self._times.stamp(message)
+        self._messages[message.headers.get(HEADER_MESSAGE_ID, "")] = message
 
     def find(self, message_id: str) -> Message | None:
         """Give the last message of this id."""
@@ -76,8 +111,8 @@ class _Around:
 class Point(Listener):
     """A point at which the worker dies: a step path, `wait_armed`, or one of `TAKEN`."""
 
-    def __init__(self, clock: CaseClock) -> None:
-        self._clock, self._name = clock, ""
+    def __init__(self, times: StreamTimes) -> None:
+        self._times, self._name = times, ""
 
     def put(self, name: str) -> None:
         """Die there; empty for nowhere."""
@@ -85,7 +120,7 @@ class Point(Listener):
 
     def around(self, source: MessageSource) -> MessageSource:
         """Die before what this source gave is acknowledged, where that is the point."""
-        return _Around(source, functools.partial(stamp, clock=self._clock), self._committed)
+        return _Around(source, self._times.stamp, self._committed)
 
     def _committed(self) -> None:
         """Die, where the point is a commit of events."""
@@ -98,11 +133,6 @@ class Point(Listener):
         arms = any(wait.path for one in done for wait in one.waits)
         if self._name in paths or (self._name == "wait_armed" and arms):
             die()
-
-
-def stamp(message: Message, clock: CaseClock) -> None:
-    """Let a message have been stored now, as the clock of the case has it."""
-    message.stored_at_ns = round(clock.now().timestamp() * 1e9)  # type: ignore[misc] # a Delivery
 
 
 def die() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from lockstep.cases.format import Found
+from lockstep.cases.load import Found
 from lockstep.cases.runner import Result, kills, run
 from lockstep.catalog import build_catalog, load_plugins
 from lockstep.embedded import Server

@@ -24,23 +24,23 @@ class Stubs:
         self._answers: dict[str, list[Json]] = {}
         self._undo: list[Callable[[], None]] = []
 
-    def clear(self) -> None:
-        """Put every catalog back as it was."""
+    def begin(self, wanted: Mapping[str, Json]) -> None:
+        """Put every catalog back as it was; have the answers of another case."""
         while self._undo:
             self._undo.pop()()
         self.calls.clear()
+        self._answers = {
+            name: list(answers) if isinstance(answers, list) else [answers]
+            for name, answers in wanted.items()
+        }
 
     def lend(self, catalog: Actions, kind: ActionType) -> None:
         """Let a catalog have an action until the next case."""
         self._undo.append(catalog.override_action(kind))
 
-    def put(self, catalog: Actions, wanted: Mapping[str, Json]) -> None:
-        """Take the stubs of a case into a catalog."""
-        self._answers = {
-            name: list(answers) if isinstance(answers, list) else [answers]
-            for name, answers in wanted.items()
-        }
-        for name in wanted:
+    def put(self, catalog: Actions) -> None:
+        """Take the stubs of this case into a catalog."""
+        for name in self._answers:
             self._undo.append(catalog.override_action(self._kind(name)))
 
     def _kind(self, name: str) -> ActionType:

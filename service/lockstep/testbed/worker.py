@@ -1,7 +1,8 @@
 """A worker of cases that can be killed for real: an engine in a process of its own.
 
-`python -m lockstep.testbed.worker NAME TIME`, with settings in the environment. It answers the
-control API, `case.NAME.crash_at` (die right after that point) and `case.NAME.advance`.
+`python -m lockstep.testbed.worker NAME TIME STORED`, with settings in the environment; `STORED` is
+when the stream has stored what, as JSON. It answers the control API, `case.NAME.crash_at` (die
+right after that point) and `case.NAME.advance`.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import ctypes
 import logging
 import signal
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +27,11 @@ from lockstep.engine.parts import Assembly, Seams
 from lockstep.engine.services import table
 from lockstep.settings.load import load
 from lockstep.testbed.clock import CaseClock
-from lockstep.testbed.seams import Point
+from lockstep.testbed.seams import Point, StreamTimes
 from lockstep_schemas.api import Success
 from lockstep_schemas.events import Actor
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-TAKEN = frozenset({"run_created", "before_ack"})
 
 
 class CrashAt(msgspec.Struct):
@@ -40,24 +41,28 @@ class CrashAt(msgspec.Struct):
 
 
 class Advance(msgspec.Struct):
-    """Request of `advance`: let it be this time."""
+    """Request of `advance`: let it be this time; when the stream has stored what, by sequence."""
 
     to: datetime
+    stored: Mapping[int, datetime]
 
 
 class Advanced(msgspec.Struct):
     """Reply of `advance`: how many runs it executes, and when something of it goes on."""
 
     active: int
+    now: datetime
     next_due: datetime | None
 
 
 class Worker:
     """What is asked of the engine of a case: to let time pass, and to die."""
 
-    def __init__(self, assembly: Assembly, clock: CaseClock, point: Point) -> None:
+    def __init__(
+        self, assembly: Assembly, clock: CaseClock, times: StreamTimes, point: Point
+    ) -> None:
         self._places, self._wakeups = assembly.hearing.places, assembly.loops.wakeups
-        self._clock, self._point = clock, point
+        self._clock, self._times, self._point = clock, times, point
 
     async def crash_at(self, request: CrashAt, _: Actor | None) -> Success:
         """Die right after that point."""
@@ -66,9 +71,10 @@ class Worker:
 
     async def advance(self, request: Advance, _: Actor | None) -> Advanced:
         """Let time pass, and what is due go on."""
+        self._times.learn(request.stored)
         seconds = (request.to - self._clock.time).total_seconds()
         await self._clock.advance(max(0.0, seconds), self._settled)
-        return Advanced(self._places.active, self._clock.next_due)
+        return Advanced(self._places.active, self._clock.time, self._clock.next_due)
 
     async def _settled(self) -> None:
         """Wait until what was woken has gone on to its next sleep, or its end."""
@@ -86,7 +92,7 @@ def follow_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def main(name: str, now: datetime) -> None:
+async def main(name: str, now: datetime, stored: Mapping[int, datetime]) -> None:
     """Run until killed; the time of the case is now."""
     follow_parent()
     settings = load().settings
@@ -99,10 +105,12 @@ async def main(name: str, now: datetime) -> None:
     services = ServiceBag().add(Recorder, recorder).add(Sleeper, clock)
     database = await store.Store.connect(settings.postgres.dsn, settings.postgres.pool_size)
     connection = await bus.connect(settings.nats)
-    point = Point(clock)
+    times = StreamTimes(clock)
+    times.learn(stored)
+    point = Point(times)
     seams = Seams(clock=clock, listeners=[point], source=point.around)
     assembly = build(settings, database, connection, catalog, services, seams)
-    worker = Worker(assembly, clock, point)
+    worker = Worker(assembly, clock, times, point)
     asked = bus.RequestService(
         connection,
         version=__version__,
@@ -120,4 +128,5 @@ async def main(name: str, now: datetime) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], datetime.fromisoformat(sys.argv[2])))
+    of_stream = msgspec.json.decode(sys.argv[3], type=dict[int, datetime])
+    uvloop.run(main(sys.argv[1], datetime.fromisoformat(sys.argv[2]), of_stream))

@@ -29,7 +29,7 @@ from lockstep.model.errors import InternalError
 from lockstep.model.types import ActionType
 from lockstep.settings.structs import Settings
 from lockstep.testbed.clock import CaseClock
-from lockstep.testbed.seams import TakenMessages
+from lockstep.testbed.seams import StreamTimes, TakenMessages
 from lockstep.testbed.stubs import Stubs
 from lockstep_schemas.api import Fault, RunDetail, RunsList
 from lockstep_schemas.base import Json, JsonObject
@@ -55,31 +55,32 @@ class CaseWorld:
         self._engines: list[_Running] = []
         self._views = store.RunViews(database)
         self._publisher = bus.Publisher(client)
-        self._taken = TakenMessages(self.clock)
+        self._times = StreamTimes(self.clock)
+        self._taken = TakenMessages(self._times)
         self._bus_events: list[BusEvent] = []
         self._heard = asyncio.Event()
-        self._number = 0
+        self._number, self._instances = 0, 1
 
     async def begin(
         self, stubs: Mapping[str, Json], instances: int, starts_at: datetime = STARTS_AT
     ) -> None:
         """See `cases.runner.World`."""
-        self._number += 1
+        self._number, self._instances = self._number + 1, instances
         self.clock.set(starts_at)
-        self.stubs.clear()
+        self.stubs.begin(stubs)
         if any(running.is_over for running in self._engines):
             await self.abandon()
+        if not self._engines:
+            await self._drop_events()
         await self._forget()
         self._clear_records()
         self._taken.clear()
         self._bus_events.clear()
-        while len(self._engines) < instances:
-            await self._start()
         while len(self._engines) > instances:
             await self._engines.pop().stop()
         for running in self._engines:
-            self.stubs.put(running.assembly.knowledge.catalog, stubs)
-        await self._quiet()
+            self.stubs.put(running.assembly.knowledge.catalog)
+        await self.start()
 
     async def abandon(self) -> None:
         """See `cases.runner.World`."""
@@ -172,12 +173,13 @@ class CaseWorld:
             raise CaseRefused(f"redeliver: entry {name} has published nothing")
         await self._engines[-1].assembly.pipelines.events.receive([message])
 
-    async def restart(self, down_seconds: float) -> None:
-        """Stop the engines and start as many again."""
-        count = len(self._engines)
+    async def stop(self) -> None:
+        """Stop all engines."""
         await self.close()
-        self.clock.skip(down_seconds)
-        for _ in range(count):
+
+    async def start(self) -> None:
+        """Have as many engines as the case wants."""
+        while len(self._engines) < self._instances:
             await self._start()
         await self._quiet()
 
@@ -250,10 +252,14 @@ class CaseWorld:
             build(self._settings, self._database, connection, catalog, services, seams)
         )
         self._engines.append(running)
+        self.stubs.put(running.assembly.knowledge.catalog)
         await running.start()
 
     async def _quiet(self) -> None:
-        """Return when no event is in flight and no step can run now."""
+        """Return when no event is in flight and no step can run now; at once if no engine runs."""
+        if not self._engines:
+            await self._backlog()
+            return
         while True:
             await self._calm()
             before = self._progress()
@@ -299,10 +305,16 @@ class CaseWorld:
     async def _backlog(self) -> int:
         """Count the events that are not handled: a work queue holds them until then.
 
-        The counters of the consumer are no help: they follow what is published a moment later.
+        What has come is noted as stored now. The counters of the consumer are no help: they follow
+        what is published a moment later.
         """
         info = await api.call(self._client, f"STREAM.INFO.{self._client.names.triggers_stream}")
+        self._times.reach(int(info["state"]["last_seq"]))
         return int(info["state"]["messages"])
+
+    async def _drop_events(self) -> None:
+        """Forget what a case has left in the stream: one that ended with no engine there."""
+        await api.call(self._client, f"STREAM.PURGE.{self._client.names.triggers_stream}")
 
 
 class _Running:

@@ -21,7 +21,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.settings.structs import EngineSettings, PostgresSettings, Settings
 from lockstep.testbed import worker
-from lockstep.testbed.worker import Advanced
+from lockstep.testbed.worker import Advance, Advanced
 from lockstep.testbed.world import REQUEST_SECONDS, CaseWorld
 from lockstep_schemas.base import Json
 
@@ -43,12 +43,13 @@ class CrashWorld(CaseWorld):
         """Forget the case before; start so many workers."""
         if stubs:
             raise CaseRefused("stubs do not go with crash_after: use the test actions")
-        self._number += 1
+        self._number, self._instances = self._number + 1, instances
         self.clock.set(starts_at)
         await self._kill()
+        await self._drop_events()
         await self._database.forget_all()
         self._records.write_bytes(b"")
-        await self._spawn(instances)
+        await self._spawn()
 
     async def abandon(self) -> None:
         """See `cases.runner.World`."""
@@ -75,12 +76,13 @@ class CrashWorld(CaseWorld):
         """Refuse: what was taken is in another process."""
         raise CaseRefused("redeliver does not go with crash_after")
 
-    async def restart(self, down_seconds: float) -> None:
-        """Start as many workers as there were; those that live still are killed."""
-        count = len(self._workers)
+    async def stop(self) -> None:
+        """Kill the workers that live still."""
         await self._kill()
-        self.clock.skip(down_seconds)
-        await self._spawn(count)
+
+    async def start(self) -> None:
+        """Start as many workers as the case wants."""
+        await self._spawn()
         await self._quiet()
 
     async def advance(self, seconds: float) -> None:
@@ -112,7 +114,7 @@ class CrashWorld(CaseWorld):
         await self._kill()
         self._folder.cleanup()
 
-    async def _spawn(self, count: int) -> None:
+    async def _spawn(self) -> None:
         nats, postgres = self._settings.nats, self._settings.postgres
         settings = {
             "NATS__SERVERS": ",".join(nats.servers),
@@ -125,12 +127,13 @@ class CrashWorld(CaseWorld):
             "ENGINE__STALE_SECONDS": "0.5",
             "ENGINE__KEEP_RUNS_DAYS": "0",
         }
+        stored = msgspec.json.encode(self._times.known).decode()
         environment = {f"LOCKSTEP_{name}": value for name, value in settings.items()}
-        for _ in range(count):
+        for _ in range(self._instances):
             name = f"w{uuid7().hex}"
             self._workers[name] = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", worker.__name__, name, self.clock.time.isoformat(),
-                env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL,
+                stored, env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
             for name in self._workers:
@@ -162,11 +165,12 @@ class CrashWorld(CaseWorld):
         while True:
             living = [await self._moved(name) for name in self._workers]
             known = [one for one in living if one is not None]
+            backlog = await self._backlog()
             if not known:
                 return []
             active = sum(one.active for one in known)
             if (
-                not await self._backlog()
+                not backlog
                 and not await self._database.is_unsettled(self.clock.time)
                 and await self._database.count_running() <= active
             ):
@@ -177,7 +181,7 @@ class CrashWorld(CaseWorld):
         """Bring a worker to the time of the case; nothing if it is dead, or dies of it."""
         process = self._workers[name]
         while process.returncode is None:
-            to = msgspec.json.encode({"to": self.clock.time})
+            to = msgspec.json.encode(Advance(self.clock.time, self._times.known))
             client = bus.ApiClient(self._client)
             asking = asyncio.create_task(
                 client.request(f"case.{name}.advance", to, REQUEST_SECONDS)
@@ -191,6 +195,8 @@ class CrashWorld(CaseWorld):
                 await asyncio.sleep(0.01)  # nobody answers: it is dead in a moment
             else:
                 moved: Advanced = msgspec.json.decode(asking.result().body, type=Advanced)
+                # What comes now is later than all that it has done.
+                self.clock.skip(max(0.0, (moved.now - self.clock.time).total_seconds()))
                 return moved
         return None
 

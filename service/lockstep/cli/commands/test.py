@@ -14,7 +14,7 @@ from lockstep.cli.terminal import output
 from lockstep.model.errors import EngineError
 
 if TYPE_CHECKING:
-    from lockstep.cases.format import Found
+    from lockstep.cases.load import Found
     from lockstep.cases.runner import Result
 
 EXAMPLES: Final = (
@@ -65,7 +65,7 @@ def _wanted(paths: Sequence[Path], only: Sequence[str]) -> "list[Found]":
         CasesRefused: A file is wrong.
         NoCases: There is nothing to run.
     """
-    from lockstep.cases.format import load
+    from lockstep.cases.load import load
 
     found = load(list(paths))
     unknown = sorted(set(only) - {one.case.id for one in found})
