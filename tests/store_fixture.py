@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +117,7 @@ class StoreFixture:
         return launch.state(new_run)
 
     def event(self, event_id: str, payload: Json, key: str | None = None) -> Event:
-        """Make an event as intake hands it on."""
+        """Make an event as intake hands it on, stored now."""
         self.sequence += 1
         return Event(
             id=event_id,
@@ -128,7 +128,7 @@ class StoreFixture:
             context_key=key,
             actor=Actor(),
             hop=0,
-            time=datetime.now(UTC),
+            time=self.clock.now(),
             sequence=self.sequence,
             message=StoredMessage(sequence=self.sequence),
         )
@@ -143,7 +143,7 @@ class StoreFixture:
                 awaited = await tx.awaited(events, last)
                 if not awaited:
                     break
-                await waits.prepare(events, awaited, now)
+                await waits.prepare(events, awaited)
                 last = awaited[-1]
             standing = await tx.standing(events)
             found = await waits.satisfied(events, standing.armed, tx)

@@ -20,8 +20,8 @@ from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import Row
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
-from lockstep.model.timers import Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Due, Firing, Standing, StepKey
+from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
+from lockstep.model.waits import Awaited, Due, Firing, Standing, StepResult
 from lockstep.ports.cancel import CancelTransaction, Terminator
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
@@ -40,10 +40,10 @@ class Rows:
         self.active: dict[UUID, Active] = {}
         self.counters: dict[Counter, Sequence[datetime]] = {}
         self.expires: dict[Counter, datetime] = {}
-        self.holds: dict[Holder, UUID] = {}
+        self.holds: dict[Holder, ArmedHold] = {}
         self.waits: list[Awaited] = []
         self.awaited_at_once = 1000  # as many as are read together
-        self.asked_results: list[StepKey] = []
+        self.asked_results: list[StepResult] = []
         self.warnings: dict[UUID, str] = {}
         self.new_runs: list[NewRun] = []
         self.copied: dict[UUID, Revival] = {}
@@ -119,7 +119,9 @@ class Rows:
         self.called("take_holds")
         if self.taken_by_another:
             return set()
-        return {one for one in ids if self.timers_stored.pop(one, None) is not None}
+        taken = {one for one in ids if self.timers_stored.pop(one, None) is not None}
+        self.holds = {holder: one for holder, one in self.holds.items() if one.id not in taken}
+        return taken
 
     async def move_schedule(
         self, timer_id: UUID, due_at: datetime, following: datetime | None, value: bool | None
@@ -185,16 +187,16 @@ class Rows:
             self.counters[one.counter] = one.times
             self.expires[one.counter] = one.expires_at
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
         self.calls.append("armed_holds")
         return {one: self.holds[one] for one in holders if one in self.holds}
 
     async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
         self.calls.append("change_holds")
-        self.holds = {holder: one for holder, one in self.holds.items() if one not in gone}
+        self.holds = {holder: one for holder, one in self.holds.items() if one.id not in gone}
         for hold in armed:
             assert hold.holder not in self.holds, "two holds are armed for one holder"
-            self.holds[hold.holder] = hold.id
+            self.holds[hold.holder] = ArmedHold(hold.id, hold.due_at)
 
     async def awaited(
         self, events: Sequence[Event], after: Awaited | None = None
@@ -214,9 +216,9 @@ class Rows:
         waits = sorted(self.waits, key=lambda wait: wait.place)
         return Standing(self.number, [(one.place, one.id) for one in waits])
 
-    async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:
+    async def open_results(self, results: Sequence[StepResult]) -> Sequence[Awaited]:
         self.calls.append("open_results")
-        self.asked_results = [*keys]
+        self.asked_results = [*results]
         return self.waits
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:

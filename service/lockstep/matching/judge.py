@@ -38,7 +38,10 @@ def asks(match: TriggerMatch) -> bool:
 
 
 def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
-    """Take a match through its filter; a fault of an expression refuses it, with a warning."""
+    """Take a match through its filter; a fault of an expression refuses it, with a warning.
+
+    All is judged at the time of its event: but for its age, whenever it is handled.
+    """
     try:
         return _judged(match, now)
     except Unjudged as error:
@@ -46,8 +49,8 @@ def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
 
 
 def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
-    trigger = match.trigger
-    scope = _scope(match, now)
+    trigger, at = match.trigger, match.event.time
+    scope = _scope(match, at)
     if trigger.hold is not None and trigger.cancel_filter is not None:
         try:
             if trigger.cancel_filter.holds(scope):
@@ -57,7 +60,7 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
     if trigger.max_age is not None:
         # Behind the cancel filter: what cancels starts nothing, however late it is handled.
         most = _seconds(trigger.max_age, "max_age", 0, scope)
-        age = (now - match.event.time).total_seconds()
+        age = (now - at).total_seconds()
         if age > most:
             return refusal(match, "max_age", f"too old: {age:.3f} s, at most {most:g} s")
     if trigger.filter is not None:
@@ -74,15 +77,15 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
         )
         return Candidate(match, partition, hold_seconds=seconds)
     if trigger.window is None:
-        return fails_condition(match, now, scope) or Candidate(match)
-    unmet = meets_conditions(match, now, scope)
+        return fails_condition(match, at, scope) or Candidate(match)
+    unmet = meets_conditions(match, at, scope)
     return Candidate(match, _partition(trigger, match.event, scope), unmet=unmet)
 
 
 def fails_condition(
-    match: TriggerMatch, now: datetime, scope: Mapping[str, object] | None = None
+    match: TriggerMatch, at: datetime, scope: Mapping[str, object] | None = None
 ) -> Decision | None:
-    """Say which of the automation's conditions an event fails, if one.
+    """Say which of the automation's conditions an event fails at a time, if one.
 
     Raises:
         Unjudged: One of them could not be judged.
@@ -90,10 +93,10 @@ def fails_condition(
     conditions = match.automation.program.conditions
     if not conditions:
         return None
-    scope = _scope(match, now) if scope is None else scope
+    scope = _scope(match, at) if scope is None else scope
     for index, condition in enumerate(conditions):
         try:
-            if not condition.holds(scope, now):
+            if not condition.holds(scope, at):
                 return refusal(match, "conditions", f"conditions[{index}] is false")
         except RenderError as error:
             raise Unjudged("conditions", f"conditions[{index}]: {error}") from error
@@ -101,11 +104,11 @@ def fails_condition(
 
 
 def meets_conditions(
-    match: TriggerMatch, now: datetime, scope: Mapping[str, object] | None = None
+    match: TriggerMatch, at: datetime, scope: Mapping[str, object] | None = None
 ) -> Decision | None:
-    """Say why the conditions do not hold, or could not be judged; None if they hold."""
+    """Say why the conditions do not hold at a time, or could not be judged; None if they hold."""
     try:
-        return fails_condition(match, now, scope)
+        return fails_condition(match, at, scope)
     except Unjudged as error:
         return refusal(match, error.stage, str(error), is_error=True)
 
@@ -155,7 +158,7 @@ def _partition(trigger: TriggerRule, event: Event, scope: Mapping[str, object]) 
     return digest(event.context_key)
 
 
-def _scope(match: TriggerMatch, now: datetime) -> SharedScope:
+def _scope(match: TriggerMatch, at: datetime) -> SharedScope:
     """Build what a filter sees: the event as `trigger`, and the automation; no run exists yet.
 
     All that a trigger asks of one event shares the processor time of a filter.
@@ -174,7 +177,7 @@ def _scope(match: TriggerMatch, now: datetime) -> SharedScope:
             event.traceparent,
         ),
         "automation": {"id": automation.id, "name": automation.name},
-        "now": iso(now),
+        "now": iso(at),
     }
     return SharedScope(names, FILTER_SECONDS)
 

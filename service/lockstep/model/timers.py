@@ -16,6 +16,13 @@ class Holder(msgspec.Struct, frozen=True):
     context_key: str | None
 
 
+class ArmedHold(msgspec.Struct, frozen=True):
+    """A hold that is armed, and until when."""
+
+    id: UUID
+    due_at: datetime
+
+
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A trigger that holds: it starts a run at its time, unless it is disarmed."""
 

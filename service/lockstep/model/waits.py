@@ -54,6 +54,8 @@ class Woken(msgspec.Struct, frozen=True):
 
 StepKey: TypeAlias = tuple[UUID, str]
 """Run id and step path: what an idempotency key says."""
+StepResult: TypeAlias = tuple[UUID, str, datetime]
+"""Run id and step path of a result, and when the stream stored it."""
 
 
 class Awaited(msgspec.Struct, frozen=True):

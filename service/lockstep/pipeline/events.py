@@ -15,6 +15,7 @@ from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
+from lockstep.pipeline.timers import TriggerTimersDue
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
 from lockstep.ports.telemetry import Traces
@@ -78,6 +79,7 @@ class EventPipeline:
     ) -> None:
         self._parts, self._decode, self._types = parts, decode, types
         self._known_steps, self._traces = known_steps, traces
+        self._timers = TriggerTimersDue(parts)
 
     async def receive(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
         """See `ports.pipeline.EventPipeline`."""
@@ -147,7 +149,7 @@ class EventPipeline:
             return [event] if await tx.drop_parked_events([parked_id]) else []
 
         judged = _Judged(self._parts, self._types, self._types.events_state)
-        await commit_judged(_Batch([event], judged, take, is_parked=True), self._parts)
+        await self._commit(_Batch([event], judged, take, is_parked=True))
 
     def _decoded(self, message: Message) -> Event | Poison:
         found = self._decode(message)
@@ -155,12 +157,21 @@ class EventPipeline:
             return self._traces.begun(found, self._parts.clock.now())
         return found
 
+    async def _commit(self, batch: "_Batch") -> None:
+        """Commit a batch; holds that were over before one of its events end first."""
+        try:
+            await commit_judged(batch, self._parts)
+        except matching.HoldsOver as found:
+            await self._timers.ring(found.ids)
+            batch.waits_for_holds = False  # one that is still there cannot end here now
+            await commit_judged(batch, self._parts)
+
     async def _store(self, events: Sequence[Event], judged: "_Judged") -> list[tuple[Event, str]]:
         """Store a batch; split it where it holds an event that cannot be stored, and name it."""
         if not events:
             return []
         try:
-            await commit_judged(_Batch(events, judged, _take(events)), self._parts)
+            await self._commit(_Batch(events, judged, _take(events)))
         except (DataRefused, StoreTooSlow) as error:
             if len(events) == 1:
                 if isinstance(error, StoreTooSlow):
@@ -211,6 +222,7 @@ class _Batch:
         self._judged, self._parts = judged, judged.parts
         self._take, self._is_parked = take, is_parked
         self._fresh = events  # as far as is known
+        self.waits_for_holds = True
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
@@ -235,7 +247,9 @@ class _Batch:
         parked = self._unread(armed)
         satisfied += await wake.late_results(fresh, tx)
         candidates, refused = self._judged.triggers.of(fresh)
-        decided = await pass_windows_and_holds(candidates, self._parts.clock.now(), tx)
+        decided = await pass_windows_and_holds(
+            candidates, self._parts.clock.now(), tx, waits=self.waits_for_holds
+        )
         decided.satisfied, decided.parked = satisfied, parked
         decided.judged = [*refused, *decided.judged]
         return decided
@@ -254,15 +268,14 @@ class _Batch:
 
     async def _judge(self, read: "_ReadAwaited") -> list[tuple[int, UUID]]:
         """Judge waits and triggers; give the waits, with the places of their events."""
-        now = self._parts.clock.now()
         armed: list[tuple[int, UUID]] = []
         last: Awaited | None = None
         while last is None or last.follows:  # scopes may be large: some are in memory at a time
             awaited = await read(self._fresh, last)
             if not awaited:
                 break
-            await self._judged.waits.prepare(self._fresh, awaited, now)
+            await self._judged.waits.prepare(self._fresh, awaited)
             armed += [(wait.place, wait.id) for wait in awaited]
             last = awaited[-1]
-        await self._judged.triggers.prepare(self._fresh, now)
+        await self._judged.triggers.prepare(self._fresh, self._parts.clock.now())
         return armed

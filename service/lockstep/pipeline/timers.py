@@ -189,7 +189,7 @@ def _rung(
     if rule is None:
         return None
     match = TriggerMatch(timer.event, automation, rule)
-    return _Held(match, matching.meets_conditions(match, now))
+    return _Held(match, matching.meets_conditions(match, timer.due_at))
 
 
 def _ticked(

@@ -10,11 +10,14 @@ from lockstep.ports.pipeline import Transaction
 
 
 async def pass_windows_and_holds(
-    candidates: Sequence[Candidate], now: datetime, tx: Transaction
+    candidates: Sequence[Candidate], now: datetime, tx: Transaction, *, waits: bool = False
 ) -> Decided:
     """Lock what these ask for, and take them through windows and holds.
 
     The conditions behind a window were judged with the filter: nothing is judged here.
+
+    Raises:
+        HoldsOver: Holds have to end first, and these events can wait until then.
     """
     if not candidates:
         return Decided()
@@ -24,7 +27,7 @@ async def pass_windows_and_holds(
         # Before their timers: who deletes an automation has it alone, and takes its timers then.
         await tx.lock_automations(sorted(holding))
     counted, uncounted = await matching.windows.counted(candidates, tx)
-    through, held, armed, disarmed = await matching.holds.held(counted, now, tx)
+    through, held, armed, disarmed = await matching.holds.held(counted, now, tx, waits=waits)
     unmet = [one.unmet for one in through if one.unmet is not None]
     passed = [one.match for one in through if one.unmet is None]
     return Decided(passed, (), [*uncounted, *held, *unmet], armed, disarmed)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from lockstep.model.automations import Head, StoredDefinition
 from lockstep.model.decisions import Counter, Occurrences
-from lockstep.model.timers import Hold, Holder
+from lockstep.model.timers import ArmedHold, Hold, Holder
 
 
 class MatchingTransaction(Protocol):
@@ -23,7 +23,7 @@ class MatchingTransaction(Protocol):
         """Keep the last occurrences of counters, which are locked."""
         ...
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
         """Which holds are armed; they are locked."""
         ...
 

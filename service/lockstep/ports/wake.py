@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lockstep.model.events import Event
-from lockstep.model.waits import Awaited, Firing, Standing, StepKey
+from lockstep.model.waits import Awaited, Firing, Standing, StepResult
 
 
 class WakeTransaction(Protocol):
@@ -22,8 +22,8 @@ class WakeTransaction(Protocol):
         """The revision that events must be judged by, and the waits that they may satisfy."""
         ...
 
-    async def open_results(self, keys: Sequence[StepKey]) -> Sequence[Awaited]:
-        """The armed waits for results of remote actions; `place` is that of the key."""
+    async def open_results(self, results: Sequence[StepResult]) -> Sequence[Awaited]:
+        """The armed waits for results of remote actions; `place` is that of the result."""
         ...
 
     async def fire(

@@ -17,8 +17,8 @@ from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending
-from lockstep.model.timers import Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Firing, Standing, StepKey
+from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
+from lockstep.model.waits import Awaited, Firing, Standing, StepResult
 from lockstep.store import children, parked, retries, triggers, waits
 from lockstep.store.bodies import portions, share
 from lockstep.store.outbox import add_events
@@ -155,7 +155,7 @@ class BatchTransaction:
         """See `ports.matching.MatchingTransaction`."""
         await triggers.keep_occurrences(self._connection, changed)
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
         """See `ports.matching.MatchingTransaction`."""
         return await triggers.armed_holds(self._connection, holders)
 
@@ -205,9 +205,9 @@ class BatchTransaction:
         """See `ports.wake.WakeTransaction`."""
         return await waits.standing(self._connection, events)
 
-    async def open_results(self, keys: Sequence[StepKey]) -> list[Awaited]:
+    async def open_results(self, results: Sequence[StepResult]) -> list[Awaited]:
         """See `ports.wake.WakeTransaction`."""
-        return await waits.open_results(self._connection, keys)
+        return await waits.open_results(self._connection, results)
 
     async def fire(
         self, satisfied: Sequence[tuple[UUID, bytes | None]], now: datetime

@@ -11,7 +11,7 @@ import msgspec
 from lockstep.model.decisions import Counter, Decision, Occurrences, digest
 from lockstep.model.events import Event
 from lockstep.model.parked import Row
-from lockstep.model.timers import Hold, Holder, StoredTimer
+from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
 from lockstep.model.waits import TimerKind
 from lockstep.store.bodies import portions
 from lockstep.store.parked import readable
@@ -73,7 +73,9 @@ async def keep_occurrences(connection: "Connection", changed: Sequence[Occurrenc
         await connection.executemany(kept[0][0], [values for _, *values in kept])
 
 
-async def armed_holds(connection: "Connection", holders: Sequence[Holder]) -> Mapping[Holder, UUID]:
+async def armed_holds(
+    connection: "Connection", holders: Sequence[Holder]
+) -> Mapping[Holder, ArmedHold]:
     """Find the holds that are armed."""
     wanted = list(set(holders))
     topics = [digest(one.context_key) for one in wanted]
@@ -81,7 +83,9 @@ async def armed_holds(connection: "Connection", holders: Sequence[Holder]) -> Ma
         *query("timers/armed_holds", holders=columns(Holder, wanted, topic=topics))
     )
     return {
-        Holder(row["automation_id"], row["trigger_id"], row["context_key"]): row["id"]
+        Holder(row["automation_id"], row["trigger_id"], row["context_key"]): ArmedHold(
+            row["id"], row["due_at"]
+        )
         for row in rows
     }
 

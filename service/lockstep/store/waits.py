@@ -20,6 +20,7 @@ from lockstep.model.waits import (
     MirroredWait,
     Standing,
     StepKey,
+    StepResult,
     has_key,
     topic,
 )
@@ -68,9 +69,9 @@ async def standing(connection: "Connection", events: Sequence[Event]) -> Standin
     return Standing(rows[0]["revision"], armed)
 
 
-async def open_results(connection: "Connection", keys: Sequence[StepKey]) -> list[Awaited]:
-    """Find the armed waits for results of remote actions; `place` is that of the key."""
-    rows = await connection.fetch(*query("waits/open_results", steps=keys))
+async def open_results(connection: "Connection", results: Sequence[StepResult]) -> list[Awaited]:
+    """Find the armed waits for results of remote actions; `place` is that of the result."""
+    rows = await connection.fetch(*query("waits/open_results", results=results))
     return [
         Awaited(
             place=row["place"] - 1,

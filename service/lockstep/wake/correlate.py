@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -43,9 +42,7 @@ class Correlation:
         self._compile, self._pace = compile_filter, pace
         self._judged: dict[tuple[str, UUID], tuple[Awaited, _Verdict]] = {}
 
-    async def prepare(
-        self, events: Sequence[Event], awaited: Sequence[Awaited], now: datetime
-    ) -> None:
+    async def prepare(self, events: Sequence[Event], awaited: Sequence[Awaited]) -> None:
         """Judge which waits events end, in order; others have their turn in between."""
         ended: set[UUID] = set()
         for wait in awaited:
@@ -58,7 +55,7 @@ class Correlation:
             elif wait.id in ended:
                 continue
             else:
-                verdict = await self._verdict(wait, event, now)
+                verdict = await self._verdict(wait, event)
                 bare = (
                     wait if wait.run_scope is None else msgspec.structs.replace(wait, run_scope={})
                 )
@@ -107,7 +104,7 @@ class Correlation:
                 found.append(parked)
         return found
 
-    async def _verdict(self, wait: Awaited, event: Event, now: datetime) -> _Verdict:
+    async def _verdict(self, wait: Awaited, event: Event) -> _Verdict:
         if wait.unread is not None:
             return _Unread(wait.unread)
         if wait.filter is None:
@@ -118,7 +115,7 @@ class Correlation:
         except RenderError as error:  # it could be compiled where it was armed
             return _Unread(f"the filter of a wait cannot be compiled here: {error}")
         try:
-            verdict: _Verdict = expression.holds(_scope(wait, event, now))
+            verdict: _Verdict = expression.holds(_scope(wait, event))
         except RenderError as error:
             verdict = str(error)
         spent = time.thread_time_ns() - begun
@@ -144,7 +141,7 @@ async def _warn(failed: dict[UUID, tuple[Awaited, Event, str]], tx: WakeTransact
     )
 
 
-def _scope(wait: Awaited, event: Event, now: datetime) -> SharedScope:
+def _scope(wait: Awaited, event: Event) -> SharedScope:
     trigger = trigger_scope(
         None,
         event.id,
@@ -155,5 +152,5 @@ def _scope(wait: Awaited, event: Event, now: datetime) -> SharedScope:
         event.context_key,
         event.hop,
     )
-    names = {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(now)}
+    names = {"trigger": trigger, "run_scope": wait.run_scope or {}, "now": iso(event.time)}
     return SharedScope(names, FILTER_SECONDS)

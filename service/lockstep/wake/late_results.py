@@ -40,12 +40,12 @@ async def unknown_steps(
 
 
 async def late_results(events: Sequence[Event], tx: WakeTransaction) -> list[Satisfied]:
-    """Find the waits that results end; one that comes late or again ends none."""
+    """Find the waits that results end; one that comes again, or after the deadline, ends none."""
     done = [event for event in events if event.id == ACTION_DONE]
     if not done:
         return []
     taken: dict[UUID, Satisfied] = {}
-    for wait in await tx.open_results([_key(event) for event in done]):
+    for wait in await tx.open_results([(*_key(event), event.time) for event in done]):
         taken.setdefault(wait.id, Satisfied(wait, done[wait.place]))
     return list(taken.values())
 

@@ -148,7 +148,7 @@ def test_a_filter_sees_the_event_the_automation_and_the_time() -> None:
         "trigger.context_key": "k",
         "automation.id": "a",
         "automation.name": "name of a",
-        "now": "2026-05-30T12:00:00.000Z",
+        "now": "2026-05-30T12:00:01.000Z",
     }
     text = " and ".join(f"{name} == {value!r}" for name, value in seen.items())
     matched(
@@ -223,11 +223,15 @@ def test_conditions_that_are_judged_later_give_a_warning_where_they_fail() -> No
     assert meets_conditions(match(automation()), NOW) is None
 
 
-def test_a_time_condition_is_judged_at_now() -> None:
+def test_a_time_condition_is_judged_at_the_time_of_the_event() -> None:
     one = automation(conditions=[{"time": {"after": "11:00", "before": "13:00"}}])
     matched(one)
-    early = NOW.replace(hour=10)
-    assert isinstance(judge(match(one), early), Decision)
+    refused(one, time=NOW.replace(hour=10))
+
+
+def test_a_filter_sees_the_time_of_the_event_as_now() -> None:
+    one = triggered(filter="now == trigger.time")
+    matched(one, time=NOW.replace(year=2001))
 
 
 def held(**trigger: Any) -> Automation:

@@ -12,6 +12,7 @@ from lockstep.model.errors import DataRefused, StoreTooSlow, Unavailable
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun
+from lockstep.model.timers import ArmedHold, Holder, StoredTimer
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey
 from lockstep.pipeline import EventPipeline
@@ -20,7 +21,7 @@ from lockstep.ports.telemetry import Traces
 from lockstep_schemas.events import ACTION_DONE
 from unit.moved import moved
 from unit.pipeline.pipeline_fixture import Ways
-from unit.values import automation, event, triggered, uid
+from unit.values import automation, event, later, triggered, uid
 
 
 class Sent:
@@ -146,6 +147,29 @@ async def test_an_event_wakes_what_waits_for_it_and_what_goes_no_further_is_told
     await Way(ways).receive(event(1))
     assert [one.id for one in ways.heard.firings] == [wait.id]
     assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "started", "armed"),
+    [(0, [5], [8]), (0.5, [], []), (7, [], [8]), (9, [], [8])],
+    ids=["over", "over, but not by the clock", "cancelled in time", "cancelled long before"],
+)
+@moved
+async def test_a_hold_that_was_over_before_an_event_ends_before_that_event_is_handled(
+    seconds: float, started: list[int], armed: list[int]
+) -> None:
+    held = triggered(**{"for": {"minutes": 1}}, cancel_filter="trigger.payload.off")
+    ways = Ways(held)
+    hold = StoredTimer(
+        id=uid(5), kind="hold", automation_id="a", trigger_id="test_event",
+        event=event(5), schedule=None, last_value=None, due_at=later(seconds),
+    )  # fmt: skip
+    ways.tx.timers_stored = {hold.id: hold}
+    ways.tx.holds = {Holder("a", "test_event", None): ArmedHold(hold.id, hold.due_at)}
+    received = await Way(ways).receive(event(7, payload={"off": True}), event(8))
+    assert received == [Accept(), Accept()]
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == started
+    assert [one.event.sequence for one in ways.heard.holds] == armed
 
 
 @moved

@@ -49,6 +49,18 @@ async def test_a_hold_that_ended_starts_the_run_of_its_event_and_is_no_more() ->
     assert (ways.heard.disarmed, ways.heard.ticks, ways.tx.timers_stored) == ([uid(5)], [], {})
 
 
+@pytest.mark.parametrize(("hours", "runs"), [(0, 1), (-2, 0), (-26, 0), (-24, 1)])
+@moved
+async def test_conditions_are_judged_at_the_deadline_of_a_hold_however_late_it_ends(
+    hours: float, runs: int
+) -> None:
+    noon = {"time": {"after": "11:00", "before": "13:00"}}
+    trigger = {"event": "test.event", "for": {"minutes": 1}}
+    ways = Ways(automation(triggers=[trigger], conditions=[noon]))
+    await with_timers(ways, hold(1, hours * 3600)).ring([uid(1)])
+    assert (len(ways.tx.new_runs), ways.tx.timers_stored) == (runs, {})
+
+
 @moved
 async def test_gates_come_before_automations_and_these_before_timers() -> None:
     ways = Ways(HELD)

@@ -11,7 +11,7 @@ from lockstep.wake import Correlation
 from lockstep_schemas.events import Actor
 from unit.fakes import Rows
 from unit.moved import moved
-from unit.values import FAILS, NOW, RENDERER, event, uid
+from unit.values import FAILS, RENDERER, event, uid
 
 
 def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> Awaited:
@@ -23,7 +23,7 @@ def wait(number: int, place: int = 0, text: str | None = None, **scope: Any) -> 
 async def found(tx: Rows, *events: Event) -> list[Satisfied]:
     """The waits that events end."""
     waits = Correlation(RENDERER.expression, JudgingPace(str))
-    await waits.prepare(events, await tx.awaited(events), NOW)
+    await waits.prepare(events, await tx.awaited(events))
     standing = await tx.standing(events)
     ended = await waits.satisfied(events, standing.armed, tx.port)
     assert ended is not None
@@ -59,7 +59,7 @@ async def test_a_filter_sees_the_event_and_what_was_kept_of_its_run() -> None:
     tx = Rows()
     seen = (
         "trigger.payload.id == run_scope.variables.id and trigger.actor.id == 'u'"
-        " and trigger.context_key == 'k' and now == '2026-05-30T12:00:00.000Z'"
+        " and trigger.context_key == 'k' and now == '2026-05-30T12:00:01.000Z'"
     )
     tx.waits = [wait(1, text=seen, variables={"id": 7}), wait(2, text=seen, variables={"id": 8})]
     arrived = event(1, "k", payload={"id": 7}, actor=Actor(id="u"))
@@ -110,14 +110,14 @@ async def test_a_wait_that_was_armed_since_is_not_judged_and_one_that_is_gone_is
     tx = Rows()
     tx.waits = [wait(1), wait(2)]
     waits = Correlation(RENDERER.expression, JudgingPace(str))
-    await waits.prepare([event()], await tx.awaited([event()]), NOW)
+    await waits.prepare([event()], await tx.awaited([event()]))
     tx.waits = [wait(1)]
     ended = await waits.satisfied([event()], (await tx.standing([event()])).armed, tx.port)
     assert pairs(ended or []) == [(1, 1)]
     tx.waits = [wait(1), wait(3)]
     armed = (await tx.standing([event()])).armed
     assert await waits.satisfied([event()], armed, tx.port) is None
-    await waits.prepare([event()], await tx.awaited([event()]), NOW)
+    await waits.prepare([event()], await tx.awaited([event()]))
     assert pairs(await waits.satisfied([event()], armed, tx.port) or []) == [(1, 1), (3, 1)]
 
 
@@ -128,8 +128,8 @@ async def test_where_the_first_of_two_events_has_been_handled_before_the_second_
     tx.waits = [wait(1, 0), wait(1, 1)]
     events = [event(1), event(2)]
     waits = Correlation(RENDERER.expression, JudgingPace(str))
-    await waits.prepare(events, await tx.awaited(events), NOW)
+    await waits.prepare(events, await tx.awaited(events))
     tx.waits = [wait(1, 0)]
     assert await waits.satisfied(events[1:], [(0, uid(1))], tx.port) is None
-    await waits.prepare(events[1:], await tx.awaited(events[1:]), NOW)
+    await waits.prepare(events[1:], await tx.awaited(events[1:]))
     assert pairs(await waits.satisfied(events[1:], [(0, uid(1))], tx.port) or []) == [(1, 2)]

@@ -12,7 +12,7 @@ from lockstep.wake import late_results, unknown_steps
 from lockstep_schemas.events import ACTION_DONE
 from unit.fakes import Rows
 from unit.moved import moved
-from unit.values import event, uid
+from unit.values import event, later, uid
 
 PATH = "actions[0].sequence[1]"
 
@@ -100,7 +100,7 @@ async def test_a_result_ends_the_wait_of_its_step() -> None:
     tx.waits = [wait(2, 1)]
     asked = [event(1), done(1, 2), done(2, 3)]
     (ended,) = await late_results(asked, tx.port)
-    assert tx.asked_results == [(uid(1), PATH), (uid(2), PATH)]
+    assert tx.asked_results == [(uid(1), PATH, later(2)), (uid(2), PATH, later(3))]
     assert (ended.wait.id, ended.event) == (uid(2), asked[2])
 
 
