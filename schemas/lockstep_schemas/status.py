@@ -1,7 +1,7 @@
 """The control API: how the whole of it is, for operators."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -85,6 +85,43 @@ class OutboxStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
     ]
 
 
+BegunBecause: TypeAlias = Literal["first", "leader", "jump"]
+
+
+class ClockStatus(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """How far the clock of the stream of events is ahead of that of the engine."""
+
+    stream: Annotated[str, Meta(description="The stream of events.")]
+    leader: Annotated[
+        str, Meta(description="The server of NATS that leads it; empty: there is but one.")
+    ]
+    ahead_ms: Annotated[
+        float,
+        Meta(
+            description="By so much it is ahead of the engine's, which is that of PostgreSQL; "
+            "negative: behind. Times of events are corrected by it."
+        ),
+    ]
+    error_ms: Annotated[float, Meta(description="By so much that may be wrong.")]
+    measured_at: Annotated[datetime, Meta(description="When that was measured.")]
+    begun_at: Annotated[datetime, Meta(description="Since when it is measured without a break.")]
+    begun_because: Annotated[
+        BegunBecause,
+        Meta(
+            description="Why it was begun anew then: the `first` time, another `leader` of the "
+            "stream, or a `jump` of one of both clocks."
+        ),
+    ]
+    was_ahead_ms: Annotated[float | None, Meta(description="By how much it was ahead before that.")]
+    doubt: Annotated[
+        str | None,
+        Meta(
+            description="Why the worker that answered does not trust it now: nothing expires "
+            "there meanwhile that an event could still change."
+        ),
+    ]
+
+
 class SlowAutomation(Struct, frozen=True, kw_only=True):
     """An automation whose filters take long; its events are handled behind the others."""
 
@@ -117,6 +154,10 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=False):
             "at the worker that answered."
         ),
     ] = []
+    clock: Annotated[
+        ClockStatus | None,
+        Meta(description="The clock of the stream of events; null: it was not measured yet."),
+    ] = None
     problems: Annotated[
         list[str],
         Meta(description="What is wrong with the worker that answered; what could not be told."),

@@ -29,6 +29,7 @@ from lockstep.settings.structs import Settings
 from lockstep.telemetry.meter import SHORT
 from lockstep_schemas.run_events import ACTIVE
 from patience import LIMIT_SECONDS
+from unit.moved import StreamClock
 
 Json = dict[str, Any]
 Samples = Mapping[str, Mapping[str, set[str]]]
@@ -77,6 +78,7 @@ async def told(*, servers_answer: bool) -> Samples:
             services=lambda: {"intake": True},
             connections=lambda: states,
             decisions_dropped=lambda: 0,
+            stream_clock=StreamClock(),
             numbers=numbers,
             lag=lag,
         )

@@ -63,6 +63,7 @@ UNTRIED: Final = {
     "imports/begin": "as above",
     "imports/imported": "as above",
     "imports/keep_failure": "as above",
+    "clock/renew": "what was measured; it is measured again in seconds, and compared with the row",
     "cases/forget_all": "damage, for test cases",
     "cases/lose_frames": "damage, for test cases",
     "cases/mark_running": "damage, for test cases",

@@ -38,6 +38,8 @@ NAMES = {
     "lockstep_ready_runs", "lockstep_dead_letters", "lockstep_api_requests",
     "lockstep_listener_failures", "lockstep_service_running", "lockstep_service_failures",
     "lockstep_decisions_dropped", "lockstep_loop_stalls_seconds", "lockstep_parked",
+    "lockstep_stream_clock_ahead_seconds", "lockstep_stream_clock_error_seconds",
+    "lockstep_stream_clock_doubted",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec
 
+from lockstep.model.messages import Offset, moment
 from unit.values import NOW
 
 P = ParamSpec("P")
@@ -73,6 +74,17 @@ class Clock:
     def limit(self, seconds: float) -> asyncio.Timeout:
         """See `ports.clock.Clock`."""
         return asyncio.timeout(seconds)
+
+
+class StreamClock:
+    """The clock of a stream that is ahead by so much. See `ports.clock.StreamClock`."""
+
+    def __init__(self, ahead: timedelta = timedelta(), doubt: str | None = None) -> None:
+        self.offset, self.doubt = Offset(ahead, timedelta(milliseconds=1)), doubt
+
+    def time(self, stored_at_ns: int) -> datetime:
+        """See `ports.clock.StreamClock`."""
+        return moment(stored_at_ns, self.offset.ahead)
 
 
 class Background:

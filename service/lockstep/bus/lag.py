@@ -9,7 +9,8 @@ from lockstep.bus import api
 from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.names import ENGINE
-from lockstep.model.messages import StreamBegin
+from lockstep.model.errors import BusUnavailable
+from lockstep.model.messages import StreamBegin, Told
 from lockstep_schemas.status import QueueStatus
 
 _NO_MESSAGE: Final = 10037  # the server's code, as in its errors.json
@@ -58,6 +59,18 @@ class Lag:
         oldest = datetime.fromisoformat(state["first_ts"]) if state["messages"] else None
         created = datetime.fromisoformat(info["created"])
         return StreamBegin(stream, int(state["first_seq"]), created, oldest)
+
+    async def told(self) -> Told:
+        """Ask who leads the stream of events, and what time it is there.
+
+        Raises: as `queues`; Unavailable where another leader is elected: anybody may answer then.
+        """
+        stream = self._connection.names.triggers_stream
+        info = await self._call(f"STREAM.INFO.{stream}")
+        leader = info.get("cluster", {"leader": ""}).get("leader")
+        if leader is None:
+            raise BusUnavailable(f"the stream {stream} has no leader just now")
+        return Told(leader, datetime.fromisoformat(info["ts"]))
 
     async def _queue(self, group: Group) -> QueueStatus:
         info = await self._call(f"CONSUMER.INFO.{group.stream}.{group.consumer}")

@@ -174,6 +174,17 @@ STATUS: Final = status.Status(
     dead_letters=1,
     parked={"run": 1},
     slow_automations=[status.SlowAutomation(automation_id=AUTOMATION_ID, average_ms=9.8)],
+    clock=status.ClockStatus(
+        stream="LOCKSTEP_TRIGGERS",
+        leader="n1",
+        ahead_ms=2.31,
+        error_ms=0.4,
+        measured_at=AT,
+        begun_at=AT,
+        begun_because="leader",
+        was_ahead_ms=-1.02,
+        doubt=None,
+    ),
     problems=[],
 )
 ACTOR_HEADER: Final = msgspec.json.encode(ANN).decode()

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
 from lockstep.model.errors import EngineError
 from lockstep.model.findings import StoredFigures
-from lockstep.ports.clock import Clock
+from lockstep.ports.clock import Clock, KnownOffset
 from lockstep_schemas.events import Actor
 from lockstep_schemas.status import (
+    ClockStatus,
     QueueStatus,
     ServerVersions,
     SlowAutomation,
@@ -47,6 +49,20 @@ class BusStatus(Protocol):
         ...
 
 
+class KnownClock(Protocol):
+    """What the worker that answers knows of the clock of the stream of events."""
+
+    @property
+    def known(self) -> KnownOffset | None:
+        """What all replicas go by; None before the first measurement."""
+        ...
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it is not to be trusted now."""
+        ...
+
+
 class StatusEndpoint:
     """Puts together what the servers tell; one that is silent is a problem, not an error."""
 
@@ -55,13 +71,14 @@ class StatusEndpoint:
         store: StatusStore,
         bus: BusStatus,
         clock: Clock,
+        stream_clock: KnownClock,
         faults: Callable[[], Sequence[str]],
         slow: Callable[[], Mapping[str, float]],
         worker: str,
         version: str,
     ) -> None:
         """`faults` says what is wrong with the replica that answers, `slow` what judging takes."""
-        self._slow = slow
+        self._slow, self._stream_clock = slow, stream_clock
         self._store, self._bus, self._clock, self._faults = store, bus, clock, faults
         self._worker, self._version = worker, version
 
@@ -93,8 +110,30 @@ class StatusEndpoint:
                 SlowAutomation(automation_id=one, average_ms=round(taken, 3))
                 for one, taken in sorted(self._slow().items())
             ],
+            clock=_clock(self._stream_clock),
             problems=problems,
         )
+
+
+def _clock(clock: KnownClock) -> ClockStatus | None:
+    known = clock.known
+    if known is None:
+        return None
+    return ClockStatus(
+        stream=known.stream,
+        leader=known.leader,
+        ahead_ms=_ms(known.offset.ahead),
+        error_ms=_ms(known.offset.error),
+        measured_at=known.measured_at,
+        begun_at=known.begun_at,
+        begun_because=known.begun_because,
+        was_ahead_ms=None if known.was_ahead is None else _ms(known.was_ahead),
+        doubt=clock.doubt,
+    )
+
+
+def _ms(span: timedelta) -> float:
+    return span / timedelta(milliseconds=1)
 
 
 async def _asked(

@@ -67,19 +67,21 @@ def build(
 ) -> Assembly:
     """Put a replica together; nothing runs yet. `services` are lent to actions."""
     seams = seams or Seams()
+    edge = _edge(settings, database, connection)
     database_clock = store.DatabaseClock()
+    clock = seams.clock or database_clock
     basis = Basis(
         id=uuid7(),
         settings=settings,
-        clock=seams.clock or database_clock,
+        clock=clock,
         database_clock=database_clock,
+        stream_clock=glue.stream_clock(edge, clock, seams.told),
         roster=replicas.Roster(settings.engine.stale_seconds),
         meter=seams.meter or telemetry.Measures(),
         traces=seams.traces,
         frames=seams.frames or walk.FrameFormat(),
         faults=Faults(),
     )
-    edge = _edge(settings, database, connection)
     tables = Tables(
         runs=store.RunStore(database, basis.id),
         waits=store.WaitStore(database, basis.id),
@@ -93,6 +95,7 @@ def build(
     services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
     loops = _loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams)
     basis.faults.ask(loops.upkeep.faults)
+    basis.faults.ask(basis.stream_clock.faults)
     return Assembly(
         basis=basis,
         edge=edge,
@@ -185,7 +188,8 @@ def _pipelines(
     settings, types = basis.settings, knowledge.catalog
     engine, prefix = settings.engine, settings.nats.prefix
     terminator = Terminator(tables.waits, basis.clock, prefix, hearing.reporter, hearing.all)
-    decoder = intake.Decoder(types, prefix, engine.hop_limit, admitted={ACTION_DONE})
+    told = basis.stream_clock.time
+    decoder = intake.Decoder(types, prefix, engine.hop_limit, {ACTION_DONE}, told)
     pace = pipeline.JudgingPace(decoder.event_id)
     parts = pipeline.PipelineParts(
         transactions=store.Batches(edge.database, basis.id),
@@ -285,6 +289,7 @@ def _housekeeping(basis: Basis, edge: Connections, tables: Tables) -> Housekeepi
         store.Receipts(edge.database),
         bus.Lag(edge.connection),
         basis.clock,
+        basis.stream_clock,
     )
 
 

@@ -58,6 +58,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
             store.StatusStore(database, settings.engine.stale_seconds),
             bus.Lag(connection),
             clock,
+            a.basis.stream_clock,
             a.basis.faults.lines,
             a.pipelines.pace.slow,
             str(a.basis.id),

@@ -40,8 +40,9 @@ class Engine:
         return {one.service.name: one.is_up and not one.is_failing for one in self._services}
 
     def lacking(self) -> Sequence[str]:
-        """Name the streams and groups that are gone."""
-        return self.assembly.loops.upkeep.lacking
+        """Name the streams and groups that are gone, and say where an offset is in doubt."""
+        a = self.assembly
+        return [*a.loops.upkeep.lacking, *a.basis.stream_clock.faults()]
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""

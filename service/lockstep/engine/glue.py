@@ -1,16 +1,19 @@
 """What lies between two parts and is too small to be one."""
 
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from lockstep import __version__, bus, catalog, definition, secrets, store
+from lockstep import __version__, bus, catalog, definition, replicas, secrets, store
 from lockstep.engine.parts import Connections
 from lockstep.model.automations import DefinitionUnreadable, StoredDefinition
+from lockstep.model.messages import Told
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import Program
+from lockstep.ports.clock import Clock
 from lockstep.ports.workers import Look
 from lockstep.render import Renderer
 from lockstep.settings.structs import SecretSettings
@@ -30,6 +33,14 @@ def resolver(wanted: SecretSettings, edge: Connections) -> secrets.Resolver:
 async def beat(workers: store.WorkerStore) -> Look:
     """Renew the row of this worker, under the name of its host."""
     return await workers.heartbeat(socket.gethostname(), __version__)
+
+
+def stream_clock(
+    edge: Connections, clock: Clock, told: Callable[[], Awaitable[Told]] | None
+) -> replicas.StreamClock:
+    """Give what compares the clock of the stream of events, which `told` may tell, with ours."""
+    stream, kept = edge.connection.names.triggers_stream, store.StreamClockStore(edge.database)
+    return replicas.StreamClock(stream, told or bus.Lag(edge.connection).told, kept, clock)
 
 
 def post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:

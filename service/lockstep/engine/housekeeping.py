@@ -14,7 +14,7 @@ import structlog
 
 from lockstep import store
 from lockstep.model.messages import StreamBegin
-from lockstep.ports.clock import Clock
+from lockstep.ports.clock import Clock, StreamClock
 from lockstep.ports.workers import Stale
 from lockstep.settings.structs import EngineSettings
 
@@ -47,11 +47,12 @@ class Housekeeping:
         receipts: store.Receipts,
         events: Events,
         clock: Clock,
+        stream_clock: StreamClock,
     ) -> None:
         self._settings, self._database = settings, database
         self._workers, self._stale = workers, stale
         self._decisions, self._retention, self._receipts = decisions, retention, receipts
-        self._events, self._clock = events, clock
+        self._events, self._clock, self._stream_clock = events, clock, stream_clock
 
     async def clean(self) -> None:
         """Delete what has no owner. Raise Unavailable."""
@@ -61,7 +62,7 @@ class Housekeeping:
         await _while_some(lambda: self._decisions.forget(self._settings.judgements, AT_ONCE))
         # Last: NATS is asked, and may be away. Receipts of an event that could come again, and
         # counters that a backlog will ask for, stay.
-        begin = await self._events.begin()
+        begin = self._by_ours(await self._events.begin())
         hours = self._settings.receipts_hours
         await _while_some(lambda: self._receipts.forget(hours, begin, AT_ONCE))
         oldest = begin.oldest_at or self._clock.now()
@@ -85,6 +86,13 @@ class Housekeeping:
             forgotten = await self._retention.forget(self._clock.now() - timedelta(days=days))
             if forgotten:
                 log.info("runs.forgotten", runs=forgotten)
+
+    def _by_ours(self, begin: StreamBegin) -> StreamBegin:
+        """Give the times of a stream by the one clock: they are compared with what it told."""
+        offset = self._stream_clock.offset
+        ahead = timedelta() if offset is None else offset.ahead
+        oldest_at = None if begin.oldest_at is None else begin.oldest_at - ahead
+        return begin._replace(created_at=begin.created_at - ahead, oldest_at=oldest_at)
 
 
 async def _while_some(delete: Callable[[], Awaitable[bool]]) -> None:

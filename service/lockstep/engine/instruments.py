@@ -21,6 +21,7 @@ def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> te
         connections=functools.partial(_connections, assembly.edge.database),
         decisions_dropped=functools.partial(_dropped, assembly),
         numbers=functools.partial(store.numbers, assembly.edge.database),
+        stream_clock=assembly.basis.stream_clock,
         lag=functools.partial(bus.lag, assembly.edge.connection),
     )
 

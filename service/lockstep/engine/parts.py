@@ -1,6 +1,6 @@
 """What a replica is made of, once it is made. Nothing of it is set later."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
 from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Wakeups
+from lockstep.model.messages import Told
 from lockstep.ports.bus import MessageSource
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
@@ -38,6 +39,7 @@ class Seams:
     """Where others may look in, or put something of their own: cases, tests, tools."""
 
     clock: Clock | None = None  # else that of the database
+    told: Callable[[], Awaitable[Told]] | None = None  # what time it is on the stream; else asked
     meter: Meter | None = None
     traces: Traces | None = None
     listeners: Sequence[Listener] = ()  # they hear before all others
@@ -56,6 +58,7 @@ class Basis:
     settings: Settings
     clock: Clock
     database_clock: store.DatabaseClock
+    stream_clock: replicas.StreamClock
     roster: replicas.Roster
     meter: Meter
     traces: Traces | None

@@ -89,6 +89,9 @@ def _owning(a: Assembly) -> Iterator[Service]:
         run=index.refresh,
         every=SWEEP_SECONDS,
     )
+    # After the first heartbeat, which tells the one clock; before what is timed by it.
+    clock = a.basis.stream_clock
+    yield Service(name="stream_clock", start=clock.begin, run=clock.run)
     # Before the walks, so that it outlives them: of a run that ends in the grace its parent hears.
     yield Service(name="child_runs", run=a.pipelines.child_runs.run)
     yield Service(name="child_run_sweep", run=a.pipelines.child_runs.sweep, every=SWEEP_SECONDS)

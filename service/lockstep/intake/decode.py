@@ -1,14 +1,14 @@
 """From a message to an event, or to a poison with its reason."""
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from lockstep.intake.envelope import EnvelopeRefused, content, folded, traceparent
 from lockstep.model.events import NOBODY, Event, Poison
-from lockstep.model.messages import Message
+from lockstep.model.messages import Message, moment
 from lockstep.model.types import Catalog, TriggerType
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import (
@@ -20,7 +20,6 @@ from lockstep_schemas.events import (
     Actor,
 )
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RESERVED: Final = ("automation.", "lockstep.")
 MAX_EVENT_ID_BYTES: Final = 256  # as much as a type of triggers may be called in the catalog
 MAX_MESSAGE_ID_BYTES: Final = 1024
@@ -36,13 +35,19 @@ class UnknownEvent(EnvelopeRefused):
 class Decoder:
     """Decodes messages by the types of the catalog.
 
-    `admitted` are the event ids of the engine itself that others may publish all the same.
+    `admitted` are the event ids of the engine itself that others may publish all the same. `time`
+    says when a message was stored, by the one clock.
     """
 
     def __init__(
-        self, catalog: Catalog, prefix: str, hop_limit: int, admitted: Collection[str] = ()
+        self,
+        catalog: Catalog,
+        prefix: str,
+        hop_limit: int,
+        admitted: Collection[str] = (),
+        time: Callable[[int], datetime] = moment,
     ) -> None:
-        self._catalog, self._hop_limit = catalog, hop_limit
+        self._catalog, self._hop_limit, self._time = catalog, hop_limit, time
         self._admitted = frozenset(admitted)
         self._plain, self._lane = f"{prefix}.trigger.", f"{prefix}.lane."
 
@@ -79,7 +84,7 @@ class Decoder:
             context_key=_context_key(headers, kind, payload),
             actor=_sender(headers),
             hop=hop,
-            time=EPOCH + timedelta(microseconds=message.stored_at_ns // 1000),
+            time=self._time(message.stored_at_ns),
             sequence=message.sequence,
             message=message,
             traceparent=traceparent(others),

@@ -25,7 +25,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     context_key: str | None
     actor: Actor
     hop: int
-    time: datetime  # when the stream stored it
+    time: datetime  # when the stream stored it, by the one clock
     sequence: int  # 0: not from a stream; it ranks by the time at which it reaches the gate
     message: Message | None = None
     traceparent: str | None = None

@@ -12,6 +12,8 @@ from lockstep_schemas.status import OutboxStatus, RunsStatus, WaitsStatus, Worke
 MOST_SECONDS: Final = 1.0
 """By how much clocks may differ: alarms of the bus are due one second after their time."""
 
+CLOCKS: Final = "have the clocks of all machines set by NTP (chrony, systemd-timesyncd)"
+
 Verdict: TypeAlias = Literal["ok", "unknown", "warning", "fault"]
 
 
@@ -54,7 +56,7 @@ def clock(check: str, name: str, theirs: datetime, before: float, after: float) 
     return fault(
         check,
         f"the clock of {name} is {seconds:.1f} s {side} that of this machine",
-        "have the clocks of all machines set by NTP (chrony, systemd-timesyncd)",
+        CLOCKS,
     )
 
 

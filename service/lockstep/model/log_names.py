@@ -27,6 +27,8 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "checkpoint.split": "a statement took too long; its halves are written each for itself",
     "checkpoint.failed": "a checkpoint could not be written; its run is failed",
     "child.refused": "a child run cannot be ended, or its parent not woken; it is tried again",
+    "clock.begun": "how far the clock of the stream is ahead is measured anew; it says why",
+    "clock.unknown": "how far the clock of the stream is ahead cannot be measured now",
     "consumer.created": "a consumer group was made",
     "consumer.updated": "a consumer group was changed to the settings",
     "context_key.failed": "the context key of an event could not be told; it is null",

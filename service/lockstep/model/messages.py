@@ -1,8 +1,10 @@
-"""Messages of the bus, as the engine sees them: one delivery of a stream, one answer."""
+"""Messages of the bus, as the engine sees them: one delivery of a stream, one answer; its clock."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Message(Protocol):
@@ -51,6 +53,25 @@ class StreamBegin(NamedTuple):
     sequence: int  # of the first message that it still has; the next one where it has none
     created_at: datetime
     oldest_at: datetime | None  # when that message was stored
+
+
+class Told(NamedTuple):
+    """What a stream says of its clock: which server leads it, and what time it is there."""
+
+    leader: str  # empty where there is but one server
+    at: datetime
+
+
+class Offset(NamedTuple):
+    """How far the clock of a stream is ahead of the one clock; negative: behind."""
+
+    ahead: timedelta
+    error: timedelta  # at the most
+
+
+def moment(stored_at_ns: int, ahead: timedelta = timedelta()) -> datetime:
+    """Say when a stream stored a message, by a clock that its own is ahead of."""
+    return EPOCH + timedelta(microseconds=stored_at_ns // 1000) - ahead
 
 
 class Reply(NamedTuple):

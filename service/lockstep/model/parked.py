@@ -1,6 +1,7 @@
 """What is parked: rows that this version cannot read, bind, publish or judge."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -50,6 +51,7 @@ class StoredParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
     automation_id: str
     wait_id: UUID | None
     reason: str
+    time: datetime | None  # of the event; none where a version parked it that did not keep it
 
 
 def addressee(event: StoredParkedEvent) -> str:

@@ -143,6 +143,9 @@ class ParkedEvents:
             return found.reason
         if parked.wait_id is None and index.automation(parked.automation_id) is None:
             return index.unreadable().get(parked.automation_id)  # else it was disabled just now
-        event = msgspec.structs.replace(found, only=addressee(parked))
+        # Its time was fixed when it was first handled.
+        event = msgspec.structs.replace(
+            found, only=addressee(parked), time=parked.time or found.time
+        )
         await self._events.take_parked(parked_id, event)
         return None

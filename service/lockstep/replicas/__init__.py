@@ -6,6 +6,7 @@ from lockstep.replicas.notifier import Notifier
 from lockstep.replicas.parked import ParkedTrials
 from lockstep.replicas.presence import Presence, Successor
 from lockstep.replicas.roster import Roster
+from lockstep.replicas.stream_clock import StreamClock
 from lockstep.replicas.unwalked import Unwalked
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ParkedTrials",
     "Presence",
     "Roster",
+    "StreamClock",
     "Successor",
     "Unwalked",
 ]

@@ -21,7 +21,7 @@ locks. Source: architecture, the way of an event.
 from lockstep.store.automations import AutomationStore
 from lockstep.store.batch import Batches
 from lockstep.store.children import ChildStore
-from lockstep.store.clock import DatabaseClock
+from lockstep.store.clock import DatabaseClock, StreamClockStore
 from lockstep.store.doctor import examine
 from lockstep.store.due import DueRows
 from lockstep.store.imports import ImportStore
@@ -59,6 +59,7 @@ __all__ = [
     "SetupStore",
     "StatusStore",
     "Store",
+    "StreamClockStore",
     "TypeStore",
     "WaitStore",
     "WorkerStore",

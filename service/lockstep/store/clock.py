@@ -1,10 +1,16 @@
-"""The one clock: that of the database, read with every heartbeat."""
+"""The one clock: that of the database, read with every heartbeat; what is known of others."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from lockstep.model.messages import Offset
+from lockstep.ports.clock import KnownOffset
+from lockstep.store.pool import Store
+from lockstep.store.queries import query
+from lockstep_schemas.status import BegunBecause
 
 # What the database tells is off by up to half a round trip: a few ms, more on a busy machine.
 # Steps back of that size are waited out, so that what follows something is never dated before it.
@@ -36,3 +42,50 @@ class DatabaseClock:
     def synchronise(self, now: datetime, at: float) -> None:
         """Take over the time that the database told when the monotonic clock said `at`."""
         self._base, self._at = now, at
+
+
+class StreamClockStore:
+    """See `replicas.stream_clock.ClockRows`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, stream: str) -> KnownOffset | None:
+        """See `replicas.stream_clock.ClockRows`."""
+        async with self._store.connection() as connection:
+            row = await connection.fetchrow(*query("clock/read", stream=stream))
+        if row is None:
+            return None
+        return KnownOffset(
+            stream=row["stream"],
+            leader=row["leader"],
+            offset=Offset(row["ahead"], row["error"]),
+            measured_at=row["measured_at"],
+            age_seconds=row["age_seconds"],
+            begun_at=row["begun_at"],
+            begun_because=row["begun_because"],
+            was_ahead=row["was_ahead"],
+        )
+
+    async def renew(
+        self,
+        stream: str,
+        leader: str,
+        offset: Offset,
+        because: BegunBecause | None,
+        seen: datetime | None,
+    ) -> bool:
+        """See `replicas.stream_clock.ClockRows`."""
+        async with self._store.connection() as connection:
+            kept = await connection.fetchval(
+                *query(
+                    "clock/renew",
+                    stream=stream,
+                    leader=leader,
+                    ahead=offset.ahead,
+                    error=offset.error,
+                    because=because,
+                    seen=seen,
+                )
+            )
+        return kept is not None

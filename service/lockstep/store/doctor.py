@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from lockstep.model.errors import EngineError
-from lockstep.model.findings import Finding, Verdict, clock, fault, fine
+from lockstep.model.findings import (
+    CLOCKS,
+    Finding,
+    Verdict,
+    clock,
+    fault,
+    fine,
+    unknown,
+    warning,
+)
 from lockstep.store.migrate import pending
 from lockstep.store.pool import Store, explained
 from lockstep.store.queries import query
@@ -19,12 +28,14 @@ if TYPE_CHECKING:
 _SAID: Final = "do what it says, and look again"
 SHOWN: Final = 5  # names in a line for people
 MOST: Final = 1000  # rows that are read of what breaks a rule: "1000 or more" says enough
+FAR_SECONDS: Final = 0.5  # as in the alert
 OLD_SECONDS: Final = 60.0  # longer than all that mends itself: adoption, sweeps, retries
 SILENT_SECONDS: Final = 5.0  # at the least: a shorter silence is nothing that people need look at
 TABLES: Final = (
     "action_types", "artifacts", "automation_versions", "automations", "catalog_revision",
     "failed_frames", "judgements", "occurrences", "outbox", "parked_events", "receipts",
-    "run_frames", "run_steps", "runs", "suspects", "timers", "trigger_types", "waits", "workers",
+    "run_frames", "run_steps", "runs", "stream_clocks", "suspects", "timers", "trigger_types",
+    "waits", "workers",
 )  # fmt: skip
 
 
@@ -165,6 +176,7 @@ async def _examine(store: Store, dsn: str, stale_seconds: float) -> list[Finding
         found.append(allowed)
         if allowed.verdict == "ok":
             found += [await _judged(connection, rule, stale_seconds) for rule in RULES]
+            found.append(await _stream_clocks(connection))
     return found
 
 
@@ -182,6 +194,25 @@ async def _clock(connection: "Connection") -> Finding:
     before = time.time()
     theirs: datetime = await connection.fetchval(*query("doctor/clock"))
     return clock("postgres.clock", "PostgreSQL", theirs, before, time.time())
+
+
+async def _stream_clocks(connection: "Connection") -> Finding:
+    """Say how far the clock of the stream of events is from that of the database."""
+    check, rows = "stream.clock", await connection.fetch(*query("doctor/stream_clocks"))
+    if not rows:
+        return unknown(check, "the clock of the stream was not measured yet", "start an engine")
+    ages = [row["age_seconds"] for row in rows]
+    if min(ages) > OLD_SECONDS * 2:
+        text = f"no engine has measured the clock of the stream for {min(ages):.0f} s"
+        return unknown(check, text, "if one runs, see `problems` of `lockstep status`")
+    row = rows[ages.index(min(ages))]
+    ahead, error = (row[name].total_seconds() for name in ("ahead", "error"))
+    side = "behind" if ahead < 0 else "ahead of"
+    on = f"{row['stream']}, led by {row['leader']}," if row["leader"] else row["stream"]
+    text = f"the clock of {on} is {abs(ahead):.4f} s {side} that of PostgreSQL, to {error:.4f} s"
+    if abs(ahead) <= FAR_SECONDS:
+        return fine(check, text)
+    return warning(check, f"{text}; times of events are corrected by that", CLOCKS)
 
 
 async def _disk(connection: "Connection") -> Finding:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
@@ -92,6 +93,7 @@ class _ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
     headers: bytes
     body: bytes
     body_id: UUID | None
+    time: datetime
     reason: str
 
 
@@ -122,6 +124,7 @@ async def park_events(
             headers=_encode(message.headers),
             body=b"" if one.event.delivery in shared else message.data,
             body_id=shared[one.event.delivery][0] if one.event.delivery in shared else None,
+            time=one.event.time,
             reason=one.reason,
         )
         for one, message in kept
@@ -304,4 +307,5 @@ def _stored(
         automation_id=row["automation_id"],
         wait_id=row["wait_id"],
         reason=row["parked_reason"],
+        time=row["time"],
     )

@@ -51,7 +51,7 @@ class Serving(Protocol):
         ...
 
     def lacking(self) -> Sequence[str]:
-        """Name the streams and groups of the bus that are gone."""
+        """Name the streams and groups of the bus that are gone, and a clock that is in doubt."""
         ...
 
 

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from lockstep.model.errors import Unavailable
 from lockstep.model.findings import Numbers
 from lockstep.model.texts import said
+from lockstep.ports.clock import StreamClock
 from lockstep.telemetry.meter import Histogram, Measures
 
 # Below the 15 s of a scrape: each has new figures, several at once share some.
@@ -39,6 +40,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     services: Callable[[], Mapping[str, bool]]  # whether each works, by name
     connections: Callable[[], Mapping[str, int]]  # of the pool, by state
     decisions_dropped: Callable[[], int]  # since the start
+    stream_clock: StreamClock
     numbers: Callable[[], Awaitable[Numbers]]
     lag: Callable[[], Awaitable[Mapping[str, int]]]  # events that wait, by consumer group
 
@@ -160,6 +162,27 @@ def _looked_at(gauges: Gauges) -> Iterator[Metric]:
     dropped.add_metric([], gauges.decisions_dropped())
     yield dropped
     yield _gauge("pool_connections", "Connections to PostgreSQL.", "state", gauges.connections())
+    yield from _clock(gauges.stream_clock)
+
+
+def _clock(clock: StreamClock) -> Iterator[Metric]:
+    offset = clock.offset
+    if offset is not None:
+        yield GaugeMetricFamily(
+            "lockstep_stream_clock_ahead_seconds",
+            "By how much the clock of the stream of events is ahead of the engine's.",
+            offset.ahead.total_seconds(),
+        )
+        yield GaugeMetricFamily(
+            "lockstep_stream_clock_error_seconds",
+            "By how much that may be wrong.",
+            offset.error.total_seconds(),
+        )
+    yield GaugeMetricFamily(
+        "lockstep_stream_clock_doubted",
+        "Whether that is in doubt; nothing expires then that an event could still change.",
+        int(clock.doubt is not None),
+    )
 
 
 def _stored(numbers: Numbers) -> Iterator[Metric]:

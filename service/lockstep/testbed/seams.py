@@ -2,11 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from lockstep.model.messages import Message
+from lockstep.model.messages import Message, Told
 from lockstep.model.runs import Checkpoint
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.ports.bus import MessageSource
@@ -133,6 +133,15 @@ class Point(Listener):
         arms = any(wait.path for one in done for wait in one.waits)
         if self._name in paths or (self._name == "wait_armed" and arms):
             die()
+
+
+def as_told(clock: CaseClock) -> Callable[[], Awaitable[Told]]:
+    """Let the clock of the stream be that of the case: its messages are stamped by it."""
+
+    async def told() -> Told:
+        return Told("", clock.time)
+
+    return told
 
 
 def die() -> None:

@@ -10,7 +10,7 @@ from lockstep.engine.housekeeping import AT_ONCE, Housekeeping
 from lockstep.model.errors import BusUnavailable
 from lockstep.model.messages import StreamBegin
 from lockstep.settings.structs import EngineSettings
-from unit.moved import Clock, moved
+from unit.moved import Clock, StreamClock, moved
 from unit.values import NOW
 
 
@@ -46,7 +46,10 @@ class Decisions(Tables):
 class Receipts(Tables):
     """The receipts."""
 
+    begin: StreamBegin | None = None
+
     async def forget(self, hours: float, begin: StreamBegin, limit: int) -> bool:
+        self.begin = begin
         return self._page("receipts", limit)
 
 
@@ -76,7 +79,9 @@ class Events:
         return StreamBegin("S", 1, NOW, self.oldest_at)
 
 
-def house(rows: int, events: Events) -> tuple[Housekeeping, Decisions, Receipts]:
+def house(
+    rows: int, events: Events, ahead: timedelta = timedelta()
+) -> tuple[Housekeeping, Decisions, Receipts]:
     decisions, receipts = Decisions(rows), Receipts(rows)
     made = Housekeeping(
         EngineSettings(),
@@ -88,6 +93,7 @@ def house(rows: int, events: Events) -> tuple[Housekeeping, Decisions, Receipts]
         cast("store.Receipts", receipts),
         events,
         Clock(),
+        StreamClock(ahead),
     )
     return made, decisions, receipts
 
@@ -117,6 +123,16 @@ async def test_the_counters_of_windows_stay_that_a_backlog_still_asks_for(
     made, decisions, _ = house(1, Events(NOW - behind))
     await made.clean()
     assert decisions.before == NOW - behind - timedelta(hours=1)
+
+
+@moved
+async def test_the_begin_of_the_stream_is_told_by_the_one_clock() -> None:
+    ahead = timedelta(minutes=7)
+    made, decisions, receipts = house(1, Events(NOW - timedelta(hours=1) + ahead), ahead)
+    await made.clean()
+    assert decisions.before == NOW - timedelta(hours=2)
+    assert receipts.begin is not None
+    assert receipts.begin.created_at == NOW - ahead
 
 
 @moved

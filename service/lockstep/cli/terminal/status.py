@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Final
 
 from rich.text import Text
 
 from lockstep.cli.terminal import output
 from lockstep_schemas.parked import ParkedKind
 from lockstep_schemas.status import QueueStatus, Status, WorkerStatus
+
+FAR_MS: Final = 500.0  # as in the alert
 
 
 def draw(status: Status) -> None:
@@ -21,10 +24,13 @@ def draw(status: Status) -> None:
         "dead letters": None if status.dead_letters is None else f"{status.dead_letters:,}",
         "parked": None if status.parked is None else _parked(status.parked),
         "outbox": _outbox(status),
+        "clock": _clock(status),
     }
     for name, value in facts.items():
-        is_noted = (name == "dead letters" and status.dead_letters) or (
-            name == "parked" and status.parked
+        is_noted = (
+            (name == "dead letters" and status.dead_letters)
+            or (name == "parked" and status.parked)
+            or (name == "clock" and _is_far(status))
         )
         style = "yellow" if is_noted else ""
         text = Text.assemble((f"{name:<14}", "dim"), (output.line(value or "no answer"), style))
@@ -124,6 +130,24 @@ def _parked(parked: Mapping[ParkedKind, int]) -> str:
         return "nothing"
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(parked.items()))
     return f"{kinds}: see `lockstep parked list`"
+
+
+def _clock(status: Status) -> str | None:
+    clock = status.clock
+    if clock is None:
+        return "that of the stream of events was not measured yet"
+    side = "behind" if clock.ahead_ms < 0 else "ahead of"
+    ago = output.duration(status.at - clock.measured_at)
+    led = f" on {clock.leader}" if clock.leader else ""
+    return (
+        f"that of the stream of events{led} is {abs(clock.ahead_ms):.1f} ms {side} PostgreSQL's, "
+        f"to {clock.error_ms:.1f} ms, measured {ago} ago"
+    )
+
+
+def _is_far(status: Status) -> bool:
+    clock = status.clock
+    return clock is None or abs(clock.ahead_ms) > FAR_MS or clock.doubt is not None
 
 
 def _span(seconds: float) -> str:

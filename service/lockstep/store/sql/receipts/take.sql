@@ -2,9 +2,10 @@
 -- Locks: receipts by event and message, then delivery. Two replicas that are given the same
 -- messages do so in one order, and those that are given what was published twice too: whoever has
 -- the first of a message holds all of it.
--- :events (delivery text, id text, message_id text, stream text, sequence bigint)
-insert into receipts (delivery, event_id, message_id, stream, sequence)
-select delivery, id, message_id, stream, sequence
+-- :events (delivery text, id text, message_id text, stream text, sequence bigint,
+--     time timestamptz)
+insert into receipts (delivery, event_id, message_id, stream, sequence, time)
+select delivery, id, message_id, stream, sequence, time
   from unnest(:events)
  order by id collate "C", message_id collate "C", delivery collate "C"
     on conflict do nothing

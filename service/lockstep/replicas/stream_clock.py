@@ -1,0 +1,228 @@
+"""The clock of the stream of events, compared with the one clock again and again.
+
+What was measured is one row for all replicas, so that all say the same of an event. Each replica
+measures for itself whether it still holds.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+
+from lockstep.model.errors import BusUnavailable, EngineError, StoreUnavailable
+from lockstep.model.messages import Offset, Told, moment
+from lockstep.ports.clock import Clock, KnownOffset
+from lockstep_schemas.status import BegunBecause
+
+LOOK_SECONDS: Final = 5.0  # a question to the stream and one to the store: no load
+AGAIN_SECONDS: Final = 1.0  # where the offset is in doubt: something may wait for it
+FRESH_SECONDS: Final = 30.0  # some looks may fail: a server starts anew, the machine is busy
+KEPT_SECONDS: Final = 60.0
+"""How long the smallest error counts: good clocks drift by less than a millisecond meanwhile."""
+# Beside the errors: two replicas that have just asked the database for its time differ by less.
+JUMP: Final = timedelta(milliseconds=100)
+FAR: Final = timedelta(milliseconds=500)  # as in the alert
+OLD_SECONDS: Final = 2 * KEPT_SECONDS  # nobody has measured for so long: it says nothing of now
+TRIES: Final = 3  # another replica keeps what it has measured about once a minute
+
+log = structlog.get_logger()
+
+
+class Sample(NamedTuple):
+    """One measurement."""
+
+    leader: str
+    offset: Offset
+    at: float  # by the monotonic clock
+
+
+class ClockRows(Protocol):
+    """Keeps what was measured, for all replicas."""
+
+    async def read(self, stream: str) -> KnownOffset | None:
+        """Give it; None before the first measurement. Raise Unavailable."""
+        ...
+
+    async def renew(
+        self,
+        stream: str,
+        leader: str,
+        offset: Offset,
+        because: BegunBecause | None,
+        seen: datetime | None,
+    ) -> bool:
+        """Keep a measurement, unless one was kept since `seen`. Raise Unavailable."""
+        ...
+
+
+class StreamClock:
+    """See `ports.clock.StreamClock`."""
+
+    def __init__(
+        self,
+        stream: str,
+        ask: Callable[[], Awaitable[Told]],
+        rows: ClockRows,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`ask` asks the stream what time it is there."""
+        self._stream, self._ask, self._rows = stream, ask, rows
+        self._clock, self._monotonic = clock, monotonic
+        self._samples: deque[Sample] = deque()  # of the last minute
+        self._known: KnownOffset | None = None
+        self._ahead = timedelta()
+        self._looked_at = -math.inf
+        self._jumped, self._trouble = "", "it was not measured yet"
+
+    def time(self, stored_at_ns: int) -> datetime:
+        """See `ports.clock.StreamClock`."""
+        return moment(stored_at_ns, self._ahead)
+
+    @property
+    def known(self) -> KnownOffset | None:
+        """What all replicas go by, as this one has read it last."""
+        return self._known
+
+    @property
+    def offset(self) -> Offset | None:
+        """See `ports.clock.StreamClock`."""
+        return None if self._known is None else self._known.offset
+
+    @property
+    def doubt(self) -> str | None:
+        """See `ports.clock.StreamClock`."""
+        if self._monotonic() - self._looked_at > FRESH_SECONDS:
+            return self._trouble
+        return self._jumped or None
+
+    def faults(self) -> list[str]:
+        """Say that the offset is in doubt, and why."""
+        why = self.doubt
+        return [] if why is None else [f"offset of the clock of the stream {self._stream}: {why}"]
+
+    async def begin(self) -> None:
+        """Look before any event is handled: its time is fixed then."""
+        await self.look()
+        if self._jumped:
+            await asyncio.sleep(AGAIN_SECONDS)
+            await self.look()
+
+    async def run(self) -> None:
+        """Look now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS if self.doubt is None else AGAIN_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Measure, and bring what all replicas know and what this one has seen together.
+
+        While a server is away, what was measured last is gone by.
+        """
+        try:
+            sample = await self._sample()
+            known, jumped = await self._agreed(sample)
+        except EngineError as error:
+            if self._trouble != str(error):
+                self._trouble = str(error)
+                log.warning("clock.unknown", stream=self._stream, error=error)
+            return
+        self._known, self._ahead = known, known.offset.ahead
+        self._looked_at, self._trouble = self._monotonic(), "it was not measured for a while"
+        self._jumped = jumped
+
+    async def _sample(self) -> Sample:
+        """Ask the stream for its time, which is meant for the middle of question and answer."""
+        began, before = self._monotonic(), self._clock.now()
+        try:
+            there = await self._ask()
+        except EngineError as error:
+            subject = f"$JS.API.STREAM.INFO.{self._stream}"
+            hint = f"may the user of the engine publish to {subject}?"
+            raise BusUnavailable(f"the stream does not tell its time: {error}; {hint}") from error
+        after, ended = self._clock.now(), self._monotonic()
+        # The one clock may have been set meanwhile, or stand still: the longer way counts.
+        took = max(timedelta(seconds=ended - began), after - before)
+        ahead = there.at - (before + (after - before) / 2)
+        sample = Sample(there.leader, Offset(ahead, took / 2), ended)
+        self._samples.append(sample)
+        while self._samples[0].at < ended - KEPT_SECONDS:
+            self._samples.popleft()
+        return sample
+
+    async def _agreed(self, sample: Sample) -> tuple[KnownOffset, str]:
+        """Keep the best measurement where it is needed.
+
+        A jump is believed when two looks in a row have seen it: the one clock is that of a machine
+        which may have stood still. Until then, and where a new leader's clock is another, that is
+        said with what all go by.
+
+        Raises:
+            Unavailable: A server is away, or other replicas measure something else all the time.
+        """
+        alike = [one for one in self._samples if _are_alike(one, sample)]
+        best = min(alike, key=lambda one: one.offset.error)
+        jumped = ""
+        for _ in range(TRIES):
+            known = await self._rows.read(self._stream)
+            because = _why_anew(known, sample)
+            if known is not None and _differ(known.offset, sample.offset):
+                is_sure = len(alike) > 1 or known.age_seconds > OLD_SECONDS
+                jumped = "" if is_sure else _jump(known.offset, sample.offset)
+                if because == "jump" and not is_sure:
+                    return known, jumped
+            if known is not None and because is None and not _is_better(best, known):
+                return known, jumped
+            seen = None if known is None else known.measured_at
+            is_kept = await self._rows.renew(self._stream, best.leader, best.offset, because, seen)
+            if is_kept and because is not None:
+                _say(self._stream, because, best, known)
+        raise StoreUnavailable("other replicas measure something else again and again")
+
+
+def _why_anew(known: KnownOffset | None, sample: Sample) -> BegunBecause | None:
+    """Say why nothing of what is known counts any more, if so."""
+    if known is None:
+        return "first"
+    if known.leader != sample.leader:
+        return "leader"
+    return "jump" if _differ(known.offset, sample.offset) else None
+
+
+def _is_better(best: Sample, known: KnownOffset) -> bool:
+    return known.age_seconds > KEPT_SECONDS or best.offset.error < known.offset.error
+
+
+def _are_alike(one: Sample, other: Sample) -> bool:
+    return one.leader == other.leader and not _differ(one.offset, other.offset)
+
+
+def _differ(one: Offset, other: Offset) -> bool:
+    return abs(one.ahead - other.ahead) > one.error + other.error + JUMP
+
+
+def _jump(known: Offset, seen: Offset) -> str:
+    return f"it has jumped by {_ms(seen.ahead - known.ahead):+.0f} ms, which is looked at once more"
+
+
+def _ms(span: timedelta) -> float:
+    return round(span / timedelta(milliseconds=1), 3)
+
+
+def _say(stream: str, because: BegunBecause, sample: Sample, known: KnownOffset | None) -> None:
+    ahead = sample.offset.ahead
+    say = log.warning if because == "jump" or abs(ahead) > FAR else log.info
+    say(
+        "clock.begun",
+        stream=stream,
+        because=because,
+        leader=sample.leader,
+        ahead_ms=_ms(ahead),
+        error_ms=_ms(sample.offset.error),
+        was_ahead_ms=None if known is None else _ms(known.offset.ahead),
+    )
