@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias, Union
 from msgspec import Meta, field
 
 from .base import (
+    END,
     EventId,
     Expression,
     Identifier,
@@ -16,6 +17,7 @@ from .base import (
     Template,
 )
 from .conditions import Condition
+from .durations import LookBack
 
 Actions = Annotated[list["Action"], Meta(min_length=1)]
 
@@ -188,6 +190,13 @@ class WaitFor(Struct, frozen=True):
     ] = False
     context_key: Annotated[
         Template | None, Meta(description="Equal to that of the event; without it the run's.")
+    ] = None
+    lookback: Annotated[
+        Annotated[str, Meta(pattern=f"^run{END}", description="`run`.")] | LookBack | None,
+        Meta(
+            description="Takes the oldest event that was handled before, too: later than the event "
+            "that started the run, or so long before it."
+        ),
     ] = None
 
 

@@ -125,6 +125,25 @@ async def wake(lab: Lab) -> None:
     await lab.until_ended(2)
 
 
+async def look_back(lab: Lab) -> None:
+    """Waits that look back: on an answer that is there, and on one that comes."""
+    await lab.boot()
+    actions = [
+        wait("doubt.gate"), wait("doubt.answer", lookback="run"), record("a"),
+        wait("doubt.later", lookback="run"), record("b"),
+    ]  # fmt: skip
+    lab.arm()
+    await lab.automation("look_back", actions)
+    await lab.tell("look_back", 0, key="k")
+    await has(lab, "select count(*) from waits where event_id = 'doubt.gate'", 1)
+    await lab.publish("doubt.answer", {}, "k", "answer")
+    await has(lab, "select count(*) from recent_events", 1)
+    await lab.publish("doubt.gate", {}, "k", "gate")
+    await has(lab, "select count(*) from waits where event_id = 'doubt.later'", 1)
+    await lab.publish("doubt.later", {}, "k", "later")
+    await lab.until_ended(1)
+
+
 async def ready(lab: Lab) -> None:
     """More runs than places."""
     await lab.boot()
@@ -419,6 +438,11 @@ SCENARIOS: Final = {
                 "PUB lockstep.run.*.waiting",
                 "PUB lockstep.run.*.succeeded",
             },
+        ),
+        Scenario(
+            "look_back",
+            look_back,
+            _all("automations/look_back recent/keep recent/arm recent/take waits/fire"),
         ),
         Scenario(
             "ready", ready, EVENT | _all("runs/create=pending runs/claim_ready"), {"max_walks": 2}

@@ -103,6 +103,8 @@ FULL: Json = {
         {"choose": [{"when": {"not": "x"}, "sequence": [{"stop": {}}]}], "else": []},
         {"parallel": [{"delay": {"seconds": 0}}, {"delay": {"template": "x"}}]},
         {"wait_for_trigger": {"event": "e", "context_key": "", "continue_on_timeout": True}},
+        {"wait_for_trigger": {"event": "e", "lookback": "run"}},
+        {"wait_for_trigger": {"event": "e", "lookback": {"days": 1, "minutes": 0.5}}},
         {"variables": {"a": None, "_b": [1]}, "description": "d", "continue_on_error": True},
     ],
 }
@@ -181,7 +183,18 @@ BOUNDS = [
 ]
 EDGES = st.sampled_from(BOUNDS).map(copy.deepcopy)
 KEYS = st.sampled_from(
-    [*KINDS, *WORDS, "else", "above", "below", "after", "cancel_filter", "max_age", "zz"]
+    [
+        *KINDS,
+        *WORDS,
+        "else",
+        "above",
+        "below",
+        "after",
+        "cancel_filter",
+        "max_age",
+        "lookback",
+        "zz",
+    ]
 )
 
 
@@ -221,6 +234,9 @@ def mutated(draw: st.DrawFn) -> Json:
 @example(having(triggers=[{"event": "e", "cancel_filter": "x"}]))
 @example(having(triggers=[{"event": "e", "cancel_filter": "x", "for": None}]))
 @example(having(triggers=[{"event": "e", "max_age": {}}]))
+@example(having(actions=[{"wait_for_trigger": {"event": "e", "lookback": "runs"}}]))
+@example(having(actions=[{"wait_for_trigger": {"event": "e", "lookback": {}}}]))
+@example(having(actions=[{"wait_for_trigger": {"event": "e", "lookback": 5}}]))
 @example(having(triggers=[{"event": "e", "max_age": {"seconds": 5, "template": "x"}}]))
 @example(having(triggers=[{"event": "e", "max_age": {"seconds": 0}}]))
 @example(having(conditions=[{"not": "x", "or": ["x"]}, {}]))

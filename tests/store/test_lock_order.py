@@ -21,7 +21,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
-from lockstep.model.waits import WaitRow
+from lockstep.model.waits import Taken, WaitRow, topic
 from lockstep.store import (
     AutomationStore,
     Batches,
@@ -93,6 +93,11 @@ class Scene:
         self.artifacts: list[UUID] = []
         self.parked: list[UUID] = []
         self.owner = uuid7()
+
+    def topics(self) -> list[bytes]:
+        """Topics as their users sort them."""
+        names = self.random.sample(NAMES, 4)
+        return sorted(topic("e", name) for name in names)
 
     async def fill(self) -> None:
         """Make the rows anew."""
@@ -192,7 +197,9 @@ async def take_events(scene: Scene) -> None:
         for one, name in zip(events, scene.random.sample(NAMES, len(NAMES)), strict=True)
     ]
     async with Batches(scene.laboratory.database, uuid7()).transaction() as tx:
+        await tx.lock_topics(scene.topics(), alone=False)
         await tx.take_receipts(events)
+        await tx.keep_recent(events, NOW)
         waits = scene.random.sample(scene.waits, len(scene.waits))
         await tx.warn([(one, "why") for one in waits])
         await tx.lock_keys(scene.random.sample(NAMES, len(NAMES)))
@@ -201,6 +208,18 @@ async def take_events(scene: Scene) -> None:
         await tx.lock_runs(runs, waits[:6])
         await tx.end_runs(runs, CANCELLED)
         await tx.fire([(one, b"{}") for one in waits[:6]], NOW)
+
+
+async def look_back(scene: Scene) -> None:
+    """Waits look back, and are armed or fired."""
+    async with Batches(scene.laboratory.database, uuid7()).transaction() as tx:
+        await tx.lock_topics(scene.topics(), alone=True)
+        looks = await tx.looking(scene.waits)
+        await tx.seen([(one, one.since(NOW), None) for one in looks])
+        await tx.lock_runs(scene.random.sample([run.id for run in scene.runs], 6), [])
+        await tx.arm_waits([(one.wait.id, one.since(NOW)) for one in looks])
+        fired = scene.random.sample(scene.runs, 6)
+        await tx.keep_taken([Taken(run.id, "actions[0]", NOW, 1) for run in fired])
 
 
 async def go_on(scene: Scene) -> None:
@@ -330,8 +349,8 @@ async def publish(scene: Scene) -> None:
 DOINGS: Final[Mapping[str, Doing]] = {
     one.__name__: one
     for one in (
-        take_events, go_on, end_walks, cancel, change, delete, fire_due, take_up, sweep, ring,
-        lease, park, judge_parked, publish, let_go,
+        take_events, look_back, go_on, end_walks, cancel, change, delete, fire_due, take_up, sweep,
+        ring, lease, park, judge_parked, publish, let_go,
     )
 }  # fmt: skip
 

@@ -254,6 +254,17 @@ ROWS = (
     """,
     "insert into workers (id, name, engine_version) values (gen_random_uuid(), 'h', '1')",
     "insert into bodies select gen_random_uuid(), '{}' from generate_series(1, 50000)",
+    """
+    insert into recent_events (topic, event_id, context_key, time, sequence, delivery, actor, hop,
+        body, handled_at)
+    select decode(md5((n % 5000)::text), 'hex'), 'e', 'k' || n % 5000, now(), n, 'S:' || n, '{}', 0,
+           '{}', now()
+      from generate_series(1, 50000) as n
+    """,
+    """
+    insert into taken_events
+    select gen_random_uuid(), 'actions[0]', now(), n from generate_series(1, 50000) as n
+    """,
     "analyze",
 )
 
@@ -273,7 +284,7 @@ def scans(plan: Any) -> list[tuple[str, str]]:
     return found + [scan for inner in plan.get("Plans", []) for scan in scans(inner)]
 
 
-SMALL = {"workers", "catalog_revision"}
+SMALL = {"workers", "catalog_revision", "dropped_events"}
 """Tables that are small by nature."""
 
 HOT: dict[str, list[Any]] = {
@@ -326,6 +337,23 @@ HOT: dict[str, list[Any]] = {
     "parked/event": [uuid4()],
     "parked/forget_events": [100],
     "parked/old_events": [72.0, 100],
+    "recent/events": [b"x", "e", "k", uuid4(), "actions[0]", NOW, 1, 1, NOW],
+    "recent/seen": [
+        [uuid4()],
+        [b"x"],
+        ["e"],
+        ["k"],
+        [uuid4()],
+        ["actions[0]"],
+        [NOW],
+        [1],
+        [NOW],
+        [1],
+    ],
+    "recent/looking": [[uuid4()]],
+    "recent/left": [uuid4(), 20],
+    "recent/take": [[uuid4()], ["actions[0]"], [NOW], [1]],
+    "recent/forget_taken": [uuid4(), 100],
     "runs/list_steps": [uuid4()],
     "artifacts/list": [uuid4()],
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -49,6 +49,8 @@ class Rows:
         self.copied: dict[UUID, Revival] = {}
         self.locked: list[str] = []
         self.receipts: set[str] = set()
+        self.topics: list[bytes] = []
+        self.recent: list[Event] = []
         self.number = 0  # the revision of the automations
         self.children: dict[tuple[UUID, str], Child] = {}
         self.owns = True  # the set-up of a trigger
@@ -220,6 +222,17 @@ class Rows:
         self.calls.append("open_results")
         self.asked_results = [*results]
         return self.waits
+
+    async def lock_topics(self, topics: Sequence[bytes], *, alone: bool) -> None:
+        self.called("lock_topics")
+        assert [*topics] == sorted(set(topics)), "topics are locked in one order"
+        assert not alone, "who handles events shares them"
+        self.topics += topics
+
+    async def keep_recent(self, events: Sequence[Event], now: datetime) -> None:
+        self.called("keep_recent")
+        assert now.tzinfo is not None
+        self.recent += events
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         self.calls.append("warn")
@@ -464,6 +477,7 @@ class Definitions:
         self.away = Away()
         self.number = 0
         self.stored: dict[str, Head] = {}
+        self.looked_at: Set[str] = frozenset()
         self.kept: dict[tuple[str, int], StoredDefinition] = {}
         self.calls: list[str] = []
         self.read: list[list[tuple[str, int]]] = []
@@ -494,6 +508,10 @@ class Definitions:
         self.away.check()
         await asyncio.sleep(0)
         return self.number, [*self.stored.values()]
+
+    async def looked_back(self) -> Set[str]:
+        """See `ports.matching.AutomationSource`."""
+        return self.looked_at
 
     async def definitions(
         self, keys: Sequence[tuple[str, int]]

@@ -9,7 +9,7 @@ from lockstep.contract.builder import Addition, Builder, Schema, Special
 from lockstep_schemas.actions import KINDS, Action, DelayFor, Loop
 from lockstep_schemas.conditions import CONDITIONS, Condition, NumericBounds, TimeWindow
 from lockstep_schemas.definition import Hold, Trigger
-from lockstep_schemas.durations import UNIT_SECONDS, MaxAge
+from lockstep_schemas.durations import UNIT_SECONDS, LookBack, MaxAge
 
 _EXPRESSION: Final = r"\S"
 
@@ -30,6 +30,7 @@ def _some_of(names: Iterable[str]) -> Addition:
 ADDITIONS: Final[Mapping[type[msgspec.Struct], Addition]] = {
     DelayFor: _one_of(("seconds", "template")),
     Hold: _one_of(("seconds", "minutes", "hours", "template")),
+    LookBack: _some_of(UNIT_SECONDS),
     MaxAge: {"oneOf": [_some_of(UNIT_SECONDS), _is_there("template")]},
     Loop: {
         **_one_of(("count", "for_each", "while", "until")),

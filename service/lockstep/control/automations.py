@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
-from lockstep import schedule as schedules
+from lockstep.control.demands import has_timers, holding, looks_back, wanted_schedules
 from lockstep.control.errors import (
     AutomationExists,
     AutomationNotFound,
@@ -20,7 +20,6 @@ from lockstep.control.errors import (
     check_automation_id,
 )
 from lockstep.control.fitting import check_fits, fitting, position
-from lockstep.definition import DefinitionRefused, derived_ids, parse
 from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
@@ -89,6 +88,10 @@ class AutomationChange(Protocol):
         self, automation_id: str, wanted: Sequence[tuple[UUID, str, str, datetime]], now: datetime
     ) -> list[Due]:
         """Let these be its schedules; give those that are new."""
+        ...
+
+    async def look_back(self, automation_id: str, version: int, events: Sequence[str]) -> None:
+        """Have events kept that the waits of a version look back on."""
         ...
 
     async def raise_revision(self) -> int:
@@ -226,8 +229,9 @@ class AutomationEndpoints:
         versions = self._checker.config_versions(new.definition)
         if not await change.insert(new, versions):
             raise AutomationExists(f"automation '{new.id}' exists already; update it")
+        await change.look_back(new.id, new.version, looks_back(new))
         now = new.created_at
-        ticking = await change.set_schedules(new.id, _schedules(new, now), now)
+        ticking = await change.set_schedules(new.id, wanted_schedules(new, now), now)
         return await self._announce(change, new, "created"), ticking
 
     def _created(self, created: tuple[EventRow, Sequence[Due]]) -> None:
@@ -254,13 +258,14 @@ class AutomationEndpoints:
             after = self._changed(before, request, actor)
             check_fits(after, "automation")
             is_new = after.version != before.version
-            versions = self._checker.config_versions(after.definition) if is_new else {}
-            if _has_timers(before) or _has_timers(after):
+            if has_timers(before) or has_timers(after):
                 await change.lock_alone(after.id)
             await change.update(after, versions, new_version=is_new)
-            disarmed = await change.keep_holds(after.id, _holding(after))
+            if is_new:
+                await change.look_back(after.id, after.version, looks_back(after))
+            disarmed = await change.keep_holds(after.id, holding(after))
             now = after.updated_at
-            ticking = await change.set_schedules(after.id, _schedules(after, now), now)
+            ticking = await change.set_schedules(after.id, wanted_schedules(after, now), now)
             event = await self._announce(change, after, "updated")
         self._listener.reported([event])
         self._listener.armed((), disarmed, ticking)
@@ -356,39 +361,6 @@ class AutomationEndpoints:
         row = EventRow(topic, revision, subject, event.id, body, event.time)
         await change.add_events([row])
         return row
-
-
-def _has_timers(automation: Automation) -> bool:
-    """Say whether a trigger of it may hold, or be a schedule; not whether it does at the moment."""
-    try:
-        triggers = parse(automation.definition).triggers
-    except DefinitionRefused:  # damaged, or of a later version: nobody knows
-        return True
-    return any(one.for_ is not None or one.event.startswith("automation.") for one in triggers)
-
-
-def _holding(automation: Automation) -> list[str]:
-    """Give the triggers whose holds stay armed: none of an automation that is disabled."""
-    if automation.status == "disabled":
-        return []
-    triggers = parse(automation.definition).triggers
-    ids = derived_ids(triggers)
-    return [name for name, trigger in zip(ids, triggers, strict=True) if trigger.for_ is not None]
-
-
-def _schedules(automation: Automation, now: datetime) -> list[tuple[UUID, str, str, datetime]]:
-    """Give the schedules of an automation, each with its first tick; none if it is disabled."""
-    if automation.status == "disabled":
-        return []
-    triggers = parse(automation.definition).triggers
-    wanted = []
-    for trigger_id, trigger in zip(derived_ids(triggers), triggers, strict=True):
-        schedule = schedules.schedule_of(trigger.event, trigger.config or {})
-        due = None if schedule is None else schedules.first_due(schedule, now)
-        if due is not None:
-            text = msgspec.json.encode([trigger.event, trigger.config], order="deterministic")
-            wanted.append((uuid7(), trigger_id, text.decode(), due))
-    return wanted
 
 
 def _first_fault(issues: Sequence[Issue]) -> str:

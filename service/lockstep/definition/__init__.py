@@ -3,6 +3,7 @@
 from lockstep.definition.compile import compile_program, derived_ids
 from lockstep.definition.missing import missing
 from lockstep.definition.source import Source, SourceError, read, read_all
+from lockstep.definition.tree import looked_back
 from lockstep.definition.validate import (
     Checked,
     DefinitionRefused,
@@ -22,6 +23,7 @@ __all__ = [
     "compile_program",
     "config_versions",
     "derived_ids",
+    "looked_back",
     "missing",
     "outdated",
     "parse",

@@ -12,7 +12,7 @@ from lockstep.render import Renderer
 from lockstep_schemas import actions as schema
 from lockstep_schemas.base import Json
 from lockstep_schemas.definition import Definition, Trigger
-from lockstep_schemas.durations import total_seconds
+from lockstep_schemas.durations import LookBack, total_seconds
 
 NodeT = TypeVar("NodeT", bound=NodeBase)
 
@@ -179,6 +179,7 @@ class _Compiler:
             timeout_seconds=wait.timeout_seconds,
             continue_on_timeout=wait.continue_on_timeout,
             context_key=None if key is None else self._renderer.template(key),
+            look_back=_look_back(wait.lookback),
         )
 
     def _choose(self, action: schema.Choose) -> Node:
@@ -208,6 +209,12 @@ class _Compiler:
         return make(
             how=how, count=most, expression=self._renderer.expression(text), sequence=sequence
         )
+
+
+def _look_back(wanted: str | LookBack | None) -> float | None:
+    if isinstance(wanted, LookBack):
+        return total_seconds(wanted)
+    return None if wanted is None else 0.0
 
 
 def _made(kind: type[NodeT], action: schema.Action) -> Callable[..., NodeT]:

@@ -9,7 +9,13 @@ from lockstep_schemas.actions import DelayFor, Loop
 from lockstep_schemas.base import Json
 from lockstep_schemas.conditions import NumericBounds, TimeWindow
 from lockstep_schemas.definition import Hold, Trigger
-from lockstep_schemas.durations import LONGEST_AGE_SECONDS, UNIT_SECONDS, MaxAge
+from lockstep_schemas.durations import (
+    LONGEST_AGE_SECONDS,
+    LONGEST_LOOK_BACK_SECONDS,
+    UNIT_SECONDS,
+    LookBack,
+    MaxAge,
+)
 
 Fault = tuple[tuple[str | int, ...], str]
 
@@ -21,7 +27,9 @@ def across(kind: type[msgspec.Struct], raw: Mapping[str, Json]) -> Iterator[Faul
     elif kind is Hold:
         yield from _one_of(raw, ("seconds", "minutes", "hours", "template"))
     elif kind is MaxAge:
-        yield from _duration(raw, LONGEST_AGE_SECONDS)
+        yield from _duration(raw, LONGEST_AGE_SECONDS, ", or `template` alone,")
+    elif kind is LookBack:
+        yield from _duration(raw, LONGEST_LOOK_BACK_SECONDS)
     elif kind is Loop:
         yield from _one_of(raw, ("count", "for_each", "while", "until"))
         if raw.get("max_iterations") is not None and not _present(raw, ("while", "until")):
@@ -47,13 +55,14 @@ def _one_of(raw: Mapping[str, Json], names: Sequence[str]) -> Iterator[Fault]:
         yield (), f"exactly one of {_names(names)} is expected, got {given}"
 
 
-def _duration(raw: Mapping[str, Json], most_seconds: int) -> Iterator[Fault]:
-    """Judge numbers that add up, and the template that may stand in their place."""
+def _duration(raw: Mapping[str, Json], most_seconds: int, alone: str = "") -> Iterator[Fault]:
+    """Judge numbers that add up, and, where there may be one, the template in their place."""
     units = _present(raw, tuple(UNIT_SECONDS))
-    if units and _present(raw, ("template",)):
+    template = alone and _present(raw, ("template",))
+    if units and template:
         yield (), f"`template` stands alone, got it beside {_names(units, ' and ')}"
-    elif not units and not _present(raw, ("template",)):
-        yield (), f"some of {_names(UNIT_SECONDS)}, or `template` alone, is expected, got none"
+    elif not units and not template:
+        yield (), f"some of {_names(UNIT_SECONDS)}{alone} is expected, got none"
     numbers = [(raw[unit], UNIT_SECONDS[unit]) for unit in units]
     if all(isinstance(number, int | float) for number, _ in numbers):
         total = sum(number * seconds for number, seconds in numbers)

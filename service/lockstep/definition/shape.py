@@ -148,6 +148,8 @@ class Shaper:
             return lambda: self._list(raw, get_args(bare)[0], length, path)
         for option in _options(bare):
             if isinstance(option, type) and issubclass(option, msgspec.Struct):
+                if isinstance(raw, str) and str in _options(bare):
+                    return None  # the other form
                 if raw is None and type(None) in _options(bare):
                     return lambda: None
                 return lambda: self.struct(raw, option, path)

@@ -80,6 +80,15 @@ def called(action: Action) -> ProviderAction | None:
             assert_never(action)
 
 
+def looked_back(definition: Definition) -> set[str]:
+    """Give the events that its waits look back on."""
+    return {
+        action.wait_for_trigger.event
+        for _, action in actions(definition.actions, ("actions",))
+        if isinstance(action, Wait) and action.wait_for_trigger.lookback is not None
+    }
+
+
 def texts(definition: Definition) -> Iterator[Text]:
     """Give every expression and template of a definition, in document order."""
     for index, trigger in enumerate(definition.triggers):

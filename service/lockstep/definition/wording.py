@@ -54,6 +54,8 @@ def expected(kind: Any) -> str:
         if float in options:
             options = [option for option in options if option is not int]
         return " or ".join(expected(option) for option in options)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "an object"
     return _NAMES.get(origin or kind, "a value")
 
 

@@ -153,9 +153,8 @@ def _hearing(
         clock,
         settings.nats.duplicate_window_seconds,
     )
-    news = pipeline.ChildRunNews()
-    is_kept = settings.engine.judgements > 0
-    decisions = report.DecisionLog(tables.decisions, clock, is_kept=is_kept)
+    news, looking = pipeline.ChildRunNews(), pipeline.LookBackNews()
+    decisions = report.DecisionLog(tables.decisions, clock, is_kept=settings.engine.judgements > 0)
     everybody = [
         *others,
         places,
@@ -165,6 +164,7 @@ def _hearing(
         mirror,
         notifier,
         news,
+        looking,
         telemetry.Measured(basis.meter),
         *([telemetry.Traced(basis.traces)] if basis.traces is not None else []),
         decisions,
@@ -177,6 +177,7 @@ def _hearing(
         notifier=notifier,
         reporter=reporter,
         child_run_news=news,
+        looking=looking,
         decisions=decisions,
         all=Listeners(everybody, basis.meter),
     )
@@ -222,6 +223,7 @@ def _pipelines(
             replace(parts, transactions=store.Batches(edge.database, basis.id, answered=True))
         ),
         timers=pipeline.TriggerTimersDue(parts),
+        look_backs=pipeline.LookBacks(tables.waits, hearing.looking, parts),
         child_runs=pipeline.ChildRuns(
             children, hearing.child_run_news, parts, types, engine.hop_limit
         ),
@@ -287,6 +289,7 @@ def _housekeeping(basis: Basis, edge: Connections, tables: Tables) -> Housekeepi
         tables.decisions,
         store.Retention(edge.database),
         store.Receipts(edge.database),
+        store.RecentEvents(edge.database, basis.settings.engine.lookback_bytes),
         bus.Lag(edge.connection),
         basis.clock,
         basis.stream_clock,

@@ -45,6 +45,7 @@ class Housekeeping:
         decisions: store.DecisionStore,
         retention: store.Retention,
         receipts: store.Receipts,
+        recent: store.RecentEvents,
         events: Events,
         clock: Clock,
         stream_clock: StreamClock,
@@ -52,6 +53,7 @@ class Housekeeping:
         self._settings, self._database = settings, database
         self._workers, self._stale = workers, stale
         self._decisions, self._retention, self._receipts = decisions, retention, receipts
+        self._recent = recent
         self._events, self._clock, self._stream_clock = events, clock, stream_clock
 
     async def clean(self) -> None:
@@ -60,6 +62,8 @@ class Housekeeping:
         await self._retention.forget_bodies(AT_ONCE)
         await self._receipts.forget_suspects(AT_ONCE)
         await _while_some(lambda: self._decisions.forget(self._settings.judgements, AT_ONCE))
+        await _while_some(lambda: self._recent.forget(self._clock.now(), AT_ONCE))
+        await _while_some(lambda: self._recent.drop(AT_ONCE))
         # Last: NATS is asked, and may be away. Receipts of an event that could come again, and
         # counters that a backlog will ask for, stay.
         begin = self._by_ours(await self._events.begin())

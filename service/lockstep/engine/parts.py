@@ -109,6 +109,7 @@ class Hearing:
     notifier: replicas.Notifier
     reporter: report.Reporter
     child_run_news: pipeline.ChildRunNews
+    looking: pipeline.LookBackNews
     decisions: report.DecisionLog
     all: Listener
 
@@ -122,6 +123,7 @@ class Pipelines:
     parked_events: pipeline.ParkedEvents
     by_hand: pipeline.ByHand
     timers: pipeline.TriggerTimersDue
+    look_backs: pipeline.LookBacks
     child_runs: pipeline.ChildRuns
     setups: pipeline.TriggerSetups
     pace: pipeline.JudgingPace

@@ -57,6 +57,7 @@ class Index:
         self._by_event: dict[str, list[Entry]] = {}
         self._by_name: dict[str, list[Automation]] = {}
         self._unreadable: dict[str, Unreadable] = {}
+        self._looked_back: Set[str] = frozenset()
         self._old: OrderedDict[tuple[str, int], Program] = OrderedDict()
         self._reloading = asyncio.Lock()
 
@@ -99,6 +100,10 @@ class Index:
             if event_id in found.events
         ]
 
+    def looks_back_on(self, event_id: str) -> bool:
+        """Say whether a wait of some version, in force or not, may look back on such events."""
+        return event_id in self._looked_back
+
     async def at_least(self, revision: int) -> None:
         """Load what has changed where the index is older than `revision`.
 
@@ -140,6 +145,7 @@ class Index:
 
     async def _reload(self) -> None:
         revision, heads = await self._source.heads()
+        looked_back = await self._source.looked_back()  # of this revision, or of a later one
         await self._refresh_types()  # the revision is that of both, and types come first
         enabled = [head for head in heads if head.enabled]
         changed = [head for head in enabled if self._known(head) is None]
@@ -173,6 +179,7 @@ class Index:
         # No await from here on: whoever reads sees the index of before, or all of the new one.
         _tell({one: error for one, error in refused.items() if one not in self._unreadable})
         self._automations, self._unreadable = automations, unreadable
+        self._looked_back = looked_back
         self._old.clear()
         self._by_event = _by_event(automations.values())
         self._by_name = {}

@@ -41,6 +41,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "event.unjudged": "why a parked event cannot be judged could not be noted; it is tried again",
     "event.unpublished": "the bus refuses a run event; it holds back those of its run alone",
     "event.unburied": "a message can never be handled, and could not become a dead letter",
+    "events.dropped": "events that waits may look back on were dropped for lack of room",
     "failure.acknowledged": "an operator has seen that a subscription was not imported",
     "heartbeat.missed": "the worker could not renew its row",
     "intake.paused": "too many runs are ready; the backlog stays in the stream",

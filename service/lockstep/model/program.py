@@ -182,6 +182,7 @@ class Wait(NodeBase):
     timeout_seconds: int | None
     continue_on_timeout: bool
     context_key: Template | None
+    look_back: float | None = None  # seconds before what started the run; 0: what came after it
 
 
 # The frequent ones first, as `match` tries them.

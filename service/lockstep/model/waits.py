@@ -1,7 +1,8 @@
 """What runs wait for: armed, shown, due, satisfied, fired."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
@@ -10,13 +11,23 @@ import msgspec
 
 from lockstep.model.events import Event
 from lockstep_schemas.base import JsonObject
+from lockstep_schemas.durations import LONGEST_LOOK_BACK_SECONDS
 from lockstep_schemas.run_events import WaitKind
 
 TimerKind: TypeAlias = Literal["hold", "schedule"]
 
 
-Cause: TypeAlias = Literal["event", "due"]
+Cause: TypeAlias = Literal["event", "due", "incomplete"]
+"""`incomplete`: events were dropped that the wait would have had to look back on."""
 
+Rank: TypeAlias = tuple[datetime, int]
+"""Where an event stands in the stream: its time and sequence."""
+
+
+LONGEST_LOOK_BACK: Final = timedelta(seconds=LONGEST_LOOK_BACK_SECONDS)
+LAST: Final = 2**63 - 1  # behind all events of one time
+
+_ITERATION: Final = re.compile(r"\.repeat\[\d+\]")
 
 KEY_SECONDS: Final = 1.0  # who sleeps for less has no key on the bus: it would come too late
 
@@ -34,6 +45,7 @@ class WaitRow(msgspec.Struct, frozen=True, kw_only=True):
     context_key: str | None = None
     filter: str | None = None
     run_scope: bytes | None = None  # what the filter sees of the run, where it asks for it
+    look_back: float | None = None  # seconds before what started the run; 0: what came after it
     is_shown: bool = True  # on the bus, to people: not what is mostly over at once
 
 
@@ -71,6 +83,7 @@ class Awaited(msgspec.Struct, frozen=True):
     automation_id: str
     follows: bool = False  # of the last one: there are more, which did not fit
     unread: str | None = None  # why the row cannot be read here
+    since: Rank | None = None  # it looks back: it takes events behind this one only
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -85,6 +98,44 @@ class Satisfied(msgspec.Struct, frozen=True):
 
     wait: Awaited
     event: Event
+
+
+class Looking(msgspec.Struct, frozen=True):
+    """A wait that is stored, and armed when it has looked back."""
+
+    wait: Awaited
+    topic: bytes
+    event_id: str
+    context_key: str | None
+    began: Rank  # the event that started the run; sequence 0: what started it was none
+    due_at: datetime | None
+    look_back: float
+    dropped: Rank | None  # events of this id up to here may be missing
+
+    def since(self, now: datetime) -> Rank:
+        """Say behind which event it looks."""
+        at, sequence = self.began
+        if self.look_back:
+            since: Rank = at - timedelta(seconds=self.look_back), -1
+        else:
+            since = at, sequence or LAST
+        return max(since, (now - LONGEST_LOOK_BACK, LAST))
+
+
+class RecentRow(msgspec.Struct, frozen=True):
+    """An event that a wait may look back on: the position of its row, and its rank."""
+
+    position: int
+    rank: Rank
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An event that has ended the wait of an action in a run, which does not take it again."""
+
+    run_id: UUID
+    place: str
+    time: datetime
+    sequence: int
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -120,6 +171,11 @@ class MirroredWait(msgspec.Struct, frozen=True, kw_only=True):
     context_key: str | None
     armed_at: datetime
     due_at: datetime | None
+
+
+def place_of(path: str) -> str:
+    """Give the place of an action in its definition: iterations of a loop are the same one."""
+    return _ITERATION.sub(".repeat", path)
 
 
 def is_awaited(kind: WaitKind | TimerKind) -> bool:

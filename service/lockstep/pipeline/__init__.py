@@ -6,6 +6,7 @@
 from lockstep.pipeline.by_hand import ByHand
 from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
 from lockstep.pipeline.events import EventPipeline
+from lockstep.pipeline.look_back import LookBackNews, LookBacks
 from lockstep.pipeline.pace import JudgingPace
 from lockstep.pipeline.parked_events import ParkedEvents
 from lockstep.pipeline.parts import PipelineParts
@@ -18,6 +19,8 @@ __all__ = [
     "ChildRuns",
     "EventPipeline",
     "JudgingPace",
+    "LookBackNews",
+    "LookBacks",
     "ParkedEvents",
     "PipelineParts",
     "TriggerSetups",

@@ -9,7 +9,7 @@ from lockstep.model.decisions import Decision
 from lockstep.model.new_runs import NewRun
 from lockstep.model.outbox import EventRow
 from lockstep.model.run_events import run_event
-from lockstep.model.waits import Firing, Satisfied
+from lockstep.model.waits import Firing, Satisfied, Taken, place_of
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.pipeline import Transaction
 from lockstep.ports.places import Reservation
@@ -22,8 +22,8 @@ async def commit(
 ) -> list[NewRun]:
     """Decide and launch in one transaction, then let all hear of it.
 
-    Locks: receipts, keys (of queues, windows and holds), automations, runs, waits; always in
-    this order.
+    Locks: topics, receipts, keys (of queues, windows and holds), automations, runs, waits; always
+    in this order.
     """
     reserved = Reservation(0)
     try:
@@ -42,6 +42,10 @@ async def commit(
                 by_run = sorted(decided.satisfied, key=lambda one: one.wait.run_id)
                 satisfied = [(one.wait.id, one.event.body) for one in by_run]
                 firings = await tx.fire(satisfied, parts.clock.now())
+                await _keep_taken(decided.satisfied, firings, tx)
+            if decided.incomplete:
+                failed = await tx.fail_waits(decided.incomplete, parts.clock.now())
+                firings = [*firings, *failed]
             reported = [*_unstarted(new_runs, parts), *_warnings(decided.judged, parts)]
             if reported:
                 await tx.add_events(reported)
@@ -53,6 +57,22 @@ async def commit(
     _tell(decided, new_runs, firings, reported, parts)
     await parts.terminator.announce(ended)
     return new_runs
+
+
+async def _keep_taken(
+    satisfied: Sequence[Satisfied], firings: Sequence[Firing], tx: Transaction
+) -> None:
+    """Note what waits that look back have taken, so that they do not take it again."""
+    looking = [one for one in satisfied if one.wait.since is not None]
+    if looking:
+        fired = {firing.id for firing in firings}
+        await tx.keep_taken(
+            [
+                Taken(one.wait.run_id, place_of(one.wait.path), one.event.time, one.event.sequence)
+                for one in looking
+                if one.wait.id in fired
+            ]
+        )
 
 
 def _tell(

@@ -12,7 +12,7 @@ from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.parked import ParkedEvent
 from lockstep.model.verdicts import Accept, Verdict
-from lockstep.model.waits import Awaited, StepKey
+from lockstep.model.waits import Awaited, StepKey, topic
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.timers import TriggerTimersDue
@@ -230,12 +230,16 @@ class _Batch:
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """See `pipeline.judging.Judging`."""
+        topics = await self._share_topics(tx, all_of_them=is_last)
         fresh = self._fresh = await self._take(tx)
         if not fresh:
             return Decided()
         standing = await tx.standing(fresh)
         await catch_up(self._parts.index, standing.revision, is_last=is_last)
         self._judged.check()
+        kept = self._looked_back()
+        if not topics.issuperset(topic(one.id, one.context_key) for one in kept):
+            raise Outdated(standing.revision)  # they are locked before the receipts
         # Told before runs are launched: a wait of theirs is not satisfied by its own event.
         armed = standing.armed
         satisfied = await self._judged.waits.satisfied(fresh, armed, tx)
@@ -244,6 +248,8 @@ class _Batch:
                 raise Outdated(standing.revision)
             armed = await self._judge(tx.awaited)
             satisfied = await self._judged.waits.satisfied(fresh, armed, tx) or []
+        if kept:
+            await tx.keep_recent(kept, self._parts.clock.now())
         parked = self._unread(armed)
         satisfied += await wake.late_results(fresh, tx)
         candidates, refused = self._judged.triggers.of(fresh)
@@ -253,6 +259,19 @@ class _Batch:
         decided.satisfied, decided.parked = satisfied, parked
         decided.judged = [*refused, *decided.judged]
         return decided
+
+    def _looked_back(self) -> list[Event]:
+        """Give the events that some wait may look back on; what was parked was kept before."""
+        asks = self._parts.index.looks_back_on
+        return [one for one in self._fresh if one.only is None and asks(one.id)]
+
+    async def _share_topics(self, tx: Transaction, *, all_of_them: bool) -> set[bytes]:
+        """Lock what waits may look back on; where there is no other try, whatever it may be."""
+        events = self._fresh if all_of_them else self._looked_back()
+        topics = {topic(one.id, one.context_key) for one in events}
+        if topics:
+            await tx.lock_topics(sorted(topics), alone=False)
+        return topics
 
     def _unread(self, armed: Sequence[tuple[int, UUID]]) -> list[ParkedEvent]:
         """Give what has to be asked of automations and waits that others can read.

@@ -45,3 +45,4 @@ class Decided:
     disarmed: Sequence[UUID] = ()
     ticking: Sequence[Due] = ()  # the next ticks of schedules
     parked: Sequence[ParkedEvent] = ()  # what others have to be asked
+    incomplete: list[UUID] = field(default_factory=list)  # waits for which events were dropped

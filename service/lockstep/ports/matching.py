@@ -1,6 +1,6 @@
 """What matching needs of a transaction, and of the stored automations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -41,6 +41,10 @@ class AutomationSource(Protocol):
 
     async def heads(self) -> tuple[int, Sequence[Head]]:
         """The revision, and all automations by creation."""
+        ...
+
+    async def looked_back(self) -> Set[str]:
+        """The event ids that waits of all versions look back on."""
         ...
 
     async def definitions(

@@ -20,7 +20,7 @@ from lockstep.ports.cancel import CancelTransaction
 from lockstep.ports.gate import GateTransaction
 from lockstep.ports.launch import LaunchTransaction
 from lockstep.ports.matching import MatchingTransaction
-from lockstep.ports.wake import WakeTransaction
+from lockstep.ports.wake import LookBackTransaction, LookingSource, WakeTransaction
 
 
 class Transaction(
@@ -28,12 +28,14 @@ class Transaction(
     MatchingTransaction,
     LaunchTransaction,
     WakeTransaction,
+    LookBackTransaction,
     CancelTransaction,
     Protocol,
 ):
     """One transaction: all of it is committed, or nothing.
 
-    Locks are taken in this order: receipts by key, keys of queues, automations, runs by id, waits.
+    Locks are taken in this order: topics, receipts by key, keys of queues, automations, runs by id,
+    waits.
     """
 
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
@@ -75,7 +77,7 @@ class Transaction(
         ...
 
 
-class Transactions(Protocol):
+class Transactions(LookingSource, Protocol):
     """Opens transactions, and reads what is judged before one.
 
     Reading raises Unavailable where the store is away.

@@ -74,6 +74,15 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     judgements: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Kept for `lockstep why`; 0: none.")
     ] = 100_000
+    lookback_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            le=1 << 40,
+            description="For events that waits look back on; the oldest ones give way, and waits "
+            "that needed them fail.",
+        ),
+    ] = 268_435_456
     stub_actions: Annotated[bool, Meta(description="The plug-in `test`: for tests only.")] = False
     stub_record_file: Annotated[str, Meta(description="Where stub actions note calls.")] = ""
 

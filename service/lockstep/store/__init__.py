@@ -2,7 +2,7 @@
 
 All that locks does so in one order, so that two transactions never wait for one another in a ring:
 
-1. the import of a subscription (advisory),
+1. the import of a subscription; topics that waits look back on, by their bytes (advisory),
 2. receipts, by delivery,
 3. the set-up of a trigger,
 4. keys of queues, windows and holds (advisory),
@@ -30,6 +30,7 @@ from lockstep.store.outbox import OutboxStore
 from lockstep.store.parked import ParkedStore
 from lockstep.store.parked_view import ParkedView
 from lockstep.store.pool import Store
+from lockstep.store.recent import RecentEvents
 from lockstep.store.retention import Receipts, Retention
 from lockstep.store.runs import RunStore
 from lockstep.store.setups import SetupStore
@@ -53,6 +54,7 @@ __all__ = [
     "ParkedStore",
     "ParkedView",
     "Receipts",
+    "RecentEvents",
     "Retention",
     "RunStore",
     "RunViews",

@@ -1,6 +1,6 @@
 """Automations in PostgreSQL: stored, changed, listed."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -126,6 +126,18 @@ class AutomationChange:
         )
         return [Due(row["id"], "schedule", row["due_at"]) for row in rows]
 
+    async def look_back(self, automation_id: str, version: int, events: Sequence[str]) -> None:
+        """See `control.automations.AutomationChange`."""
+        if events:
+            await self._connection.execute(
+                *query(
+                    "automations/look_back",
+                    automation_id=automation_id,
+                    version=version,
+                    events=events,
+                )
+            )
+
     async def raise_revision(self) -> int:
         """Let every batch of events from now on reload. The last lock of the transaction."""
         return int(await self._connection.fetchval(*query("catalog/raise_revision")))
@@ -175,6 +187,12 @@ class AutomationStore:
             if row["id"] is not None
         ]
         return rows[0]["revision"], heads
+
+    async def looked_back(self) -> Set[str]:
+        """See `ports.matching.AutomationSource`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("catalog/looked_back"))
+        return frozenset(row["event_id"] for row in rows)
 
     async def definitions(
         self, keys: Sequence[tuple[str, int]]

@@ -18,12 +18,22 @@ from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending
 from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Firing, Standing, StepResult
+from lockstep.model.waits import (
+    Awaited,
+    Firing,
+    Looking,
+    Rank,
+    RecentRow,
+    Standing,
+    StepResult,
+    Taken,
+)
 from lockstep.store import children, parked, retries, triggers, waits
 from lockstep.store.bodies import portions, share
 from lockstep.store.outbox import add_events
 from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
+from lockstep.store.recent import events as recent
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -219,6 +229,40 @@ class BatchTransaction:
         """See `ports.wake.WakeTransaction`."""
         self._warnings += reasons
 
+    async def lock_topics(self, topics: Sequence[bytes], *, alone: bool) -> None:
+        """See `ports.wake.LookBackTransaction`."""
+        await recent.lock_topics(self._connection, topics, alone=alone)
+
+    async def keep_recent(self, events: Sequence[Event], now: datetime) -> None:
+        """See `ports.wake.LookBackTransaction`."""
+        await recent.keep(self._connection, events, now)
+
+    async def looking(self, ids: Sequence[UUID]) -> list[Looking]:
+        """See `ports.wake.LookingSource`."""
+        return await recent.looking(self._connection, ids)
+
+    async def recent(self, look: Looking, after: tuple[Rank, int]) -> list[tuple[RecentRow, Event]]:
+        """See `ports.wake.LookingSource`."""
+        return await recent.behind(self._connection, look, after)
+
+    async def seen(
+        self, looks: Sequence[tuple[Looking, Rank, Rank | None]]
+    ) -> Mapping[UUID, Sequence[RecentRow]]:
+        """See `ports.wake.LookBackTransaction`."""
+        return await recent.seen(self._connection, looks)
+
+    async def arm_waits(self, looks: Sequence[tuple[UUID, Rank]]) -> None:
+        """See `ports.wake.LookBackTransaction`."""
+        await recent.arm(self._connection, looks)
+
+    async def keep_taken(self, taken: Sequence[Taken]) -> None:
+        """See `ports.wake.LookBackTransaction`."""
+        await recent.take(self._connection, taken)
+
+    async def fail_waits(self, ids: Sequence[UUID], now: datetime) -> list[Firing]:
+        """See `ports.wake.LookBackTransaction`."""
+        return await waits.fire(self._connection, [(one, None) for one in ids], "incomplete", now)
+
     async def finish(self) -> None:
         """Write what is locked last."""
         if self._warnings:
@@ -271,3 +315,13 @@ class Batches:
         """See `ports.pipeline.Transactions`."""
         async with self._store.connection() as connection:
             return await retries.run_to_retry(connection, run_id)
+
+    async def looking(self, ids: Sequence[UUID]) -> list[Looking]:
+        """See `ports.wake.LookingSource`."""
+        async with self._store.connection() as connection:
+            return await recent.looking(connection, ids)
+
+    async def recent(self, look: Looking, after: tuple[Rank, int]) -> list[tuple[RecentRow, Event]]:
+        """See `ports.wake.LookingSource`."""
+        async with self._store.connection() as connection:
+            return await recent.behind(connection, look, after)

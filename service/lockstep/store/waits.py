@@ -129,6 +129,12 @@ class WaitStore:
         """See `wake.due.ArmedWaits`."""
         await ParkedStore(self._store, self._worker_id).park_waits(waits)
 
+    async def looking(self, after: UUID | None, limit: int) -> list[UUID]:
+        """See `pipeline.look_back.LookingRows`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("recent/left", after=after or FIRST, limit=limit))
+        return [row["id"] for row in rows]
+
     async def known_steps(self, keys: Sequence[StepKey]) -> set[StepKey]:
         """Say which of these steps have been visited, whatever has become of them."""
         async with self._store.connection() as connection:
@@ -272,4 +278,5 @@ def _awaited(row: asyncpg.Record) -> Awaited:
         automation_id=row["automation_id"],
         follows=row["follows"],
         unread=unread,
+        since=None if row["since_time"] is None else (row["since_time"], row["since_sequence"]),
     )

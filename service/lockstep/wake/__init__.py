@@ -1,7 +1,7 @@
 """Wake: what sleeps goes on, at its time or by an event, once."""
 
 from lockstep.wake.bus_alarms import BusAlarms
-from lockstep.wake.correlate import Correlation
+from lockstep.wake.correlate import Correlation, UnreadWait
 from lockstep.wake.due import DueWaits
 from lockstep.wake.kv_mirror import KvMirror
 from lockstep.wake.late_results import late_results, unknown_steps
@@ -15,6 +15,7 @@ __all__ = [
     "TimerService",
     "Timers",
     "TriggerTimers",
+    "UnreadWait",
     "WaitTimers",
     "late_results",
     "unknown_steps",

@@ -19,13 +19,13 @@ from lockstep.ports.pace import Pace
 from lockstep.ports.wake import WakeTransaction
 
 
-class _Unread(msgspec.Struct, frozen=True):
+class UnreadWait(msgspec.Struct, frozen=True):
     """Why a wait cannot be asked here; another replica may have what it takes."""
 
     reason: str
 
 
-_Verdict: TypeAlias = bool | str | _Unread
+_Verdict: TypeAlias = bool | str | UnreadWait
 """Whether a filter lets an event pass, or why it could not be judged."""
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class Correlation:
             elif wait.id in ended:
                 continue
             else:
-                verdict = await self._verdict(wait, event)
+                verdict = await self.verdict(wait, event)
                 bare = (
                     wait if wait.run_scope is None else msgspec.structs.replace(wait, run_scope={})
                 )
@@ -98,22 +98,25 @@ class Correlation:
         found = []
         for place, wait_id in armed:
             known = self._judged.get((events[place].delivery, wait_id))
-            if known is not None and isinstance(known[1], _Unread):
+            if known is not None and isinstance(known[1], UnreadWait):
                 wait, verdict = known[0], known[1]
                 parked = ParkedEvent(events[place], wait.automation_id, verdict.reason, wait_id)
                 found.append(parked)
         return found
 
-    async def _verdict(self, wait: Awaited, event: Event) -> _Verdict:
+    async def verdict(self, wait: Awaited, event: Event) -> _Verdict:
+        """Judge whether an event ends a wait; others have their turn in between."""
         if wait.unread is not None:
-            return _Unread(wait.unread)
+            return UnreadWait(wait.unread)
+        if wait.since is not None and (event.time, event.sequence) <= wait.since:
+            return False  # it would not have been taken either, had it been handled before
         if wait.filter is None:
             return True
         begun = time.thread_time_ns()
         try:
             expression = self._compile(wait.filter)
         except RenderError as error:  # it could be compiled where it was armed
-            return _Unread(f"the filter of a wait cannot be compiled here: {error}")
+            return UnreadWait(f"the filter of a wait cannot be compiled here: {error}")
         try:
             verdict: _Verdict = expression.holds(_scope(wait, event))
         except RenderError as error:

@@ -49,6 +49,7 @@ class AwaitedEvent:
     context_key: str | None
     filter: str | None
     run_scope: bytes | None
+    look_back: float | None = None
 
 
 WalkList = Callable[[Execution, Sequence[Node], ListFrame, Place], Awaitable[ListEnd]]
@@ -140,6 +141,7 @@ class Step:
             context_key=awaited.context_key if awaited else None,
             filter=awaited.filter if awaited else None,
             run_scope=awaited.run_scope if awaited else None,
+            look_back=awaited.look_back if awaited else None,
         )
         return self.rest(wait, error)
 

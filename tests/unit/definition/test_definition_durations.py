@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from unit.definition.judging import Json, errors, made, trigger
+from lockstep.model.program import Wait
+from unit.definition.judging import Json, acting, errors, made, trigger
 from unit.values import program
 
 UNITS = "`seconds`, `minutes`, `hours`, `days`"
@@ -65,3 +66,41 @@ def test_other_forms_of_a_time_and_unknown_units_are_refused() -> None:
         assert message.startswith("expected an object, got ")
     found = dict(errors(aged({"second": 5, "hours": 1})))
     assert found == {"triggers.0.max_age": "unknown key `second`"}
+
+
+def looking(wanted: Json) -> Json:
+    return acting({"wait_for_trigger": {"event": "test.event", "lookback": wanted}})
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (None, None),
+        ("run", 0.0),
+        ({"minutes": 1.5}, 90.0),
+        ({"days": 6, "hours": 24}, 604_800.0),
+    ],
+)
+def test_a_wait_looks_back_on_its_run_or_for_a_time(written: Json, seconds: float | None) -> None:
+    assert errors(looking(written)) == []
+    wait = {"event": "e", "lookback": written}
+    (node,) = program(actions=[{"wait_for_trigger": wait}]).actions
+    assert isinstance(node, Wait)
+    assert node.look_back == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "message"),
+    [
+        ("runs", "", "expected a text (`run`) or an object, got the text"),
+        (5, "", "expected an object, got 5"),
+        ({}, "", f"some of {UNITS} is expected, got none"),
+        ({"days": 8}, ".days", "expected a number above 0, up to 7, got 8"),
+        ({"days": 7, "seconds": 1}, "", "more than 604800 seconds together"),
+        ({"template": "5"}, "", "unknown key `template`"),
+    ],
+)
+def test_other_forms_of_a_look_back_are_refused(written: Json, path: str, message: str) -> None:
+    found = errors(looking(written))
+    assert found[0][0] == f"actions.0.wait_for_trigger.lookback{path}"
+    assert found[0][1].startswith(message)

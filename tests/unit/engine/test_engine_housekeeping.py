@@ -53,6 +53,16 @@ class Receipts(Tables):
         return self._page("receipts", limit)
 
 
+class Recent(Tables):
+    """The events that waits look back on."""
+
+    async def forget(self, now: datetime, limit: int) -> bool:
+        return self._page("decisions", limit)
+
+    async def drop(self, limit: int) -> bool:
+        return self._page("receipts", limit)
+
+
 class Workers:
     """The rows of workers."""
 
@@ -82,7 +92,7 @@ class Events:
 def house(
     rows: int, events: Events, ahead: timedelta = timedelta()
 ) -> tuple[Housekeeping, Decisions, Receipts]:
-    decisions, receipts = Decisions(rows), Receipts(rows)
+    decisions, receipts, recent = Decisions(rows), Receipts(rows), Recent(rows)
     made = Housekeeping(
         EngineSettings(),
         cast("store.Store", None),
@@ -91,6 +101,7 @@ def house(
         cast("store.DecisionStore", decisions),
         cast("store.Retention", Bodies()),
         cast("store.Receipts", receipts),
+        cast("store.RecentEvents", recent),
         events,
         Clock(),
         StreamClock(ahead),

@@ -14,7 +14,7 @@ from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun
 from lockstep.model.timers import ArmedHold, Holder, StoredTimer
 from lockstep.model.verdicts import Accept, Verdict
-from lockstep.model.waits import Awaited, StepKey
+from lockstep.model.waits import Awaited, StepKey, topic
 from lockstep.pipeline import EventPipeline
 from lockstep.pipeline.events import PART_BYTES
 from lockstep.ports.telemetry import Traces
@@ -314,3 +314,18 @@ async def test_the_span_of_an_event_that_was_not_stored_says_why(fault: Any, tol
     with pytest.raises(type(fault)):
         await Way(ways, spans).receive(event(1))
     assert spans.ends == [(1, told)]
+
+
+@moved
+async def test_only_what_waits_look_back_on_is_kept_under_a_lock_before_the_receipts() -> None:
+    ways = Ways(automation())
+    ways.source.looked_at = {"looked.at"}
+    looked_at = event(1, "key", id="looked.at")
+    await Way(ways).receive(looked_at, event(2), event(3, only="a", id="looked.at"))
+    steps = ["begin", "lock_topics", "take_receipts", "standing", "keep_recent", "commit"]
+    assert [one for one in ways.order if one in steps][-6:] == steps
+    assert ways.tx.topics == [topic("looked.at", "key")]
+    assert ways.tx.recent == [looked_at]  # what was parked was kept when it came first
+    ways.order.clear()
+    await Way(ways).receive(event(4))
+    assert not {"lock_topics", "keep_recent"} & {*ways.order}

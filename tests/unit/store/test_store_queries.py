@@ -19,9 +19,10 @@ from lockstep.model.outbox import EventRow
 from lockstep.store.doctor import RULES
 from lockstep.store.queries import QUERIES, columns, parse, query
 
+FOLDER = Path(inspect.getfile(store)).parent
 MODULES = [
-    import_module(f"lockstep.store.{path.stem}")
-    for path in sorted(Path(inspect.getfile(store)).parent.glob("*.py"))
+    import_module(".".join(("lockstep.store", *path.relative_to(FOLDER).with_suffix("").parts)))
+    for path in sorted(FOLDER.rglob("*.py"))
     if path.stem not in {"__init__", "queries"}
 ]
 PYTHON = {

@@ -24,6 +24,8 @@ def perform(action: Wait, step: Step) -> Outcome:
         step.place.scope.keep_answer(WaitResult(completed, fired.payload))
     except ScopeTooLarge as error:
         return Failed(str(error))
+    if fired.cause == "incomplete":
+        return Failed(f"look-back is incomplete: events of {action.event} were dropped")
     if not completed and not action.continue_on_timeout:
         return Failed(f"timed out waiting for {action.event}")
     return Ok()
@@ -53,6 +55,5 @@ def _arm(action: Wait, step: Step) -> Outcome:
         scope = encoded(name, step.context(), RUN_SCOPE_BYTES) if asks else None
     except ValueTooLarge as error:
         return Failed(str(error))
-    return step.sleep(
-        "event", text, due_at, AwaitedEvent(action.event, context_key, condition, scope)
-    )
+    awaited = AwaitedEvent(action.event, context_key, condition, scope, action.look_back)
+    return step.sleep("event", text, due_at, awaited)

@@ -3,6 +3,7 @@
 -- with its parent.
 -- :now timestamptz: the time of the case
 select exists (select from runs where status = 'pending' and not queued)
+    or exists (select from waits where state = 'looking')
     or exists (select from timers where due_at <= :now and parked_at is null)
     or exists (
         select from waits w

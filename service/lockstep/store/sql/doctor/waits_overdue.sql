@@ -2,6 +2,6 @@
 -- :seconds float8, :limit bigint
 select id::text as name
   from waits
- where state = 'armed' and due_at < clock_timestamp() - make_interval(secs => :seconds)
+ where state in ('armed', 'looking') and due_at < clock_timestamp() - make_interval(secs => :seconds)
  order by due_at
  limit :limit;

@@ -1,8 +1,11 @@
--- Let waits be fired that are parked and that this worker has not tried: it does so now.
+-- Let waits be fired, or look back, that are parked and that this worker has not tried: it does so
+-- now, or with the next sweep.
 -- Locks: waits; what others have locked is passed over.
 -- :limit bigint, :worker_id uuid
 update waits
-   set state = 'armed', parked_at = null
+   set state = case when look_back is not null and since_time is null then 'looking'
+                    else 'armed' end,
+       parked_at = null
  where id in (
        select id
          from waits

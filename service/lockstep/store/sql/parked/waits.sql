@@ -9,5 +9,5 @@ update waits w
             where t <> :worker_id and exists (select from workers where id = t)
        )
   from unnest(:waits)
- where w.id = waits.id and w.state = 'armed'
+ where w.id = waits.id and w.state in ('armed', 'looking')
 returning w.id;

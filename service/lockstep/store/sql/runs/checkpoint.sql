@@ -19,7 +19,8 @@
 -- :artifacts (id uuid, run_id uuid, automation_id text, action_id text, artifact_type text,
 --     data bytea, context_key text)
 -- :waits (id uuid, run_id uuid, kind text, path text, waiting_for text, topic bytea, event_id text,
---     context_key text, filter text, run_scope bytea, due_at timestamptz, armed_at timestamptz)
+--     context_key text, filter text, run_scope bytea, due_at timestamptz, armed_at timestamptz,
+--     look_back float8): one that looks back is armed later, see recent/looking
 -- :over (run_id uuid, id uuid): waits that were taken up
 with walks as (
     select * from unnest(:walks)
@@ -111,9 +112,9 @@ made as (
 armed as (
     insert into waits (
         id, run_id, kind, action_path, waiting_for, topic, event_id, context_key, filter,
-        run_scope, due_at, armed_at
+        run_scope, due_at, armed_at, look_back, state
     )
-    select waits.*
+    select waits.*, case when waits.look_back is null then 'armed' else 'looking' end
       from unnest(:waits)
       join owned o on o.run_id = waits.run_id
         on conflict do nothing

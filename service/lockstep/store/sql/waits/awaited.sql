@@ -4,10 +4,10 @@
 -- :events (topic bytea, id text, context_key text, time timestamptz)
 -- :after_place bigint, :after_id uuid: the last one of those before
 select place, id, run_id, filter, run_scope, action_path, warning, automation_id,
-       number < seen as follows
+       since_time, since_sequence, number < seen as follows
   from (
        select events.place, w.id, w.run_id, w.filter, w.run_scope, w.action_path, w.warning,
-              r.automation_id, row_number() over in_turn as number, count(*) over () as seen,
+              w.since_time, w.since_sequence, r.automation_id, row_number() over in_turn as number, count(*) over () as seen,
               sum(coalesce(octet_length(w.run_scope), 0)) over in_turn as bytes
          from unnest(:events) with ordinality
          join waits w on w.topic = events.topic and w.state = 'armed'

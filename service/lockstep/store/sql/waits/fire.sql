@@ -3,7 +3,7 @@
 -- nor does a kind that a newer version has armed.
 -- Locks: runs by id, then their waits.
 -- :given (id uuid, payload bytea)
--- :cause text: `event`, or `due` for those whose time has come
+-- :cause text: `event`, `incomplete`, or `due` for those whose time has come
 -- :now timestamptz
 with named as (
     select given.id, given.payload, w.run_id
@@ -23,7 +23,7 @@ fired as (
        set state = 'fired', cause = :cause, payload = n.payload, fired_at = :now
       from named n
       join locked l on l.id = n.run_id
-     where w.id = n.id and w.state = 'armed' and (:cause = 'event' or w.due_at <= :now)
+     where w.id = n.id and w.state = 'armed' and (:cause <> 'due' or w.due_at <= :now)
     returning w.id, w.run_id, w.kind, w.armed_at, w.due_at
 ),
 woken as (

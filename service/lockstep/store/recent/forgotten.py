@@ -1,0 +1,59 @@
+"""Events that no wait looks back on any more are forgotten, and the oldest that have no room."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from lockstep.model.waits import LONGEST_LOOK_BACK
+from lockstep.store.pool import Store
+from lockstep.store.queries import query
+
+REPLACED: Final = timedelta(hours=1)  # a run of a version is launched long before
+FIRST: Final = UUID(int=0)
+
+log = structlog.get_logger()
+
+
+class RecentEvents:
+    """What waits may look back on; any number of replicas may forget at the same time."""
+
+    def __init__(self, store: Store, most_bytes: int) -> None:
+        self._store, self._most_bytes = store, most_bytes
+        self._run = FIRST  # the last one whose events were looked at
+
+    async def forget(self, now: datetime, limit: int) -> bool:
+        """Forget some of what is too old, or for nobody; say whether there may be more.
+
+        Raises:
+            Unavailable: The store is away.
+        """
+        before = now - LONGEST_LOOK_BACK
+        async with self._store.connection() as connection:
+            await connection.execute(*query("recent/forget_versions", before=now - REPLACED))
+            gone = await connection.fetchval(*query("recent/forget", before=before, limit=limit))
+            await connection.execute(*query("recent/forget_marks", before=before))
+            (page,) = await connection.fetch(
+                *query("recent/forget_taken", after=self._run, limit=limit)
+            )
+        self._run = UUID(page["last"]) if page["looked"] == limit else FIRST
+        return bool(gone == limit)
+
+    async def drop(self, limit: int) -> bool:
+        """Drop some of the oldest where all need too much room; say whether there may be more.
+
+        Raises:
+            Unavailable: The store is away.
+        """
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                *query("recent/drop", most_bytes=self._most_bytes, limit=limit)
+            )
+        for row in rows:
+            log.warning(
+                "events.dropped", event_id=row["event_id"], events=row["events"],
+                until=row["until"].isoformat(),
+            )  # fmt: skip
+        dropped = sum(int(row["events"]) for row in rows)
+        return dropped == limit

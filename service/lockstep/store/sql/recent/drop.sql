@@ -1,0 +1,38 @@
+-- Drop the oldest events beyond so many bytes, and remember up to where events may be missing.
+-- Locks: the rows, and the marks by event id; what others have locked is passed over.
+-- :most_bytes bigint, :limit bigint
+with sized as (
+    select position, sum(octet_length(body) + 200) over (
+               order by time desc, sequence desc, position desc
+           ) as bytes
+      from recent_events
+),
+over as materialized (
+    select e.position
+      from sized s
+      join recent_events e on e.position = s.position
+     where s.bytes > :most_bytes
+     order by e.time, e.sequence, e.position
+     limit :limit
+       for update of e skip locked
+),
+gone as (
+    delete from recent_events where position in (select position from over)
+    returning event_id, time, sequence
+),
+newest as (
+    select distinct on (event_id) event_id, time, sequence
+      from gone
+     order by event_id, time desc, sequence desc
+),
+noted as (
+    insert into dropped_events (event_id, time, sequence)
+    select event_id, time, sequence from newest order by event_id collate "C"
+        on conflict (event_id) do update
+       set time = excluded.time, sequence = excluded.sequence
+     where (dropped_events.time, dropped_events.sequence) < (excluded.time, excluded.sequence)
+)
+select event_id, count(*) as events, max(time) as until
+  from gone
+ group by event_id
+ order by event_id;

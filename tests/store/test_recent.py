@@ -1,0 +1,265 @@
+"""Whatever comes first of an event and the wait that looks back: the oldest event ends it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+import pytest_asyncio
+
+from lockstep import walk
+from lockstep.cancel import Terminator
+from lockstep.matching import Index
+from lockstep.model.automations import StoredDefinition
+from lockstep.model.events import Event
+from lockstep.model.ids import uuid7
+from lockstep.model.messages import Message
+from lockstep.model.program import Program
+from lockstep.model.runs import Checkpoint, RunState
+from lockstep.model.waits import WaitRow
+from lockstep.pipeline import EventPipeline, JudgingPace, LookBackNews, LookBacks, PipelineParts
+from lockstep.ports.listeners import Listener
+from lockstep.ports.pipeline import Transactions
+from lockstep.store import AutomationStore, Batches, RecentEvents, WaitStore
+from lockstep.store.batch import BatchTransaction
+from patience import briefly
+from store_fixture import StoredMessage, StoreFixture, store_fixture
+
+ORDERS: Final = 150
+"""Of each kind; without the lock half of them go wrong."""
+
+DEFINITION: Final = {
+    "name": "n",
+    "triggers": [{"event": "go"}],
+    "actions": [{"wait_for_trigger": {"event": "a", "lookback": "run"}}],
+}
+
+
+class Turns:
+    """Lets those who act at the same time go on one step after the other, in a random order."""
+
+    def __init__(self, seed: int, *, locks: bool) -> None:
+        self.locks = locks
+        self._random = random.Random(seed)  # noqa: S311
+        self._waiting: dict[int, asyncio.Event] = {}
+        self._order: list[int] = []
+        self._changed = asyncio.Event()
+
+    async def step(self, who: int) -> None:
+        """Wait for the next turn of somebody."""
+        turn = self._waiting[who] = asyncio.Event()
+        self._changed.set()
+        await turn.wait()
+
+    async def let(self, *acting: "asyncio.Task[None]") -> None:
+        """Give turns until all have ended. Who waits for a lock has no turn to be given."""
+        for one in acting:
+            one.add_done_callback(lambda _: self._changed.set())
+        while not all(one.done() for one in acting):
+            self._changed.clear()
+            if self._waiting:
+                who = self._random.choice(sorted(self._waiting))
+                self._waiting.pop(who).set()
+            with suppress(TimeoutError):
+                # How long only decides which orders are tried, not what comes of them.
+                async with briefly(0.01):
+                    await self._changed.wait()
+        for one in acting:
+            one.result()
+
+
+class Stepping:
+    """`ports.pipeline.Transactions` that take a turn before each statement and each commit."""
+
+    def __init__(self, batches: Batches, turns: Turns, who: int) -> None:
+        self._batches, self._turns, self._who = batches, turns, who
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[object]:
+        async with self._batches.transaction() as tx:
+            yield _Stepping(tx, self._turns, self._who)
+            await self._turns.step(self._who)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._batches, name)
+
+
+class _Stepping:
+    """One of them; it may leave out the locks."""
+
+    def __init__(self, tx: BatchTransaction, turns: Turns, who: int) -> None:
+        self._tx, self._turns, self._who = tx, turns, who
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        async def stepping(*given: Any, **named: Any) -> Any:
+            await self._turns.step(self._who)
+            if name == "lock_topics" and not self._turns.locks:
+                return None
+            return await getattr(self._tx, name)(*given, **named)
+
+        return stepping
+
+
+class NoTypes:
+    """What is known of the types of events never changes."""
+
+    events_state = 0
+
+
+@pytest_asyncio.fixture
+async def laboratory(dsn: str) -> AsyncIterator[StoreFixture]:
+    """An empty database."""
+    async with store_fixture(dsn) as opened:
+        yield opened
+
+
+class Scene:
+    """A run whose wait is about to look back, and events that are about to be handled."""
+
+    def __init__(self, laboratory: StoreFixture, seed: int, *, locks: bool = True) -> None:
+        self.laboratory, self.turns = laboratory, Turns(seed, locks=locks)
+        self.index = Index(AutomationStore(laboratory.database), self._compiled, _nothing)
+        self.run: RunState | None = None
+        self.wait_id = uuid7()
+        self.events: list[Event] = []
+
+    def _compiled(self, stored: StoredDefinition) -> Program:
+        return self.laboratory.program(cast("Any", stored.definition))
+
+    async def fill(self) -> None:
+        """Store the automation, the run and its wait; two answers are on their way."""
+        await self.laboratory.database.forget_all()
+        automations = AutomationStore(self.laboratory.database)
+        await automations.insert_many([("auto", "auto", DEFINITION)])
+        async with automations.change() as change:
+            await change.look_back("auto", 1, ["a"])
+        await self.index.at_least(0)
+        self.run = await self.laboratory.launch(self.laboratory.program(DEFINITION), {})
+        await self.laboratory.worker().checkpoint([stored(self.run, self.wait_id)])
+        await self.laboratory.rows("delete from recent_events")
+        self.events = [self.laboratory.event("a", {"n": n}) for n in (1, 2)]
+
+    def parts(self, who: int) -> PipelineParts:
+        """What one of those who act at the same time is made of."""
+        laboratory, listener = self.laboratory, Listener()
+        waits = WaitStore(laboratory.database, uuid7())
+        batches = Stepping(Batches(laboratory.database, uuid7()), self.turns, who)
+        return PipelineParts(
+            transactions=cast("Transactions", batches),
+            index=self.index,
+            places=walk.Places(4),
+            terminator=Terminator(waits, laboratory.clock, "p", cast("Any", None), listener),
+            compile_filter=laboratory.renderer.expression,
+            listener=listener,
+            clock=laboratory.clock,
+            pace=JudgingPace(str),
+            prefix="p",
+        )
+
+    async def handle(self, who: int, events: Sequence[Event]) -> None:
+        """Handle events as they come, each in a transaction of its own."""
+        by_sequence: Mapping[int, Event] = {one.sequence: one for one in events}
+
+        def decode(message: Message) -> Event:
+            return by_sequence[message.sequence]
+
+        known_steps = WaitStore(self.laboratory.database, uuid7()).known_steps
+        pipeline = EventPipeline(self.parts(who), decode, NoTypes(), known_steps, None)
+        for event in events:
+            await pipeline.receive([StoredMessage(sequence=event.sequence)])
+
+    async def look(self, who: int) -> None:
+        """Let the wait look back."""
+        rows = WaitStore(self.laboratory.database, uuid7())
+        await LookBacks(rows, LookBackNews(), self.parts(who)).look([self.wait_id])
+
+    async def outcome(self) -> list[tuple[str, str | None, bytes | None]]:
+        """What has become of the wait, and how often it has taken something."""
+        rows = await self.laboratory.rows(
+            "select state, cause, payload from waits where id = $1", self.wait_id
+        )
+        taken = await self.laboratory.rows("select from taken_events")
+        assert len(taken) <= 1
+        return [(row["state"], row["cause"], row["payload"]) for row in rows]
+
+
+async def _nothing() -> None:
+    pass
+
+
+def stored(run: RunState, wait_id: UUID) -> Checkpoint:
+    """A walk falls asleep on a wait that looks back."""
+    wait = WaitRow(
+        id=wait_id, kind="event", path="actions[0]", waiting_for="a", event_id="a",
+        armed_at=run.started_at, due_at=None, look_back=0.0,
+    )  # fmt: skip
+    return Checkpoint(
+        run=run, at=run.started_at, document=b"{}", status="waiting", reason=None, error=None,
+        steps=[], events=[], artifacts=[], waits=[wait],
+    )  # fmt: skip
+
+
+async def played(
+    laboratory: StoreFixture, seed: int, *, locks: bool = True
+) -> list[tuple[str, str | None, bytes | None]]:
+    """Let two answers be handled while the wait looks back, in an order that hangs on a number."""
+    scene = Scene(laboratory, seed, locks=locks)
+    await scene.fill()
+    await scene.turns.let(
+        asyncio.create_task(scene.handle(1, scene.events)), asyncio.create_task(scene.look(2))
+    )
+    return await scene.outcome()
+
+
+async def test_the_oldest_event_ends_the_wait_in_every_order(laboratory: StoreFixture) -> None:
+    for seed in range(ORDERS):
+        assert await played(laboratory, seed) == [("fired", "event", b'{"n": 1}')], seed
+
+
+async def test_without_the_lock_events_are_missed(laboratory: StoreFixture) -> None:
+    found = [await played(laboratory, seed, locks=False) for seed in range(ORDERS)]
+    assert any(one != [("fired", "event", b'{"n": 1}')] for one in found)
+
+
+async def test_looking_back_twice_changes_nothing(laboratory: StoreFixture) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    looks = [asyncio.create_task(scene.look(who)) for who in (1, 2, 3)]
+    await scene.turns.let(*looks)
+    assert await scene.outcome() == [("armed", None, None)]
+    await scene.turns.let(asyncio.create_task(scene.handle(4, scene.events)))
+    await scene.turns.let(asyncio.create_task(scene.look(5)))
+    assert await scene.outcome() == [("fired", "event", b'{"n": 1}')]
+
+
+async def test_what_is_old_or_for_nobody_is_forgotten_and_the_oldest_where_there_is_no_room(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    await scene.turns.let(asyncio.create_task(scene.handle(1, scene.events)))
+    kept = "select sequence from recent_events order by sequence"
+    numbers = [one.sequence for one in scene.events]
+    now = scene.events[0].time
+    store = RecentEvents(laboratory.database, 1 << 20)
+    assert not await store.forget(now + timedelta(days=6), 10)
+    assert not await store.drop(10)
+    assert [row["sequence"] for row in await laboratory.rows(kept)] == numbers
+    assert not await RecentEvents(laboratory.database, 250).drop(10)
+    assert [row["sequence"] for row in await laboratory.rows(kept)] == numbers[1:]
+    (mark,) = await laboratory.rows("select event_id, sequence from dropped_events")
+    assert (mark["event_id"], mark["sequence"]) == ("a", numbers[0])
+    await store.forget(now + timedelta(days=8), 10)
+    assert await laboratory.rows(kept) == []
+    assert await laboratory.rows("select from dropped_events") == []
+    await scene.turns.let(asyncio.create_task(scene.look(2)))
+    assert (await scene.outcome())[0][0] == "armed"
+    await laboratory.rows("update automation_versions set looks_back = null")
+    more = [laboratory.event("a", {"n": 3})]
+    await scene.turns.let(asyncio.create_task(scene.handle(3, more)))
+    assert len(await laboratory.rows(kept)) == 1
+    await store.forget(now, 10)
+    assert await laboratory.rows(kept) == []
