@@ -196,6 +196,9 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=False):
     ]
     armed_at: Annotated[datetime, Meta(description="Since when.")]
     due_at: Annotated[datetime | None, Meta(description="Until when; null: without limit.")]
+    held_up: Annotated[
+        str | None, Meta(description="Why it still waits though its deadline is past.")
+    ] = None
 
 
 class RunCancel(Struct, frozen=True):

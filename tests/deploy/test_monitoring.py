@@ -79,6 +79,7 @@ async def told(*, servers_answer: bool) -> Samples:
             connections=lambda: states,
             decisions_dropped=lambda: 0,
             stream_clock=StreamClock(),
+            held_up=lambda: (1, 1.0),
             numbers=numbers,
             lag=lag,
         )

@@ -39,7 +39,7 @@ NAMES = {
     "lockstep_listener_failures", "lockstep_service_running", "lockstep_service_failures",
     "lockstep_decisions_dropped", "lockstep_loop_stalls_seconds", "lockstep_parked",
     "lockstep_stream_clock_ahead_seconds", "lockstep_stream_clock_error_seconds",
-    "lockstep_stream_clock_doubted",
+    "lockstep_stream_clock_doubted", "lockstep_expiry_held", "lockstep_expiry_oldest_seconds",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 

@@ -288,7 +288,7 @@ SMALL = {"workers", "catalog_revision", "dropped_events"}
 """Tables that are small by nature."""
 
 HOT: dict[str, list[Any]] = {
-    "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1]],
+    "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1], [NOW]],
     "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],
@@ -302,7 +302,9 @@ HOT: dict[str, list[Any]] = {
     "runs/step_items": [uuid4(), [1]],
     "waits/awaited": [[b"x"], ["e"], ["k"], [NOW], 0, uuid4()],
     "waits/standing": [[b"x"], ["e"], ["k"], [NOW]],
-    "waits/fire": [[uuid4()], [None], "due", NOW],
+    "waits/fire": [[uuid4()], [None], "due", NOW, ["delay"]],
+    "waits/expiring": [[uuid4()], NOW],
+    "waits/parked_for": [[uuid4()]],
     "waits/fired_of": [[uuid4()]],
     "waits/near": [uuid4(), NOW, NOW, 100, [uuid4()], [NOW]],
     "waits/next": [NOW],

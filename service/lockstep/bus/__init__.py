@@ -18,6 +18,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.reading.lookup import find
 from lockstep.bus.reading.peek import since
+from lockstep.bus.reading.unhandled import UnhandledEvents
 from lockstep.bus.service import RequestService
 from lockstep.bus.settings import BusSettings
 from lockstep.bus.topology import apply, gone, missing, prepare
@@ -41,6 +42,7 @@ __all__ = [
     "Publisher",
     "Puller",
     "RequestService",
+    "UnhandledEvents",
     "WorkerKeys",
     "apply",
     "connect",

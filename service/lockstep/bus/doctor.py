@@ -1,6 +1,7 @@
 """What a look at NATS finds: version, clock, rights, streams and groups, what a power cut costs."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final
@@ -8,9 +9,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from lockstep.bus import api
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.settings import BusSettings
-from lockstep.bus.topology import missing, wanted
+from lockstep.bus.topology import consumers, missing, wanted
 from lockstep.model.errors import EngineError
 from lockstep.model.findings import Finding, clock, fault, fine, unknown, warning
 
@@ -83,6 +85,7 @@ async def examine(
         found = [fine("nats.server", f"{about}, with JetStream")]
         found += await _user(connection)
         found += await _streams(connection)
+        found.append(await _lanes(connection))
         found.append(await _sync(connection, monitored))
         return found
     finally:
@@ -126,6 +129,8 @@ def needed(connection: Connection) -> tuple[Sequence[str], Sequence[str]]:
     names = connection.names
     publish = [names.run("x", "x"), names.automation("x", "x"), names.dead("x"), names.worker("x")]
     publish += [names.action("x.x"), names.trigger("x")]
+    if connection.settings.replicas > 1:
+        publish.append(names.marker)
     for bucket in (names.delays_bucket, names.waits_bucket, names.workers_bucket):
         publish.append(names.key(bucket, "x"))
     publish += [f"$JS.API.{call}" for call in _calls(connection)]
@@ -150,7 +155,12 @@ def _calls(connection: Connection) -> Iterator[str]:
         if manages:
             yield f"CONSUMER.CREATE.{name}.{consumer.config['filter_subject']}"
     if manages:
-        yield from ("STREAM.NAMES", f"CONSUMER.LIST.{names.triggers_stream}")
+        yield "STREAM.NAMES"
+    # Which events are not handled yet.
+    yield f"CONSUMER.LIST.{names.triggers_stream}"
+    yield f"STREAM.MSG.GET.{names.triggers_stream}"
+    if connection.settings.replicas > 1:
+        yield f"STREAM.PURGE.{names.triggers_stream}"
     # Run events that may have been sent, dead letters, keys of workers: read by groups that pass.
     for stream, subject in (
         (names.runs_stream, names.run("x", "x")),
@@ -206,6 +216,27 @@ async def _streams(connection: Connection) -> list[Finding]:
         text = "streams are in memory: a restart of NATS loses every event"
         found.append(warning("nats.storage", text, mend))
     return found
+
+
+async def _lanes(connection: Connection) -> Finding:
+    """Look for events in lanes that nobody takes."""
+    names = connection.names
+    stream, of_lanes = names.triggers_stream, names.trigger(">", "*")
+    try:
+        info = await api.call(connection, f"STREAM.INFO.{stream}", {"subjects_filter": of_lanes})
+        groups = await consumers(connection, stream)
+    except EngineError as error:
+        return unknown("nats.lanes", f"lanes cannot be looked at: {error}", "see nats.streams")
+    waiting = Counter[str]()
+    for subject, number in (info["state"].get("subjects") or {}).items():
+        waiting[names.event(subject)[0]] += number
+    taken = {names.lane(one["name"]) for one in groups}
+    left = [f"{one} ({waiting[one]} events)" for one in sorted(waiting) if one not in taken]
+    if not left:
+        return fine("nats.lanes", "each lane with events has a consumer")
+    text = f"nobody takes the events of lanes: {', '.join(left)}; they hold nothing up"
+    mend = "name the lane in nats.lanes, or purge its subject from the stream"
+    return warning("nats.lanes", text, mend)
 
 
 async def _sync(connection: Connection, monitored: bytes | None) -> Finding:

@@ -43,6 +43,16 @@ class BadMessage(EngineError):
     advice = "Correct the subject or the header that is named."
 
 
+class EventsUnknown(BusUnavailable):
+    """Which events are not handled yet cannot be told: nothing expires that one could change."""
+
+    code = "bus.events_unknown"
+    advice = (
+        "Nothing is lost, it expires as soon as the stream of events can be asked; if it lasts, "
+        "give the user of the engine the right in the message: `lockstep doctor` names all."
+    )
+
+
 class Overloaded(BusUnavailable):
     """More requests wait than the engine takes; this one was not begun."""
 

@@ -57,6 +57,12 @@ class Names:
         """Name the durable group that handles the events of a lane, or those of none."""
         return f"lane-{lane}" if lane else ENGINE
 
+    def lane(self, consumer: str) -> str | None:
+        """Name the lane of a durable group, or the empty one; None for a group of another kind."""
+        if consumer == ENGINE:
+            return ""
+        return consumer.removeprefix("lane-") if consumer.startswith("lane-") else None
+
     def event(self, subject: str) -> tuple[str, str]:
         """Take the subject of an event apart: lane (or empty) and event id.
 
@@ -90,6 +96,11 @@ class Names:
             return subject
         digest = sha256(event_id.encode("utf-8", "replace")).hexdigest()
         return f"{self.prefix}.dead._odd.{digest}"
+
+    @property
+    def marker(self) -> str:
+        """The subject in the stream of events that marks how far it is known; no group takes it."""
+        return f"{self.prefix}.marker"
 
     @property
     def secret(self) -> str:

@@ -21,6 +21,7 @@ class _Ack(msgspec.Struct):
     """Source: `PubAck` of ADR-22 of the NATS architecture records."""
 
     stream: str = ""
+    seq: int = 0
     duplicate: bool = False
     error: _Fault | None = None
 
@@ -62,21 +63,7 @@ class Publisher:
                 raise BusUnavailable(f"{where} just now") from None
             text = f"{where}; `lockstep bus apply` creates the streams"
             raise NoResponders(text) from None
-        try:
-            ack = _ACKS.decode(answer.body)
-        except msgspec.DecodeError as error:
-            raise BusUnavailable(f"{subject}: answered by no stream: {error}") from error
-        if (fault := ack.error) is not None:
-            what = f"{subject}: not stored by stream {ack.stream or '?'}"
-            raise refusal(
-                what,
-                code=fault.code,
-                err_code=fault.err_code,
-                description=fault.description,
-            )
-        if not ack.stream:
-            raise BusUnavailable(f"{subject}: answered by no stream")
-        return not ack.duplicate
+        return not _ack(subject, answer.body).duplicate
 
     async def _has_no_stream(self, subject: str) -> bool:
         """Whether JetStream is there and knows no stream that takes a subject.
@@ -90,3 +77,21 @@ class Publisher:
         except (api.ApiError, BusUnavailable):
             return False
         return not found.get("streams")
+
+
+def sequence_of(subject: str, answer: bytes) -> int:
+    """Read where a stream has put what was published. Raises: as `Publisher.publish`."""
+    return _ack(subject, answer).seq
+
+
+def _ack(subject: str, answer: bytes) -> _Ack:
+    try:
+        ack = _ACKS.decode(answer)
+    except msgspec.DecodeError as error:
+        raise BusUnavailable(f"{subject}: answered by no stream: {error}") from error
+    if (fault := ack.error) is not None:
+        what = f"{subject}: not stored by stream {ack.stream or '?'}"
+        raise refusal(what, code=fault.code, err_code=fault.err_code, description=fault.description)
+    if not ack.stream:
+        raise BusUnavailable(f"{subject}: answered by no stream")
+    return ack

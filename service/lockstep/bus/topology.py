@@ -56,7 +56,12 @@ def wanted(connection: Connection) -> Wanted:
     settings, names = connection.settings, connection.names
     triggers = {
         **_stream(settings, names.triggers_stream),
-        "subjects": [names.trigger(">"), *(names.trigger(">", lane) for lane in settings.lanes)],
+        "subjects": [
+            names.trigger(">"),
+            *(names.trigger(">", lane) for lane in settings.lanes),
+            # See `bus.reading.unhandled`: one server knows what it has stored.
+            *([names.marker] if settings.replicas > 1 else []),
+        ],
         "retention": "workqueue",
         "discard": "new",
         "max_bytes": settings.triggers_max_bytes or -1,
@@ -327,11 +332,22 @@ async def _warn_of_left_lanes(connection: Connection, goal: Wanted) -> None:
     """
     known = {consumer.config["durable_name"] for consumer in goal.consumers}
     stream = connection.names.triggers_stream
-    answer = await api.call(connection, f"CONSUMER.LIST.{stream}", {"offset": 0})
-    for consumer in answer.get("consumers") or []:
+    for consumer in await consumers(connection, stream):
         waiting = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
         if waiting and consumer["name"] not in known and consumer["name"].startswith("lane-"):
             log.warning("lane.left", consumer=consumer["name"], waiting=waiting)
+
+
+async def consumers(
+    connection: api.Askable, stream: str, seconds: float = api.CALL_SECONDS
+) -> list[dict[str, Any]]:
+    """Give what the server tells of all groups of a stream. Raise ApiError, Unavailable."""
+    found, what, is_over = list[dict[str, Any]](), f"CONSUMER.LIST.{stream}", False
+    while not is_over:
+        answer = await api.call(connection, what, {"offset": len(found)}, seconds=seconds)
+        found += (page := answer.get("consumers") or [])
+        is_over = not page or len(found) >= answer.get("total", 0)
+    return found
 
 
 async def _found(connection: Connection, what: str) -> Config | None:

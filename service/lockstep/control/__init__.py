@@ -8,6 +8,7 @@ from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Endpoint, EndpointReply, handler
 from lockstep.control.migration import MigrationEndpoints
+from lockstep.control.overdue import OverdueWaits
 from lockstep.control.parked import ParkedEndpoints
 from lockstep.control.register import RegisterEndpoints
 from lockstep.control.retry import RetryEndpoint
@@ -29,6 +30,7 @@ __all__ = [
     "Endpoint",
     "EndpointReply",
     "MigrationEndpoints",
+    "OverdueWaits",
     "ParkedEndpoints",
     "RegisterEndpoints",
     "RetryEndpoint",

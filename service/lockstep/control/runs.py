@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from lockstep.control.errors import ArtifactNotFound, NotFound, RunNotFound, bad_field
 from lockstep.control.fitting import LARGEST_ITEM, fitting, position, size_of
+from lockstep.control.overdue import OverdueWaits
 from lockstep.model.runs import FoundRuns
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
@@ -69,8 +70,11 @@ class RunViews(Protocol):
 class RunEndpoints:
     """Lists, shows and cancels runs; closes what they produced."""
 
-    def __init__(self, store: RunViews, terminator: Terminator, clock: Clock) -> None:
+    def __init__(
+        self, store: RunViews, terminator: Terminator, clock: Clock, overdue: OverdueWaits
+    ) -> None:
         self._store, self._terminator, self._clock = store, terminator, clock
+        self._overdue = overdue
 
     async def list(self, request: RunsList, _: Actor | None) -> RunsPage:
         """Newest first. A cursor is the position of the last run of the page before."""
@@ -103,7 +107,7 @@ class RunEndpoints:
             raise RunNotFound(request.id)
         if request.after is not None:
             run = msgspec.structs.replace(run, trigger_payload=None)
-        waits = await self._store.waits(run_id)
+        waits = await self._overdue.explained(await self._store.waits(run_id))
         steps = await self._store.steps(run_id)
         artifacts = await self._store.artifacts(run_id)
         every: list[Step | Artifact] = [*steps, *artifacts]

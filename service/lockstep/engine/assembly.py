@@ -28,7 +28,6 @@ from lockstep import (
     wake,
     walk,
 )
-from lockstep.bus.names import ENGINE
 from lockstep.cancel import Terminator
 from lockstep.engine import glue
 from lockstep.engine.faults import Faults
@@ -47,7 +46,8 @@ from lockstep.engine.parts import (
     Tables,
 )
 from lockstep.engine.upkeep import Upkeep
-from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
+from lockstep.engine.wakeups import Wakeups
+from lockstep.engine.waking import expiry, wakeups
 from lockstep.model.ids import uuid7
 from lockstep.ports.actions import Asker, Children, HttpCaller
 from lockstep.ports.bus import Publisher
@@ -90,12 +90,13 @@ def build(
     )
     knowledge = _knowledge(edge, types)
     hearing = _hearing(basis, edge, tables, seams.listeners)
-    pipelines = _pipelines(basis, edge, tables, knowledge, hearing)
+    pipelines = _pipelines(basis, edge, tables, knowledge, hearing, seams)
     services.add(Publisher, edge.publisher).add(Asker, edge.asker)
     services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
     loops = _loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams)
     basis.faults.ask(loops.upkeep.faults)
     basis.faults.ask(basis.stream_clock.faults)
+    basis.faults.ask(pipelines.expiry.faults)
     return Assembly(
         basis=basis,
         edge=edge,
@@ -184,7 +185,12 @@ def _hearing(
 
 
 def _pipelines(
-    basis: Basis, edge: Connections, tables: Tables, knowledge: Knowledge, hearing: Hearing
+    basis: Basis,
+    edge: Connections,
+    tables: Tables,
+    knowledge: Knowledge,
+    hearing: Hearing,
+    seams: Seams,
 ) -> Pipelines:
     settings, types = basis.settings, knowledge.catalog
     engine, prefix = settings.engine, settings.nats.prefix
@@ -192,17 +198,8 @@ def _pipelines(
     told = basis.stream_clock.time
     decoder = intake.Decoder(types, prefix, engine.hop_limit, {ACTION_DONE}, told)
     pace = pipeline.JudgingPace(decoder.event_id)
-    parts = pipeline.PipelineParts(
-        transactions=store.Batches(edge.database, basis.id),
-        index=knowledge.index,
-        places=hearing.places,
-        terminator=terminator,
-        compile_filter=knowledge.renderer.expression,
-        listener=hearing.all,
-        clock=basis.clock,
-        pace=pace,
-        prefix=prefix,
-    )
+    parts = _parts(basis, edge, knowledge, hearing, terminator, pace)
+    expiring = expiry(basis, edge, tables, decoder.decode, seams.stamp)
     children = store.ChildStore(edge.database)
     setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
     events = pipeline.EventPipeline(
@@ -210,6 +207,7 @@ def _pipelines(
     )
     return Pipelines(
         terminator=terminator,
+        expiry=expiring,
         events=events,
         parked_events=pipeline.ParkedEvents(
             store.ParkedStore(edge.database, basis.id),
@@ -229,6 +227,27 @@ def _pipelines(
         ),
         setups=pipeline.TriggerSetups(setups, types, parts),
         pace=pace,
+    )
+
+
+def _parts(
+    basis: Basis,
+    edge: Connections,
+    knowledge: Knowledge,
+    hearing: Hearing,
+    terminator: Terminator,
+    pace: pipeline.JudgingPace,
+) -> pipeline.PipelineParts:
+    return pipeline.PipelineParts(
+        transactions=store.Batches(edge.database, basis.id),
+        index=knowledge.index,
+        places=hearing.places,
+        terminator=terminator,
+        compile_filter=knowledge.renderer.expression,
+        listener=hearing.all,
+        clock=basis.clock,
+        pace=pace,
+        prefix=basis.settings.nats.prefix,
     )
 
 
@@ -263,16 +282,16 @@ def _loops(
         [lane.intake for lane in lanes],
         engine.max_ready_runs,
     )
-    wakeups = _wakeups(basis, edge, tables, hearing, pipelines)
+    waking = wakeups(basis, edge, tables, hearing, pipelines)
     return Loops(
         committer=committer,
         pool=walk.WalkPool(places, walking, knowledge.index.program),
         heartbeat=heartbeat,
         claims=claims,
         unwalked=replicas.Unwalked(tables.runs, places),
-        presence=_presence(basis, edge, [claims, wakeups]),
-        wakeups=wakeups,
-        parked=_parked(basis, edge, tables, knowledge, hearing, pipelines, wakeups),
+        presence=_presence(basis, edge, [claims, waking]),
+        wakeups=waking,
+        parked=_parked(basis, edge, tables, knowledge, hearing, pipelines, waking),
         lanes=lanes,
         upkeep=Upkeep(edge.connection),
         housekeeping=_housekeeping(basis, edge, tables),
@@ -303,7 +322,7 @@ def _parked(
     knowledge: Knowledge,
     hearing: Hearing,
     pipelines: Pipelines,
-    wakeups: Wakeups,
+    waking: Wakeups,
 ) -> replicas.ParkedTrials:
     return replicas.ParkedTrials(
         rows=store.ParkedStore(edge.database, basis.id),
@@ -312,8 +331,8 @@ def _parked(
         places=hearing.places,
         report=hearing.reporter,
         clock=basis.clock,
-        fire_waits=wakeups.waits.fire,
-        fire_timers=wakeups.triggers.fire,
+        fire_waits=waking.waits.fire,
+        fire_timers=waking.triggers.fire,
         events=pipelines.parked_events,
     )
 
@@ -360,35 +379,6 @@ def _lanes(basis: Basis, edge: Connections, pipelines: Pipelines, seams: Seams) 
         )
         lanes.append(Lane(name=name, puller=puller, intake=taker))
     return lanes
-
-
-def _wakeups(
-    basis: Basis, edge: Connections, tables: Tables, hearing: Hearing, pipelines: Pipelines
-) -> Wakeups:
-    engine, clock, names = basis.settings.engine, basis.clock, edge.connection.names
-    stale, rate = basis.roster.stale, engine.late_wakes_per_second
-    due_waits = wake.DueWaits(tables.waits, clock, hearing.all, pipelines.terminator, basis.meter)
-    wait_rows = store.DueRows(edge.database, basis.id, stale, "waits")
-    timer_rows = store.DueRows(edge.database, basis.id, stale, "timers")
-    ring = Ringer(due_waits, pipelines.timers).ring
-    alarms = []
-    for what, bucket in (("delay", names.delays_bucket), ("wait", names.waits_bucket)):
-        stream = names.bucket_stream(bucket)
-        puller = bus.Puller(edge.connection, stream=stream, consumer=ENGINE)
-        alarms.append(Alarm(what=what, puller=puller, loop=wake.BusAlarms(puller, ring, rate)))
-    return Wakeups(
-        connection=edge.connection,
-        clock=clock,
-        places=hearing.places,
-        rows=tables.waits,
-        timers=(hearing.wait_timers, hearing.trigger_timers),
-        mirror=hearing.mirror,
-        waits=wake.TimerService(hearing.wait_timers, wait_rows, clock, due_waits.fire, rate),
-        triggers=wake.TimerService(
-            hearing.trigger_timers, timer_rows, clock, pipelines.timers.fire, rate
-        ),
-        alarms=alarms,
-    )
 
 
 def _presence(

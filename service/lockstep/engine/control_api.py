@@ -38,7 +38,12 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
     follow = functools.partial(_follow_runs, connection)
     return control.endpoints(
         automations=automations,
-        runs=control.RunEndpoints(views, terminator, clock),
+        runs=control.RunEndpoints(
+            views,
+            terminator,
+            clock,
+            control.OverdueWaits(a.tables.waits, a.pipelines.expiry, clock),
+        ),
         start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
         retry=control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames),
         dead_letters=control.DeadEndpoints(bus.DeadLetterBox(connection, a.edge.publisher)),

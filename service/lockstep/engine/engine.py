@@ -40,9 +40,10 @@ class Engine:
         return {one.service.name: one.is_up and not one.is_failing for one in self._services}
 
     def lacking(self) -> Sequence[str]:
-        """Name the streams and groups that are gone, and say where an offset is in doubt."""
+        """Name streams and groups that are gone; say what that of events does not tell."""
         a = self.assembly
-        return [*a.loops.upkeep.lacking, *a.basis.stream_clock.faults()]
+        faults = [*a.basis.stream_clock.faults(), *a.pipelines.expiry.faults()]
+        return [*a.loops.upkeep.lacking, *faults]
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""

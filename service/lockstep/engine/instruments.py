@@ -22,6 +22,7 @@ def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> te
         decisions_dropped=functools.partial(_dropped, assembly),
         numbers=functools.partial(store.numbers, assembly.edge.database),
         stream_clock=assembly.basis.stream_clock,
+        held_up=functools.partial(_held_up, assembly),
         lag=functools.partial(bus.lag, assembly.edge.connection),
     )
 
@@ -32,6 +33,12 @@ def _walks(assembly: Assembly) -> int:
 
 def _dropped(assembly: Assembly) -> int:
     return assembly.hearing.decisions.dropped
+
+
+def _held_up(assembly: Assembly) -> tuple[int, float]:
+    number, oldest = assembly.pipelines.expiry.figures
+    now = assembly.basis.clock.now()
+    return number, 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 def _connections(database: store.Store) -> Mapping[str, int]:

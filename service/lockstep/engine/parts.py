@@ -24,7 +24,7 @@ from lockstep.engine.faults import Faults
 from lockstep.engine.housekeeping import Housekeeping
 from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Wakeups
-from lockstep.model.messages import Told
+from lockstep.model.messages import Message, Told
 from lockstep.ports.bus import MessageSource
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
@@ -40,6 +40,7 @@ class Seams:
 
     clock: Clock | None = None  # else that of the database
     told: Callable[[], Awaitable[Told]] | None = None  # what time it is on the stream; else asked
+    stamp: Callable[[Message], None] | None = None  # say when the stream stored what is looked at
     meter: Meter | None = None
     traces: Traces | None = None
     listeners: Sequence[Listener] = ()  # they hear before all others
@@ -119,6 +120,7 @@ class Pipelines:
     """The ways to a run, and what ends one from outside."""
 
     terminator: Terminator
+    expiry: wake.Expiry
     events: pipeline.EventPipeline
     parked_events: pipeline.ParkedEvents
     by_hand: pipeline.ByHand

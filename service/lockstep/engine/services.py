@@ -109,6 +109,7 @@ def _waking(a: Assembly) -> Iterator[Service]:
     wakeups = a.loops.wakeups
     yield Service(name="notices", start=functools.partial(_listen, a))
     yield Service(name="worker_watch", run=a.loops.presence.watch)
+    yield Service(name="expiry", run=wakeups.expiry.run)
     yield Service(name="wait_timers", run=wakeups.waits.run)
     yield Service(name="wait_sweep", run=wakeups.waits.sweep, every=SWEEP_SECONDS)
     yield Service(name="look_backs", run=a.pipelines.look_backs.run)

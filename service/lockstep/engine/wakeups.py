@@ -51,17 +51,19 @@ class Wakeups:
         rows: store.WaitStore,
         timers: Sequence[wake.Timers],
         mirror: wake.KvMirror,
+        expiry: wake.Expiry,
         waits: wake.TimerService,
         triggers: wake.TimerService,
         alarms: Sequence[Alarm],
     ) -> None:
         self._connection, self._clock, self._places = connection, clock, places
         self._rows, self._timers, self._mirror = rows, timers, mirror
+        self.expiry = expiry
         self.waits, self.triggers, self.alarms = waits, triggers, alarms
 
     def is_behind(self, now: datetime) -> bool:
         """Say whether something is due at this replica that has not been fired."""
-        return any(timers.is_behind(now) for timers in self._timers)
+        return self.expiry.is_behind(now) or any(one.is_behind(now) for one in self._timers)
 
     def look(self) -> None:
         """Look at once for what is due: another replica is gone."""
@@ -70,6 +72,7 @@ class Wakeups:
 
     def forget(self) -> None:
         """See `wake.timers.Timers`."""
+        self.expiry.forget()
         for timers in self._timers:
             timers.forget()
 

@@ -59,7 +59,7 @@ class Told(NamedTuple):
     """What a stream says of its clock: which server leads it, and what time it is there."""
 
     leader: str  # empty where there is but one server
-    at: datetime
+    at: datetime | None  # None: it goes by the one clock itself, as in test cases
 
 
 class Offset(NamedTuple):

@@ -38,6 +38,10 @@ class Unhandled(Protocol):
         """
         ...
 
+    async def counted(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
+        """As `held_up`, with how many events there are, for people: that takes longer."""
+        ...
+
 
 class Expiring(Protocol):
     """Lets something expire only when no event can change it any more."""

@@ -148,8 +148,11 @@ class StreamClock:
         after, ended = self._clock.now(), self._monotonic()
         # The one clock may have been set meanwhile, or stand still: the longer way counts.
         took = max(timedelta(seconds=ended - began), after - before)
-        ahead = there.at - (before + (after - before) / 2)
-        sample = Sample(there.leader, Offset(ahead, took / 2), ended)
+        if there.at is None:
+            offset = Offset(timedelta(), timedelta())
+        else:
+            offset = Offset(there.at - (before + (after - before) / 2), took / 2)
+        sample = Sample(there.leader, offset, ended)
         self._samples.append(sample)
         while self._samples[0].at < ended - KEPT_SECONDS:
             self._samples.popleft()

@@ -57,6 +57,22 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     late_wakes_per_second: Annotated[
         float, Meta(ge=1, le=100_000, description="Overdue runs that are woken, after an outage.")
     ] = 500.0
+    expire_look_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=60_000,
+            description="Between two looks whether events that may still end a wait are handled.",
+        ),
+    ] = 50
+    expire_hold_max_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=31_536_000,
+            description="For which one event that is not handled may hold up what is to expire.",
+        ),
+    ] = 600.0
     triggers_folder: Annotated[
         str,
         Meta(description="YAML files with types of triggers; else `triggers` beside this file."),

@@ -24,6 +24,7 @@ from lockstep.model.waits import (
     has_key,
     topic,
 )
+from lockstep.ports.unhandled import HeldUp, Question
 from lockstep.store.bodies import portions
 from lockstep.store.outbox import add_events
 from lockstep.store.parked import ParkedStore
@@ -31,6 +32,8 @@ from lockstep.store.pool import Store
 from lockstep.store.queries import columns, query
 from lockstep.store.runs import run_as_told
 from lockstep_schemas.base import JsonObject
+from lockstep_schemas.events import ACTION_DONE
+from lockstep_schemas.run_events import WaitKind
 
 if TYPE_CHECKING:
     from lockstep.store.pool import Connection
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 PAGE: Final = 2000  # sleepers: some hundred kilobytes, gone through without holding up the loop
 AT_ONCE: Final = 1000  # far from the 10 s of a statement, and the locks of their runs go soon
 FIRST: Final = UUID(int=0)
+FIRED: Final[Sequence[WaitKind]] = ("delay", "event", "retry", "remote", "child")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -92,6 +96,7 @@ async def fire(
     waits: Sequence[tuple[UUID, bytes | None]],
     cause: Cause,
     now: datetime,
+    kinds: Sequence[WaitKind] = FIRED,
 ) -> list[Firing]:
     """Fire waits, each with the payload of its event; give those that were armed until now.
 
@@ -99,7 +104,9 @@ async def fire(
     """
     rows = []
     for some in portions(waits, lambda one: len(one[1] or b""), AT_ONCE):
-        rows += await connection.fetch(*query("waits/fire", given=some, cause=cause, now=now))
+        rows += await connection.fetch(
+            *query("waits/fire", given=some, cause=cause, now=now, kinds=kinds)
+        )
     return [
         Firing(
             id=row["id"],
@@ -120,10 +127,36 @@ class WaitStore:
         self._store, self._worker_id = store, worker_id
         self._last_queue, self._last_wait = "", FIRST  # where sweeps go on
 
-    async def fire_due(self, wait_ids: Sequence[UUID], now: datetime) -> list[Firing]:
+    async def fire_due(
+        self, wait_ids: Sequence[UUID], now: datetime, kinds: Sequence[WaitKind] = FIRED
+    ) -> list[Firing]:
         """Fire waits whose time has come, in one commit; what is not armed or not due stays."""
         async with self._store.connection() as connection:
-            return await fire(connection, [(one, None) for one in wait_ids], "due", now)
+            return await fire(connection, [(one, None) for one in wait_ids], "due", now, kinds)
+
+    async def expiring(self, wait_ids: Sequence[UUID], now: datetime) -> list[Question]:
+        """See `wake.due.ArmedWaits`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("waits/expiring", ids=wait_ids, now=now))
+        return [
+            Question(id=row["id"], event_id=row["event_id"], context_key=row["context_key"],
+                     until=row["due_at"])
+            if row["kind"] == "event"
+            else Question(id=row["id"], event_id=ACTION_DONE, until=row["due_at"],
+                          step=f"{row['run_id']}:{row['action_path']}")
+            for row in rows
+        ]  # fmt: skip
+
+    async def parked_for(self, wait_ids: Sequence[UUID]) -> dict[UUID, HeldUp]:
+        """See `wake.expiry.ExpiryRows`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("waits/parked_for", ids=wait_ids))
+        return {row["id"]: _parked(row) for row in rows}
+
+    async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
+        """See `wake.expiry.ExpiryRows`."""
+        async with self._store.connection() as connection:
+            await connection.execute(*query("waits/warn", warnings=reasons))
 
     async def park_waits(self, waits: Sequence[Row]) -> None:
         """See `wake.due.ArmedWaits`."""
@@ -257,6 +290,13 @@ async def end_runs(
         )
         for row in rows
     ]
+
+
+def _parked(row: asyncpg.Record) -> HeldUp:
+    events, event_id = row["events"], row["event_id"]
+    what = f"an event of `{event_id}` is" if events == 1 else f"{events} of `{event_id}` are"
+    reason = f"{what} parked for it, see `lockstep parked list`"
+    return HeldUp(reason=reason, events=events, sequence=row["sequence"])
 
 
 def _awaited(row: asyncpg.Record) -> Awaited:

@@ -41,6 +41,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     connections: Callable[[], Mapping[str, int]]  # of the pool, by state
     decisions_dropped: Callable[[], int]  # since the start
     stream_clock: StreamClock
+    held_up: Callable[[], tuple[int, float]]  # what is past its deadline, and by how much at most
     numbers: Callable[[], Awaitable[Numbers]]
     lag: Callable[[], Awaitable[Mapping[str, int]]]  # events that wait, by consumer group
 
@@ -163,6 +164,13 @@ def _looked_at(gauges: Gauges) -> Iterator[Metric]:
     yield dropped
     yield _gauge("pool_connections", "Connections to PostgreSQL.", "state", gauges.connections())
     yield from _clock(gauges.stream_clock)
+    number, oldest_seconds = gauges.held_up()
+    yield GaugeMetricFamily(
+        "lockstep_expiry_held", "What is past its deadline and events may still change.", number
+    )
+    yield GaugeMetricFamily(
+        "lockstep_expiry_oldest_seconds", "For how long the first of these.", oldest_seconds
+    )
 
 
 def _clock(clock: StreamClock) -> Iterator[Metric]:

@@ -27,7 +27,7 @@ from lockstep.engine.parts import Assembly, Seams
 from lockstep.engine.services import table
 from lockstep.settings.load import load
 from lockstep.testbed.clock import CaseClock
-from lockstep.testbed.seams import Point, StreamTimes, as_told
+from lockstep.testbed.seams import Point, StreamTimes, as_ours
 from lockstep_schemas.api import Success
 from lockstep_schemas.events import Actor
 
@@ -108,7 +108,9 @@ async def main(name: str, now: datetime, stored: Mapping[int, datetime]) -> None
     times = StreamTimes(clock)
     times.learn(stored)
     point = Point(times)
-    seams = Seams(clock=clock, told=as_told(clock), listeners=[point], source=point.around)
+    seams = Seams(
+        clock=clock, told=as_ours, stamp=times.stamp, listeners=[point], source=point.around
+    )
     assembly = build(settings, database, connection, catalog, services, seams)
     worker = Worker(assembly, clock, times, point)
     asked = bus.RequestService(

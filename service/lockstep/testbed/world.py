@@ -29,7 +29,7 @@ from lockstep.model.errors import InternalError
 from lockstep.model.types import ActionType
 from lockstep.settings.structs import Settings
 from lockstep.testbed.clock import CaseClock
-from lockstep.testbed.seams import StreamTimes, TakenMessages, as_told
+from lockstep.testbed.seams import StreamTimes, TakenMessages, as_ours
 from lockstep.testbed.stubs import Stubs
 from lockstep_schemas.api import Fault, RunDetail, RunsList
 from lockstep_schemas.base import Json, JsonObject
@@ -247,7 +247,9 @@ class CaseWorld:
         load_plugins(catalog)
         services = ServiceBag().add(Recorder, self.recorder).add(Sleeper, self.clock)
         connection = await bus.connect(self._settings.nats)
-        seams = Seams(clock=self.clock, told=as_told(self.clock), source=self._taken.around)
+        seams = Seams(
+            clock=self.clock, told=as_ours, stamp=self._times.stamp, source=self._taken.around
+        )
         running = _Running(
             build(self._settings, self._database, connection, catalog, services, seams)
         )

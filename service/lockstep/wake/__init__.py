@@ -3,6 +3,7 @@
 from lockstep.wake.bus_alarms import BusAlarms
 from lockstep.wake.correlate import Correlation, UnreadWait
 from lockstep.wake.due import DueWaits
+from lockstep.wake.expiry import Expiry
 from lockstep.wake.kv_mirror import KvMirror
 from lockstep.wake.late_results import late_results, unknown_steps
 from lockstep.wake.timers import Timers, TimerService, TriggerTimers, WaitTimers
@@ -11,6 +12,7 @@ __all__ = [
     "BusAlarms",
     "Correlation",
     "DueWaits",
+    "Expiry",
     "KvMirror",
     "TimerService",
     "Timers",

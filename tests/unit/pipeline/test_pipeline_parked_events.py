@@ -51,7 +51,7 @@ class Apart:
             subject="e", data=b"", headers={}, stream="E", sequence=event_id.int, stored_at_ns=0
         )
         return StoredParkedEvent(
-            id=event_id, message=message, automation_id="a", wait_id=None, reason="none"
+            id=event_id, message=message, automation_id="a", wait_id=None, reason="none", time=None
         )
 
     async def event_to_bury(self, event_id: UUID) -> StoredParkedEvent | None:

@@ -323,3 +323,16 @@ async def test_it_is_asked_for_now_and_then_and_not_for_each_event() -> None:
             clock.time(stored(NOW))
         await asyncio.sleep(60)
         assert stream.asked <= 1 + 60 / LOOK_SECONDS
+
+
+@moved
+async def test_a_stream_that_goes_by_the_one_clock_is_exactly_known() -> None:
+    async def told() -> Told:
+        await asyncio.sleep(3)  # whatever the way takes
+        return Told("", None)
+
+    clock = StreamClock(STREAM, told, Row(), Clock(), asyncio.get_running_loop().time)
+    await clock.look()
+    assert clock.offset == Offset(timedelta(), timedelta())
+    assert clock.doubt is None
+    assert clock.time(stored(NOW)) == NOW

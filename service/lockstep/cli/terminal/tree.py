@@ -118,7 +118,7 @@ def draw(detail: RunDetail, limit: int | None = FOLDED) -> None:
     output.show(tree(detail.steps, run_text(run), limit=limit), "")
     for wait in detail.waits:
         since = output.moment(wait.armed_at)
-        warned = f", {wait.warning}" if wait.warning else ""
+        warned = "".join(f", {one}" for one in (wait.warning, wait.held_up) if one)
         key = f" (context key {wait.context_key})" if wait.context_key is not None else ""
         place = wait.action_path or "run"
         text = f"{place}: {wait.waiting_for}{key}, since {since}{warned}"

@@ -1,15 +1,15 @@
 -- Fire waits, each at most once, and let go on the runs that sleep: they are ready then. The owner
 -- of one that is awake is given, to be told. A deadline fires nothing: see waits/due_deadlines;
--- nor does a kind that a newer version has armed.
+-- nor does a kind that is not named.
 -- Locks: runs by id, then their waits.
 -- :given (id uuid, payload bytea)
 -- :cause text: `event`, `incomplete`, or `due` for those whose time has come
--- :now timestamptz
+-- :now timestamptz, :kinds text[]
 with named as (
     select given.id, given.payload, w.run_id
       from unnest(:given)
       join waits w on w.id = given.id and w.state = 'armed'
-       and w.kind in ('delay', 'event', 'retry', 'remote', 'child')
+       and w.kind = any (:kinds)
 ),
 locked as (
     select id
