@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,10 +51,19 @@ class BenchEnvironment:
     publisher: bus.Publisher
 
     async def create(
-        self, name: str, event: str, actions: Sequence[JsonObject], asks: str | None = None
+        self,
+        name: str,
+        event: str,
+        actions: Sequence[JsonObject],
+        asks: str | None = None,
+        held: float | None = None,
     ) -> str:
-        """Store an automation on `event`, behind a filter or none; give its id."""
-        trigger = {"event": event} if asks is None else {"event": event, "filter": asks}
+        """Store an automation on `event`, behind a filter or none, held or not; give its id."""
+        trigger: JsonObject = {"event": event}
+        if asks is not None:
+            trigger["filter"] = asks
+        if held is not None:
+            trigger["for"] = {"seconds": held}
         definition = {
             "name": name,
             "triggers": [trigger],
@@ -112,6 +121,29 @@ class BenchEnvironment:
             yield replica
         finally:
             await replica.end(signal.SIGTERM)
+
+
+@contextmanager
+def engines_of(tree: Path) -> Iterator[None]:
+    """Have the engines that are started meanwhile be those of another tree of Lockstep.
+
+    The schema is that of this one: it may be newer than the engine that uses it.
+
+    Raises:
+        BenchFailed: There is none.
+    """
+    folders = [tree / "service", tree / "schemas"]
+    if not (folders[0] / "lockstep" / "__main__.py").is_file():
+        raise BenchFailed(f"{tree}: no tree of Lockstep, there is no service/lockstep in it")
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(str(folder.resolve()) for folder in folders)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 @asynccontextmanager

@@ -35,6 +35,17 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     nomatch_events_per_second: float | None = None
     lateness_p50_ms: float | None = None
     lateness_p99_ms: float | None = None
+    timeout_p50_ms: float | None = None
+    timeout_p99_ms: float | None = None
+    hold_p50_ms: float | None = None
+    hold_p99_ms: float | None = None
+    expiry_seconds: float | None = None
+    expiry_looks: float | None = None
+    unawaited_events_per_second: float | None = None
+    armed_events_per_second: float | None = None
+    armed_ratio: float | None = None
+    looking_back_events_per_second: float | None = None
+    looking_back_ratio: float | None = None
     rss_none_mb: float | None = None
     rss_sleepers_mb: float | None = None
     start_seconds: float | None = None
@@ -54,6 +65,12 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     budget_beside_p99_ms: float | None = None
     budget_ratio: float | None = None
     budget_is_held: bool | None = None
+
+
+def percentiles(taken: Sequence[float]) -> tuple[float, float]:
+    """Give the median and the 99th percentile."""
+    cuts = quantiles(taken, n=100, method="inclusive")
+    return cuts[49], cuts[98]
 
 
 def here() -> tuple[str, dict[str, str]]:
@@ -142,8 +159,8 @@ async def latency(events: int) -> Figures:
                     await anext(feed)
                 if number >= 20:  # the first ones warm up
                     taken.append((time.perf_counter() - began) * 1000)
-    cuts = quantiles(taken, n=100, method="inclusive")
-    return Figures(p50_ms=round(cuts[49], 2), p99_ms=round(cuts[98], 2))
+    p50, p99 = percentiles(taken)
+    return Figures(p50_ms=round(p50, 2), p99_ms=round(p99, 2))
 
 
 async def _until_ended(opened: BenchEnvironment, events: Sequence[str], runs: int) -> None:

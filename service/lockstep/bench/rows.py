@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -58,6 +59,24 @@ select extract(epoch from a.finished_at - d.started_at)::float8
   join run_steps a on a.run_id = r.id and a.action_path = 'actions[1]'
  where r.status = 'success'
 """
+# From the deadline of a wait until its run has gone on. It counts from the beginning of the step.
+TIMEOUTS: Final = """
+select extract(epoch from finished_at - started_at)::float8 - $1::float8
+  from run_steps
+ where action_kind = 'wait_for_trigger'
+"""
+# From the deadline of a hold, which counts from the time of its event, until its run has begun.
+HOLDS: Final = """
+select extract(epoch from started_at - trigger_time)::float8 - $1::float8
+  from runs
+ where trigger_event_id = $2
+"""
+IN_A_WHILE: Final = "select clock_timestamp() + make_interval(secs => $1::float8)"
+DUE: Final = "update waits set due_at = $1::timestamptz + make_interval(secs => random())"
+SINCE: Final = """
+select extract(epoch from max(finished_at) - $1::timestamptz)::float8
+  from runs
+"""
 BEGINNINGS: Final = """
 select extract(epoch from started_at)::float8
   from run_steps
@@ -100,6 +119,28 @@ class Rows:
         """Give by how many seconds each run went on later than it should."""
         async with self._database.connection() as connection:
             return [float(row[0]) for row in await connection.fetch(LATENESS)]
+
+    async def timeouts(self, seconds: float) -> list[float]:
+        """Give how late each run has gone on that waited in vain for so many seconds."""
+        async with self._database.connection() as connection:
+            return [float(row[0]) for row in await connection.fetch(TIMEOUTS, seconds)]
+
+    async def holds(self, seconds: float, event: str) -> list[float]:
+        """Give how late each run has begun whose event was held for so many seconds."""
+        async with self._database.connection() as connection:
+            return [float(row[0]) for row in await connection.fetch(HOLDS, seconds, event)]
+
+    async def let_expire(self, seconds: float) -> datetime:
+        """Let all waits be due within the same second, in so many seconds; give its beginning."""
+        async with self._database.connection() as connection:
+            begins: datetime = await connection.fetchval(IN_A_WHILE, seconds)
+            await connection.execute(DUE, begins)
+        return begins
+
+    async def ended_since(self, begins: datetime) -> float:
+        """Give the seconds from a time until the last run has ended."""
+        async with self._database.connection() as connection:
+            return float(await connection.fetchval(SINCE, begins))
 
     async def iterations(self) -> list[float]:
         """Give the seconds that each iteration of the only run took; its body is a delay."""

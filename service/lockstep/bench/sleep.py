@@ -5,16 +5,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import median
 from typing import Final
 
 import msgspec
 
 from lockstep import bus
 from lockstep.bench.environment import BenchEnvironment, BenchEvent, BenchFailed, environment
-from lockstep.bench.figures import STEP, Figures
+from lockstep.bench.figures import STEP, Figures, percentiles
 from lockstep.bench.rows import Rows, rows
 from lockstep.model.ids import uuid7
+from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import HEADER_CONTEXT_KEY
 
 FEW: Final = 10  # what so many cost is nothing beside an engine
@@ -27,7 +28,9 @@ LATE_SECONDS: Final = 120.0  # lateness is milliseconds; only what hangs takes t
 EFFECT_SECONDS: Final = 30.0  # an effect takes milliseconds; only what hangs takes this
 
 DELAY: Final = {"delay": {"template": "trigger.payload.seconds"}}
-WAIT: Final = {"wait_for_trigger": {"event": "bench.wake", "timeout_seconds": HOURS_SECONDS}}
+WAIT: Final[JsonObject] = {
+    "wait_for_trigger": {"event": "bench.wake", "timeout_seconds": HOURS_SECONDS}
+}
 
 
 async def sleepers(delays: int, spread_seconds: float, asleep: int) -> Figures:
@@ -58,8 +61,8 @@ async def lateness(delays: int, spread_seconds: float) -> Figures:
         late = [1000 * seconds for seconds in await found.lateness()]
     if len(late) != delays:
         raise BenchFailed(f"{len(late)} of {delays} runs went on after their delay")
-    cuts = quantiles(late, n=100, method="inclusive")
-    return Figures(lateness_p50_ms=round(cuts[49], 1), lateness_p99_ms=round(cuts[98], 1))
+    p50, p99 = percentiles(late)
+    return Figures(lateness_p50_ms=round(p50, 1), lateness_p99_ms=round(p99, 1))
 
 
 def _delays(
@@ -78,7 +81,7 @@ async def among(asleep: int) -> Figures:
     Both are there at the same time, each on servers of its own, and are woken in turn: a machine
     changes while one measures.
     """
-    async with _restarted(FEW) as few, _restarted(asleep) as many:
+    async with restarted(FEW) as few, restarted(asleep) as many:
         taken: tuple[list[float], list[float]] = ([], [])
         for number in range(WARM_UP + TRIES):
             for one, into in zip((few, many), taken, strict=True):
@@ -96,7 +99,7 @@ async def among(asleep: int) -> Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Restarted:
+class Restarted:
     """An engine that was started where runs sleep, and is at rest."""
 
     opened: BenchEnvironment
@@ -119,28 +122,31 @@ class _Restarted:
 
 
 @asynccontextmanager
-async def _restarted(asleep: int) -> AsyncIterator[_Restarted]:
-    """Let runs sleep for hours, and start an engine.
+async def restarted(asleep: int, wait: JsonObject = WAIT) -> AsyncIterator[Restarted]:
+    """Let runs sleep for hours, or none, and start an engine.
 
     They wait for the event of the probe with context keys of their own. All are copied from one
     that the engine put to sleep, keys on the bus and all.
     """
     async with environment() as opened, rows(opened) as found:
         async with opened.engine("first"):
-            sleeper = await opened.create("sleeper", "bench.sleep", [WAIT])
+            sleeper = await opened.create("sleeper", "bench.sleep", [wait])
             effect = opened.connection.names.trigger("bench.effect")
             act = {"action": "nats.publish", "config": {"subject": effect, "payload": {}}}
             probe = await opened.create("probe", "bench.probe", [WAIT, act])
-            await _publish(opened, "bench.sleep", "template")
-            run_id = await found.asleep(sleeper, "template")
-        await found.copy(run_id, asleep - 1)
-        await found.show()
+            run_id = None
+            if asleep:
+                await _publish(opened, "bench.sleep", "template")
+                run_id = await found.asleep(sleeper, "template")
+        if run_id is not None:
+            await found.copy(run_id, asleep - 1)
+            await found.show()
         await found.analyze()
         before = time.monotonic()
         async with opened.engine("second") as engine, bus.follow(opened.connection, effect) as feed:
             start_seconds = time.monotonic() - before
             await engine.rest()
-            yield _Restarted(
+            yield Restarted(
                 opened=opened,
                 found=found,
                 feed=feed,

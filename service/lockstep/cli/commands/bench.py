@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 import typer
@@ -14,7 +16,14 @@ from lockstep.cli.terminal import output
 if TYPE_CHECKING:
     from lockstep.bench.figures import Figures
 
-EXAMPLES: Final = ("bench", "bench latency --events 2000", "bench sleepers --sleepers 10000")
+    _Bench: TypeAlias = Callable[[], Coroutine[Any, Any, Figures]]
+
+EXAMPLES: Final = (
+    "bench",
+    "bench latency --events 2000",
+    "bench sleepers --sleepers 10000",
+    "bench timeouts --delays 2000 --beside ../lockstep-before",
+)
 
 QUICK: Final = ("throughput", "latency", "nomatch")
 
@@ -34,13 +43,15 @@ def command(
         list[str] | None,
         typer.Argument(
             help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop, "
-            "match, fairness, budget."
+            "match, fairness, budget, timeouts, expiry, armed."
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
     events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput and floor.")] = 3,
-    delays: Annotated[int, typer.Option(min=1, help="Runs to measure lateness with.")] = 10_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput, armed, --beside.")] = 3,
+    delays: Annotated[
+        int, typer.Option(min=1, help="Runs, waits, holds to measure lateness with.")
+    ] = 10_000,
     spread: Annotated[
         float, typer.Option(min=0.1, help="Seconds over which these are due.")
     ] = 60.0,
@@ -48,11 +59,14 @@ def command(
     iterations: Annotated[
         int, typer.Option(min=10, max=10_000, help="Iterations of the loop.")
     ] = 10_000,
+    beside: Annotated[
+        Path | None, typer.Option(help="Another tree of Lockstep, measured in turn.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the engine, with servers of its own."""
     sizes = Sizes(delays=delays, spread_seconds=spread, sleepers=sleepers, iterations=iterations)
-    bench(figures or [], runs, events, rounds, sizes, as_json=as_json)
+    bench(figures or [], runs, events, rounds, sizes, as_json=as_json, beside=beside)
 
 
 def bench(
@@ -63,22 +77,50 @@ def bench(
     sizes: Sizes,
     *,
     as_json: bool,
+    beside: Path | None = None,
 ) -> None:
     """Measure one thing after the other, and show all figures together.
 
-    Where none is named, those that are quick.
+    Where none is named, those that are quick. With another tree of Lockstep each figure is measured
+    with the engine of that one, too, in every round.
 
     Raises:
         BenchFailed: The engine did not do what it must.
     """
-    from lockstep.bench.figures import here, latency, nomatch, throughput
+    from lockstep.bench.compare import compare
+    from lockstep.bench.figures import here
+    from lockstep.telemetry import logs
+
+    benches = _benches(runs, events, rounds if beside is None else 1, sizes)
+    for name in wanted:
+        if name not in benches:
+            raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(benches)}")
+    logs.silence()
+    machine, versions = here()
+    found: dict[str, Any] = {}
+    for name in wanted or QUICK:
+        output.tell(f"measuring {name}")
+        measure = partial(_measure, benches[name])
+        figures = measure() if beside is None else compare(measure, beside, rounds)
+        found |= msgspec.to_builtins(figures)
+    if as_json:
+        output.show_json({**found, "machine": machine, "versions": versions})
+        return
+    rows = [(name, str(value)) for name, value in found.items()]
+    rows.append(("machine", machine))
+    output.show(output.table(("figure", "value"), rows))
+
+
+def _benches(runs: int, events: int, rounds: int, sizes: Sizes) -> "dict[str, _Bench]":
+    """Give what measures each figure, in these sizes."""
+    from lockstep.bench.deadlines import armed, expiry, timeouts
+    from lockstep.bench.figures import latency, nomatch, throughput
     from lockstep.bench.loop import loop
     from lockstep.bench.matching import budget, fairness, match
     from lockstep.bench.sleep import sleepers
     from lockstep.bench.takeover import takeover
-    from lockstep.telemetry import logs
 
-    benches: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
+    return {
         "throughput": lambda: throughput(runs, rounds),
         "latency": lambda: latency(events),
         "nomatch": lambda: nomatch(2 * runs),
@@ -88,19 +130,11 @@ def bench(
         "match": lambda: match(2 * runs),
         "fairness": lambda: fairness(2 * runs),
         "budget": lambda: budget(max(events, 100)),
+        "timeouts": lambda: timeouts(sizes.delays, sizes.spread_seconds),
+        "expiry": lambda: expiry(sizes.delays),
+        "armed": lambda: armed(2 * runs, sizes.sleepers, rounds),
     }
-    for name in wanted:
-        if name not in benches:
-            raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(benches)}")
-    logs.silence()
-    machine, versions = here()
-    found: dict[str, Any] = {}
-    for name in wanted or QUICK:
-        output.tell(f"measuring {name}")
-        found |= msgspec.to_builtins(asyncio.run(benches[name]()))
-    if as_json:
-        output.show_json({**found, "machine": machine, "versions": versions})
-        return
-    rows = [(name, str(value)) for name, value in found.items()]
-    rows.append(("machine", machine))
-    output.show(output.table(("figure", "value"), rows))
+
+
+def _measure(run: "_Bench") -> "Figures":
+    return asyncio.run(run())
