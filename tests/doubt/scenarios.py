@@ -442,7 +442,10 @@ SCENARIOS: Final = {
         Scenario(
             "look_back",
             look_back,
-            _all("automations/look_back recent/keep recent/arm recent/take waits/fire"),
+            _all(
+                "automations/look_back recent/keep recent/arm recent/look_again recent/take"
+                " waits/fire"
+            ),
         ),
         Scenario(
             "ready", ready, EVENT | _all("runs/create=pending runs/claim_ready"), {"max_walks": 2}

@@ -1,15 +1,22 @@
 """Waits that look back, in a whole engine: what is kept, taken, dropped, and who arms them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from engine.engine_fixture import EngineFixture, Stored, rows
+from engine.engine_fixture import EngineFixture, Stored, engine_fixture, rows, settings_of
 from engine.test_language import record
 from engine.test_replicas import handled
+from lockstep.embedded import Servers
+from lockstep.engine.parts import Seams
+from lockstep.model.events import Poison
+from lockstep.model.messages import Message
+from lockstep.model.verdicts import Verdict
+from lockstep.ports.pipeline import EventPipeline
 from lockstep.store import RecentEvents
-from patience import until
+from patience import briefly, until
 
 Json = dict[str, Any]
 shared_loop = pytest.mark.asyncio(loop_scope="session")
@@ -153,3 +160,83 @@ async def test_an_event_from_before_the_run_does_not_end_its_wait_when_it_is_han
     await handled(shared)
     assert await rows(dsn, "select from waits where run_id = $1 and state = 'armed'", UUID(run_id))
     await shared.call("runs.cancel", id=run_id)
+
+
+class Aside:
+    """Puts messages aside that say so: they are delivered, and not handled until it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._inner: EventPipeline | None = None
+
+    def around(self, inner: EventPipeline) -> "Aside":
+        """Be between a replica and its events."""
+        self._inner = inner
+        return self
+
+    async def receive(self, batch: Sequence[Message]) -> Sequence[tuple[Message, Verdict | Poison]]:
+        """See `ports.pipeline.EventPipeline`."""
+        assert self._inner is not None
+        self.messages += [one for one in batch if "Late" in one.headers]
+        rest = [one for one in batch if "Late" not in one.headers]
+        return await self._inner.receive(rest) if rest else []
+
+    async def handle(self, only: EngineFixture) -> None:
+        """Handle what was put aside, and acknowledge it."""
+        assert self._inner is not None
+        for message, verdict in await self._inner.receive(self.messages):
+            assert not isinstance(verdict, Poison)
+            await only.assembly.loops.lanes[0].puller.settle(message, verdict)
+
+
+@pytest.mark.parametrize("is_armed", [True, False], ids=["armed before", "armed after"])
+async def test_a_newer_event_that_is_handled_first_waits_for_the_older_one(
+    servers: Servers, dsn: str, is_armed: bool
+) -> None:
+    aside, (answer, gate) = Aside(), names()
+    settings = settings_of(servers.nats_url, dsn, f"l{uuid4().hex[:10]}")
+    async with engine_fixture(settings, seams=Seams(events=aside.around)) as only:
+        automation = await only.automation(gated(answer, gate, timeout_seconds=600))
+        await only.publish(automation.event, {})
+        await waiting(only, automation, ["actions[0]"])
+        if is_armed:
+            await only.publish(gate, {})
+            await waiting(only, automation, ["actions[1]"])
+        await only.publish(answer, {"n": 1}, Late="yes")
+        await until(lambda: aside.messages)
+        await only.publish(answer, {"n": 2})
+        await until(lambda: rows(dsn, "select from recent_events"))
+        if not is_armed:
+            await only.publish(gate, {})
+        looking = "select from waits where state = 'looking'"
+        await until(lambda: rows(dsn, looking))
+        with pytest.raises(TimeoutError):
+            async with briefly(0.5):
+                await only.ended(automation.id, 1)
+        assert await rows(dsn, looking)
+        await aside.handle(only)
+        (run_id,) = await only.ended(automation.id, 1)
+        assert (await automation.seen(run_id)).recorded == ["1"]
+
+
+async def test_a_wait_that_was_parked_takes_what_has_come_meanwhile(
+    servers: Servers, dsn: str
+) -> None:
+    answer, gate = names()
+    settings = settings_of(servers.nats_url, dsn, f"l{uuid4().hex[:10]}")
+    async with engine_fixture(settings) as only:
+        automation = await only.automation(gated(answer, gate))
+        await only.publish(automation.event, {})
+        await waiting(only, automation, ["actions[0]"])
+        await only.publish(gate, {})
+        await waiting(only, automation, ["actions[1]"])
+        parked = (
+            "update waits set state = 'parked', parked_at = now(), parked_reason = 'r',"
+            " parked_tried = '{}'"
+        )
+        await rows(dsn, parked)
+        await only.publish(answer, {"n": 1})
+        await handled(only)
+        await only.assembly.loops.parked.sweep()
+        (run_id,) = await only.ended(automation.id, 1)
+        assert (await automation.seen(run_id)).recorded == ["1"]

@@ -2,13 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import count
 from typing import Any, Final, cast
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from lockstep import walk
 from lockstep.cancel import Terminator
@@ -17,12 +20,21 @@ from lockstep.model.automations import StoredDefinition
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.messages import Message
+from lockstep.model.outbox import EventRow
 from lockstep.model.program import Program
-from lockstep.model.runs import Checkpoint, RunState
+from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
 from lockstep.model.waits import WaitRow
-from lockstep.pipeline import EventPipeline, JudgingPace, LookBackNews, LookBacks, PipelineParts
-from lockstep.ports.listeners import Listener
+from lockstep.pipeline import (
+    EventPipeline,
+    HeldLooks,
+    HoldTimes,
+    JudgingPace,
+    LookBackNews,
+    LookBacks,
+    PipelineParts,
+)
 from lockstep.ports.pipeline import Transactions
+from lockstep.ports.unhandled import HeldUp, Question
 from lockstep.store import AutomationStore, Batches, RecentEvents, WaitStore
 from lockstep.store.batch import BatchTransaction
 from patience import briefly
@@ -30,6 +42,17 @@ from store_fixture import StoredMessage, StoreFixture, store_fixture
 
 ORDERS: Final = 150
 """Of each kind; without the lock half of them go wrong."""
+
+APART: Final = 40
+"""Of two replicas; where the stream is not asked a third of them go wrong."""
+
+LATEST: Final = 30  # turns that the older one waits, at most: as long as the newer one and a look
+
+MOST_SECONDS: Final = 600.0  # an older event that is not handled holds a look up for so long
+
+OLDEST: Final = [("fired", "event", b'{"n": 1}')]
+NEWER: Final = [("fired", "event", b'{"n": 2}')]
+LOOKING: Final = [("looking", None, None)]
 
 DEFINITION: Final = {
     "name": "n",
@@ -103,6 +126,26 @@ class _Stepping:
         return stepping
 
 
+class Stream:
+    """A `ports.unhandled.Unhandled`: what is in the stream is what nobody has acknowledged."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns, self._asking = turns, count(100)
+        self.left: set[int] = set()
+        self.is_asked = True
+
+    async def held_up(self, questions: Sequence[Question]) -> dict[UUID, HeldUp]:
+        """Name what is older than the events that were asked about."""
+        await self._turns.step(next(self._asking))
+        found = {}
+        for one in questions:
+            assert one.below is not None
+            older = sorted(number for number in self.left if number < one.below)
+            if older and self.is_asked:
+                found[one.id] = HeldUp(reason="not handled", events=len(older), sequence=older[0])
+        return found
+
+
 class NoTypes:
     """What is known of the types of events never changes."""
 
@@ -121,6 +164,10 @@ class Scene:
 
     def __init__(self, laboratory: StoreFixture, seed: int, *, locks: bool = True) -> None:
         self.laboratory, self.turns = laboratory, Turns(seed, locks=locks)
+        self.stream, self.news = Stream(self.turns), LookBackNews()
+        times = HoldTimes(pause_seconds=0.05, most_seconds=MOST_SECONDS)
+        self.seconds = 0.0  # of the monotonic clock
+        self.held = HeldLooks(self.stream, self.news, times, lambda: self.seconds)
         self.index = Index(AutomationStore(laboratory.database), self._compiled, _nothing)
         self.run: RunState | None = None
         self.wait_id = uuid7()
@@ -141,10 +188,11 @@ class Scene:
         await self.laboratory.worker().checkpoint([stored(self.run, self.wait_id)])
         await self.laboratory.rows("delete from recent_events")
         self.events = [self.laboratory.event("a", {"n": n}) for n in (1, 2)]
+        self.stream.left = {one.sequence for one in self.events}
 
     def parts(self, who: int) -> PipelineParts:
         """What one of those who act at the same time is made of."""
-        laboratory, listener = self.laboratory, Listener()
+        laboratory, listener = self.laboratory, self.news
         waits = WaitStore(laboratory.database, uuid7())
         batches = Stepping(Batches(laboratory.database, uuid7()), self.turns, who)
         return PipelineParts(
@@ -170,11 +218,17 @@ class Scene:
         pipeline = EventPipeline(self.parts(who), decode, NoTypes(), known_steps, None)
         for event in events:
             await pipeline.receive([StoredMessage(sequence=event.sequence)])
+            await self.turns.step(who)
+            self.stream.left.discard(event.sequence)
 
     async def look(self, who: int) -> None:
         """Let the wait look back."""
         rows = WaitStore(self.laboratory.database, uuid7())
-        await LookBacks(rows, LookBackNews(), self.parts(who)).look([self.wait_id])
+        await LookBacks(rows, self.news, self.held, self.parts(who)).look([self.wait_id])
+
+    async def play(self, *acting: Coroutine[Any, Any, None]) -> None:
+        """Let these act at the same time, in an order that hangs on the seed."""
+        await self.turns.let(*(asyncio.create_task(one) for one in acting))
 
     async def outcome(self) -> list[tuple[str, str | None, bytes | None]]:
         """What has become of the wait, and how often it has taken something."""
@@ -211,17 +265,138 @@ async def played(
     await scene.turns.let(
         asyncio.create_task(scene.handle(1, scene.events)), asyncio.create_task(scene.look(2))
     )
+    await scene.turns.let(asyncio.create_task(scene.look(2)))
     return await scene.outcome()
 
 
 async def test_the_oldest_event_ends_the_wait_in_every_order(laboratory: StoreFixture) -> None:
     for seed in range(ORDERS):
-        assert await played(laboratory, seed) == [("fired", "event", b'{"n": 1}')], seed
+        assert await played(laboratory, seed) == OLDEST, seed
 
 
 async def test_without_the_lock_events_are_missed(laboratory: StoreFixture) -> None:
     found = [await played(laboratory, seed, locks=False) for seed in range(ORDERS)]
-    assert any(one != [("fired", "event", b'{"n": 1}')] for one in found)
+    assert any(one != OLDEST for one in found)
+
+
+async def apart(
+    laboratory: StoreFixture, seed: int, *, is_asked: bool
+) -> list[tuple[str, str | None, bytes | None]]:
+    """Let two replicas handle an answer each while another one looks, then look once more."""
+    scene = Scene(laboratory, seed)
+    await scene.fill()
+    scene.stream.is_asked = is_asked
+    older, newer = scene.events
+
+    async def handle_late() -> None:
+        for _ in range(seed % LATEST):
+            await scene.turns.step(1)
+        await scene.handle(1, [older])
+
+    async def look() -> None:
+        for _ in range(4):
+            await scene.look(3)
+
+    await scene.play(handle_late(), scene.handle(2, [newer]), look())
+    await scene.play(scene.look(5))
+    return await scene.outcome()
+
+
+async def test_the_oldest_event_ends_the_wait_whoever_handles_it_when(
+    laboratory: StoreFixture,
+) -> None:
+    for seed in range(APART):
+        assert await apart(laboratory, seed, is_asked=True) == OLDEST, seed
+
+
+async def test_without_asking_what_is_not_handled_a_newer_event_is_taken(
+    laboratory: StoreFixture,
+) -> None:
+    found = [await apart(laboratory, seed, is_asked=False) for seed in range(APART)]
+    assert NEWER in found
+
+
+@pytest.mark.parametrize("is_armed", [False, True])
+async def test_a_newer_event_waits_for_the_older_one_and_the_time_of_the_wait_does_not_end_it(
+    laboratory: StoreFixture, is_armed: bool
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    older, newer = scene.events
+    if is_armed:
+        await scene.play(scene.look(1))
+    await scene.play(scene.handle(2, [newer]))
+    await scene.play(scene.look(3))
+    assert await scene.outcome() == LOOKING
+    due = "update waits set due_at = $1"
+    await laboratory.rows(due, newer.time)
+    waits = WaitStore(laboratory.database, uuid7())
+    late = newer.time + timedelta(hours=1)
+    assert await waits.fire_due([scene.wait_id], late) == []
+    await scene.play(scene.handle(2, [older]))
+    assert await scene.outcome() == LOOKING
+    await scene.play(scene.look(4))
+    assert await scene.outcome() == OLDEST
+
+
+async def test_a_replica_that_knows_nothing_of_a_look_that_is_held_up_goes_on_with_it(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    older, newer = scene.events
+    await scene.play(scene.look(1), scene.handle(2, [newer]))
+    rows = WaitStore(laboratory.database, uuid7())
+    assert await rows.looking(None, 9) == [scene.wait_id]
+    other = Scene(laboratory, 0)
+    other.run, other.wait_id, other.events = scene.run, scene.wait_id, scene.events
+    await other.index.at_least(0)
+    other.stream.left = scene.stream.left
+    await other.play(other.look(1))
+    assert await other.outcome() == LOOKING
+    await other.play(other.handle(2, [older]))
+    await other.play(other.look(1))
+    assert await other.outcome() == OLDEST
+
+
+async def test_a_newer_event_is_taken_where_the_older_one_is_not_handled_for_too_long(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    await scene.play(scene.handle(1, scene.events[1:]))
+    await scene.play(scene.look(2))
+    scene.seconds += MOST_SECONDS - 1
+    await scene.play(scene.look(2))
+    assert await scene.outcome() == LOOKING
+    scene.seconds += 1
+    with capture_logs() as logs:
+        await scene.play(scene.look(2))
+    assert await scene.outcome() == NEWER
+    (told,) = [line for line in logs if line["event"] == "event.overtaken"]
+    assert told["wait_id"] == str(scene.wait_id)
+
+
+async def test_a_run_that_is_ended_while_its_look_is_held_up_takes_nothing(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    await scene.play(scene.handle(1, scene.events[1:]))
+    await scene.play(scene.look(2))
+    assert scene.run is not None
+    waits = WaitStore(laboratory.database, uuid7())
+    ending = Ending(status="cancelled", reason="no more", at=laboratory.clock.now())
+    ended = await waits.end([scene.run.id], ending, told)
+    assert [one.run.id for one in ended] == [scene.run.id]
+    await scene.play(scene.look(2), scene.handle(1, scene.events[:1]))
+    await scene.play(scene.look(2))
+    assert await scene.outcome() == []
+
+
+def told(ended: Ended) -> EventRow:
+    """The last event of a run."""
+    return EventRow(str(ended.run.id), 99, "s", f"{ended.run.id}:99", b"{}", ended.ending.at)
 
 
 async def test_looking_back_twice_changes_nothing(laboratory: StoreFixture) -> None:
@@ -231,8 +406,10 @@ async def test_looking_back_twice_changes_nothing(laboratory: StoreFixture) -> N
     await scene.turns.let(*looks)
     assert await scene.outcome() == [("armed", None, None)]
     await scene.turns.let(asyncio.create_task(scene.handle(4, scene.events)))
+    assert await scene.outcome() == LOOKING
+    assert await scene.news.next() == [scene.wait_id]
     await scene.turns.let(asyncio.create_task(scene.look(5)))
-    assert await scene.outcome() == [("fired", "event", b'{"n": 1}')]
+    assert await scene.outcome() == OLDEST
 
 
 async def test_what_is_old_or_for_nobody_is_forgotten_and_the_oldest_where_there_is_no_room(

@@ -234,6 +234,9 @@ class Rows:
         assert now.tzinfo is not None
         self.recent += events
 
+    async def look_again(self, ids: Sequence[UUID]) -> None:
+        self.called("look_again")
+
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         self.calls.append("warn")
         self.warnings.update(reasons)
@@ -274,6 +277,7 @@ class Heard(Listener):
         self.ticks: list[Due] = []
         self.checkpoints: list[Checkpoint] = []
         self.endings: list[Ended] = []
+        self.looks: list[UUID] = []
         self.decisions: list[Decision] = []
         self.rows: list[EventRow] = []
 
@@ -298,6 +302,10 @@ class Heard(Listener):
     def ended(self, ended: Sequence[Ended]) -> None:
         self.order.append("ended")
         self.endings += ended
+
+    def looking(self, waits: Sequence[UUID]) -> None:
+        self.order.append("looking")
+        self.looks += waits
 
     def judged(self, decisions: Sequence[Decision]) -> None:
         self.order.append("judged")

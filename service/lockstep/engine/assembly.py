@@ -47,7 +47,7 @@ from lockstep.engine.parts import (
 )
 from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Wakeups
-from lockstep.engine.waking import expiry, wakeups
+from lockstep.engine.waking import expiry, held_looks, unhandled, wakeups
 from lockstep.model.ids import uuid7
 from lockstep.ports.actions import Asker, Children, HttpCaller
 from lockstep.ports.bus import Publisher
@@ -199,7 +199,8 @@ def _pipelines(
     decoder = intake.Decoder(types, prefix, engine.hop_limit, {ACTION_DONE}, told)
     pace = pipeline.JudgingPace(decoder.event_id)
     parts = _parts(basis, edge, knowledge, hearing, terminator, pace)
-    expiring = expiry(basis, edge, tables, decoder.decode, seams.stamp)
+    events_left = unhandled(basis, edge, decoder.decode, seams.stamp)
+    held = held_looks(basis, hearing, events_left)
     children = store.ChildStore(edge.database)
     setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
     events = pipeline.EventPipeline(
@@ -207,7 +208,7 @@ def _pipelines(
     )
     return Pipelines(
         terminator=terminator,
-        expiry=expiring,
+        expiry=expiry(basis, tables, events_left),
         events=events,
         parked_events=pipeline.ParkedEvents(
             store.ParkedStore(edge.database, basis.id),
@@ -221,7 +222,8 @@ def _pipelines(
             replace(parts, transactions=store.Batches(edge.database, basis.id, answered=True))
         ),
         timers=pipeline.TriggerTimersDue(parts),
-        look_backs=pipeline.LookBacks(tables.waits, hearing.looking, parts),
+        held_looks=held,
+        look_backs=pipeline.LookBacks(tables.waits, hearing.looking, held, parts),
         child_runs=pipeline.ChildRuns(
             children, hearing.child_run_news, parts, types, engine.hop_limit
         ),

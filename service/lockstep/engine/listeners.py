@@ -16,7 +16,7 @@ from lockstep.ports.listeners import Listener
 from lockstep.ports.telemetry import Meter
 
 MOMENTS: Final = (
-    "launched", "fired", "armed", "checkpointed", "ended", "judged", "reported",
+    "launched", "fired", "armed", "checkpointed", "ended", "looking", "judged", "reported",
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -58,6 +58,10 @@ class Listeners(Listener):
     def ended(self, ended: Sequence[Ended]) -> None:
         """See `ports.listeners.Listener`."""
         self._tell("ended", ended)
+
+    def looking(self, waits: Sequence[UUID]) -> None:
+        """See `ports.listeners.Listener`."""
+        self._tell("looking", waits)
 
     def judged(self, decisions: Sequence[Decision]) -> None:
         """See `ports.listeners.Listener`."""

@@ -113,6 +113,7 @@ def _waking(a: Assembly) -> Iterator[Service]:
     yield Service(name="wait_timers", run=wakeups.waits.run)
     yield Service(name="wait_sweep", run=wakeups.waits.sweep, every=SWEEP_SECONDS)
     yield Service(name="look_backs", run=a.pipelines.look_backs.run)
+    yield Service(name="held_looks", run=a.pipelines.held_looks.run)
     yield Service(name="look_back_sweep", run=a.pipelines.look_backs.sweep, every=SWEEP_SECONDS)
     yield Service(name="trigger_timers", run=wakeups.triggers.run)
     yield Service(name="trigger_sweep", run=wakeups.triggers.sweep, every=SWEEP_SECONDS)

@@ -2,25 +2,29 @@
 
 from collections.abc import Callable
 
-from lockstep import bus, store, wake
+from lockstep import bus, pipeline, store, wake
 from lockstep.bus.names import ENGINE
 from lockstep.engine.parts import Basis, Connections, Hearing, Pipelines, Tables
 from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
+from lockstep.ports.unhandled import Unhandled
 
 
-def expiry(
+def unhandled(
     basis: Basis,
     edge: Connections,
-    tables: Tables,
     decode: Callable[[Message], Event | Poison],
     stamp: Callable[[Message], None] | None,
-) -> wake.Expiry:
-    """Make what lets something expire only when no event can change it any more."""
-    events = bus.UnhandledEvents(
+) -> bus.UnhandledEvents:
+    """Make what asks the stream for events that nobody has handled."""
+    return bus.UnhandledEvents(
         edge.connection, edge.connection.names, basis.clock, basis.stream_clock, decode, stamp
     )
+
+
+def expiry(basis: Basis, tables: Tables, events: Unhandled) -> wake.Expiry:
+    """Make what lets something expire only when no event can change it any more."""
     engine = basis.settings.engine
     return wake.Expiry(
         events,
@@ -30,6 +34,15 @@ def expiry(
         engine.expire_look_ms / 1000,
         engine.expire_hold_max_seconds,
     )
+
+
+def held_looks(basis: Basis, hearing: Hearing, events: Unhandled) -> pipeline.HeldLooks:
+    """Make what says whether waits that look back may take what they have found."""
+    engine = basis.settings.engine
+    times = pipeline.HoldTimes(
+        pause_seconds=engine.expire_look_ms / 1000, most_seconds=engine.expire_hold_max_seconds
+    )
+    return pipeline.HeldLooks(events, hearing.looking, times)
 
 
 def wakeups(

@@ -38,6 +38,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "engine.stopped": "a replica has ended in good order",
     "event.dead_lettered": "a message can never be handled",
     "event.outlived": "parked events for waits that are over were deleted",
+    "event.overtaken": "a wait takes an event though an older one was not handled for too long",
     "event.unjudged": "why a parked event cannot be judged could not be noted; it is tried again",
     "event.unpublished": "the bus refuses a run event; it holds back those of its run alone",
     "event.unburied": "a message can never be handled, and could not become a dead letter",

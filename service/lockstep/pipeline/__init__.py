@@ -6,7 +6,9 @@
 from lockstep.pipeline.by_hand import ByHand
 from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
 from lockstep.pipeline.events import EventPipeline
-from lockstep.pipeline.look_back import LookBackNews, LookBacks
+from lockstep.pipeline.held_looks import HeldLooks, HoldTimes
+from lockstep.pipeline.look_back import LookBacks
+from lockstep.pipeline.look_back_news import LookBackNews
 from lockstep.pipeline.pace import JudgingPace
 from lockstep.pipeline.parked_events import ParkedEvents
 from lockstep.pipeline.parts import PipelineParts
@@ -18,6 +20,8 @@ __all__ = [
     "ChildRunNews",
     "ChildRuns",
     "EventPipeline",
+    "HeldLooks",
+    "HoldTimes",
     "JudgingPace",
     "LookBackNews",
     "LookBacks",

@@ -34,8 +34,9 @@ async def commit(
             admissions, replaced = await gate.admit(decided.matches, tx, parts.clock)
             reserved = parts.places.reserve(sum(1 for a in admissions if a.outcome == "start"))
             new_runs = await launch.create(admissions, reserved.places, parts.clock.now(), tx)
-            if replaced and decided.satisfied:
-                await tx.lock_runs(replaced, [one.wait.id for one in decided.satisfied])
+            woken = [*(one.wait.id for one in decided.satisfied), *decided.looking]
+            if decided.looking or (replaced and woken):
+                await tx.lock_runs(replaced, woken)
             ended = await parts.terminator.replace(replaced, tx) if replaced else ()
             firings: Sequence[Firing] = ()
             if decided.satisfied:
@@ -43,6 +44,8 @@ async def commit(
                 satisfied = [(one.wait.id, one.event.body) for one in by_run]
                 firings = await tx.fire(satisfied, parts.clock.now())
                 await _keep_taken(decided.satisfied, firings, tx)
+            if decided.looking:
+                await tx.look_again(decided.looking)
             if decided.incomplete:
                 failed = await tx.fail_waits(decided.incomplete, parts.clock.now())
                 firings = [*firings, *failed]
@@ -90,6 +93,8 @@ def _tell(
         listener.fired(firings)
     if decided.armed or decided.disarmed or decided.ticking:
         listener.armed(decided.armed, decided.disarmed, decided.ticking)
+    if decided.looking:
+        listener.looking(decided.looking)
     if reported:
         listener.reported(reported)
     decisions = [*decided.judged, *_wakes(decided.satisfied, firings)]

@@ -256,7 +256,10 @@ class _Batch:
         decided = await pass_windows_and_holds(
             candidates, self._parts.clock.now(), tx, waits=self.waits_for_holds
         )
-        decided.satisfied, decided.parked = satisfied, parked
+        # Of a wait that looks back its look says which event ends it: an older one may follow.
+        decided.satisfied = [one for one in satisfied if one.wait.since is None]
+        decided.looking = [one.wait.id for one in satisfied if one.wait.since is not None]
+        decided.parked = parked
         decided.judged = [*refused, *decided.judged]
         return decided
 

@@ -2,7 +2,11 @@
 
 A walk stores such a wait as `looking`, with its commit as every other. It is armed here, in a
 transaction that has its topic alone: whoever handles events shares their topics, and keeps what
-some wait may look back on. So each event is among those that the wait looks at, or finds it armed.
+some wait may look back on. So each event is among those that the wait looks at, or finds it armed,
+and lets it look again.
+
+What a look has found is taken once no older event of the topic is unhandled. That is asked before
+the transaction, and after the events were read: what was handled in between is seen in it.
 """
 
 import asyncio
@@ -18,17 +22,16 @@ from lockstep import wake
 from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.parked import Row
-from lockstep.model.runs import Checkpoint
 from lockstep.model.texts import storable
 from lockstep.model.waits import LAST, Looking, Rank, RecentRow, Satisfied
+from lockstep.pipeline.held_looks import HeldLooks
 from lockstep.pipeline.judging import Outdated, commit_judged
+from lockstep.pipeline.look_back_news import AT_ONCE, LookBackNews
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.apart import set_apart
-from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
+from lockstep.ports.unhandled import Question
 
-AT_ONCE: Final = 20  # waits: their scopes are in memory, and their runs are locked together
-MOST: Final = 10_000  # ids that are noted; the sweep finds the others
 RETRY_SECONDS: Final = 1.0  # a store that is away is not asked more often by each replica
 
 _Behind: TypeAlias = Callable[
@@ -54,39 +57,13 @@ class LookingRows(Protocol):
         ...
 
 
-class LookBackNews(Listener):
-    """Hears of waits that were stored and have to look back."""
-
-    def __init__(self) -> None:
-        self._waits: dict[UUID, None] = {}
-        self._heard = asyncio.Event()
-
-    def checkpointed(self, done: Sequence[Checkpoint]) -> None:
-        """See `ports.listeners.Listener`."""
-        self.note([w.id for one in done for w in one.waits if w.look_back is not None])
-
-    def note(self, ids: Sequence[UUID]) -> None:
-        """Have these looked at next, as far as there is room."""
-        if ids and len(self._waits) < MOST:
-            self._waits.update(dict.fromkeys(ids))
-            self._heard.set()
-
-    async def next(self) -> list[UUID]:
-        """Wait until there are some; take the first ones."""
-        while not self._waits:
-            self._heard.clear()
-            await self._heard.wait()
-        taken = [*self._waits][:AT_ONCE]
-        for one in taken:
-            del self._waits[one]
-        return taken
-
-
 class LookBacks:
     """Lets waits look back, and arms them; any replica may do so with any of them."""
 
-    def __init__(self, rows: LookingRows, news: LookBackNews, parts: PipelineParts) -> None:
-        self._rows, self._news, self._parts = rows, news, parts
+    def __init__(
+        self, rows: LookingRows, news: LookBackNews, held: HeldLooks, parts: PipelineParts
+    ) -> None:
+        self._rows, self._news, self._held, self._parts = rows, news, held, parts
 
     async def run(self) -> None:
         """Look back for what this worker has stored, until cancelled."""
@@ -103,7 +80,7 @@ class LookBacks:
         """Look back for what nobody has told of: who stored it is gone. Raise Unavailable."""
         last: UUID | None = None
         while found := await self._rows.looking(last, AT_ONCE):
-            await self.look(found)
+            await self.look([one for one in found if one not in self._held])
             last = found[-1]
 
     async def look(self, ids: Sequence[UUID]) -> None:
@@ -111,7 +88,10 @@ class LookBacks:
         await set_apart(sorted(ids), self._look, self._rows.park_waits)
 
     async def _look(self, ids: Sequence[UUID]) -> None:
-        await commit_judged(_Looks(ids, self._parts), self._parts)
+        looks = _Looks(ids, self._held, self._parts)
+        await commit_judged(looks, self._parts)
+        self._held.over([one for one in ids if one not in looks.held])
+        self._news.note(looks.again)
 
 
 @dataclass(slots=True)
@@ -122,12 +102,31 @@ class _Look:
     since: Rank
     judged: set[int] = field(default_factory=set)
     match: tuple[RecentRow, Event] | None = None
+    clear: Rank | None = None  # no event that is older than this one is unhandled
     warning: str | None = None
 
     @property
     def until(self) -> Rank | None:
         """Behind which event nothing has to be judged."""
         return self.match[0].rank if self.match else None
+
+    @property
+    def is_clear(self) -> bool:
+        """Say whether what was found, if anything was, is known to be the oldest one."""
+        return self.until is None or (self.clear is not None and self.until <= self.clear)
+
+    def question(self) -> Question | None:
+        """Ask for what may still come before the event that was found."""
+        if self.match is None:
+            return None
+        event = self.match[1]
+        return Question(
+            id=self.look.wait.id,
+            event_id=self.look.event_id,
+            context_key=self.look.context_key,
+            until=event.time,
+            below=event.sequence,
+        )
 
     def is_own(self, rank: Rank) -> bool:
         """Say whether this is the event that started the run: it ends none of its waits."""
@@ -138,10 +137,12 @@ class _Look:
 class _Looks:
     """A `pipeline.judging.Judging`: judges recent events before the topics are locked."""
 
-    def __init__(self, ids: Sequence[UUID], parts: PipelineParts) -> None:
-        self._ids, self._parts = ids, parts
+    def __init__(self, ids: Sequence[UUID], held: HeldLooks, parts: PipelineParts) -> None:
+        self._ids, self._held, self._parts = ids, held, parts
         self._waits = wake.Correlation(parts.compile_filter, parts.pace)
         self._looks: dict[UUID, _Look] = {}
+        self.held: set[UUID] = set()
+        self.again: list[UUID] = []  # nobody was asked about what they have found
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
@@ -149,10 +150,14 @@ class _Looks:
         for found in await self._parts.transactions.looking(self._ids):
             look = self._looks.setdefault(found.wait.id, _Look(found, found.since(now)))
             await self._judge(look, self._parts.transactions.recent)
+        asked = {one.id: one for look in self._looks.values() if (one := look.question())}
+        self.held = await self._held.among([*asked.values()])
+        for wait_id in asked.keys() - self.held:
+            self._looks[wait_id].clear = self._looks[wait_id].until
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """Arm what has seen all events; see `pipeline.judging.Judging`."""
-        looks = [*self._looks.values()]
+        looks = [one for wait_id, one in self._looks.items() if wait_id not in self.held]
         if not looks:
             return Decided()
         await tx.lock_topics(sorted({one.look.topic for one in looks}), alone=True)
@@ -165,7 +170,9 @@ class _Looks:
             await self._judge(one, tx.recent)
         # Behind the events: what is dropped meanwhile is told here.
         still = {found.wait.id: found for found in await tx.looking(self._ids)}
-        return await self._armed([one for one in looks if one.look.wait.id in still], still, tx)
+        looks = [one for one in looks if one.look.wait.id in still]
+        self.again = [one.look.wait.id for one in looks if not one.is_clear]
+        return await self._armed([one for one in looks if one.is_clear], still, tx)
 
     async def _armed(
         self, looks: Sequence[_Look], still: dict[UUID, Looking], tx: Transaction

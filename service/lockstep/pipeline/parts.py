@@ -45,4 +45,5 @@ class Decided:
     disarmed: Sequence[UUID] = ()
     ticking: Sequence[Due] = ()  # the next ticks of schedules
     parked: Sequence[ParkedEvent] = ()  # what others have to be asked
+    looking: Sequence[UUID] = ()  # armed waits that look back on an event which has come
     incomplete: list[UUID] = field(default_factory=list)  # waits for which events were dropped

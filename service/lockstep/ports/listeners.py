@@ -36,6 +36,9 @@ class Listener:
     def ended(self, ended: Sequence[Ended]) -> None:
         """Runs were ended from outside."""
 
+    def looking(self, waits: Sequence[UUID]) -> None:
+        """Waits look back again: an event has come for them."""
+
     def judged(self, decisions: Sequence[Decision]) -> None:
         """Events went no further, or woke runs."""
 

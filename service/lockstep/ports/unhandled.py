@@ -15,7 +15,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str
     context_key: str | None = None
     until: datetime  # by the one clock: events up to then are in time
-    below: int | None = None  # of the stream's numbers: only what is older counts
+    below: int | None = None  # of the stream's numbers: what is older counts, whatever its time
     step: str | None = None  # of a result: `<run id>:<path>`, which its payload has; no key counts
 
 

@@ -81,6 +81,10 @@ class LookBackTransaction(LookingSource, Protocol):
         """Arm waits that have looked back; their runs are locked."""
         ...
 
+    async def look_again(self, ids: Sequence[UUID]) -> None:
+        """Let armed waits look back once more; their runs are locked."""
+        ...
+
     async def keep_taken(self, taken: Sequence[Taken]) -> None:
         """Note which events have ended the waits of which actions; their runs are locked."""
         ...

@@ -255,6 +255,10 @@ class BatchTransaction:
         """See `ports.wake.LookBackTransaction`."""
         await recent.arm(self._connection, looks)
 
+    async def look_again(self, ids: Sequence[UUID]) -> None:
+        """See `ports.wake.LookBackTransaction`."""
+        await recent.look_again(self._connection, ids)
+
     async def keep_taken(self, taken: Sequence[Taken]) -> None:
         """See `ports.wake.LookBackTransaction`."""
         await recent.take(self._connection, taken)

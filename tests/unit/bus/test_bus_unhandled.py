@@ -178,6 +178,21 @@ async def test_only_what_is_older_in_the_stream_counts_where_that_is_asked() -> 
 
 
 @moved
+async def test_of_what_is_older_in_the_stream_the_time_does_not_matter() -> None:
+    server = Server()
+    first = server.has("e", 9)  # the clock of a leader before was ahead
+    for _ in range(2 * LOOKED_AT):
+        last = server.has("e", -5)
+    for doubt in (None, "it jumps"):
+        scene = Scene(server, StreamClock(doubt=doubt))
+        found = await scene.held(wait(1, below=first), wait(2, below=first + 1, until=later(1)))
+        assert {number: why.sequence for number, why in found.items()} == {2: first}
+        assert scene.looks <= 2 * 3  # what is newer is not looked at
+    with pytest.raises(Unavailable):
+        await scene.held(wait(1, below=last), wait(2))
+
+
+@moved
 async def test_a_result_holds_up_its_own_step_whatever_its_key() -> None:
     server = Server()
     run = UUID(int=77)

@@ -65,11 +65,12 @@ def test_each_moment_reaches_who_overrides_it_with_what_was_told() -> None:
     listeners.armed([hold], [uid(3)], [tick])
     listeners.checkpointed([done])
     listeners.ended([])
+    listeners.looking([uid(4)])
     listeners.judged([])
     listeners.reported([])
-    assert heard.order == [*MOMENTS[:5], "judged", "reported"]
+    assert heard.order == [*MOMENTS]
     assert (heard.holds, heard.disarmed, heard.ticks) == ([hold], [uid(3)], [tick])
-    assert heard.checkpoints == [done]
+    assert (heard.checkpoints, heard.looks) == ([done], [uid(4)])
 
 
 def test_every_moment_of_the_port_is_one_of_the_list() -> None:

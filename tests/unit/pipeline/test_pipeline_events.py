@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from typing import Any, cast
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -21,7 +22,7 @@ from lockstep.ports.telemetry import Traces
 from lockstep_schemas.events import ACTION_DONE
 from unit.moved import moved
 from unit.pipeline.pipeline_fixture import Ways
-from unit.values import automation, event, later, triggered, uid
+from unit.values import NOW, automation, event, later, triggered, uid
 
 
 class Sent:
@@ -147,6 +148,22 @@ async def test_an_event_wakes_what_waits_for_it_and_what_goes_no_further_is_told
     await Way(ways).receive(event(1))
     assert [one.id for one in ways.heard.firings] == [wait.id]
     assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+
+
+@moved
+async def test_an_event_lets_a_wait_that_looks_back_look_again_and_does_not_wake_it() -> None:
+    ways = Ways(triggered(filter="false"))
+    wait = Awaited(0, uid(50), uid(60), None, None, "actions[0]", None, "c")
+    looks_back = msgspec.structs.replace(wait, id=uid(51), since=(NOW, 0))
+    too_late = msgspec.structs.replace(looks_back, id=uid(52), since=(later(9), 0))
+    ways.tx.waits = [wait, looks_back, too_late]
+    ways.tx.armed = {one.id: one for one in ways.tx.waits}
+    await Way(ways).receive(event(1))
+    assert [one.id for one in ways.heard.firings] == [wait.id]
+    assert ways.heard.looks == [looks_back.id]
+    assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+    steps = ["standing", "lock_runs", "fire", "look_again", "commit"]
+    assert [one for one in ways.order if one in steps][-5:] == steps
 
 
 @pytest.mark.parametrize(

@@ -127,22 +127,24 @@ class UnhandledEvents:
 
     async def _ask(self, questions: Sequence[Question], *, is_counting: bool) -> dict[UUID, HeldUp]:
         offset, doubt = self._stream_clock.offset, self._stream_clock.doubt
-        if offset is None or doubt is not None:
+        error = timedelta() if offset is None else offset.error
+        timed = [one for one in questions if one.below is None]
+        if timed and (offset is None or doubt is not None):
             text = f"the clock of the stream {self._stream} is in doubt: {doubt}"
             raise EventsUnknown(text)
         now = self._clock.now()
-        held = {one.id: NOT_PAST for one in questions if now < one.until + offset.error}
+        held = {one.id: NOT_PAST for one in timed if now < one.until + error}
         asked = defaultdict[str, _Asked](_Asked)
         for one in questions:
             if one.id not in held:
                 asked[one.event_id].add(one)
         try:
-            found = await self._look(asked, offset.error, is_counting=is_counting)
-        except EngineError as error:
+            found = await self._look(asked, error, is_counting=is_counting)
+        except EngineError as failure:
             calls = f"$JS.API.STREAM.MSG.GET.{self._stream}, $JS.API.CONSUMER.LIST.{self._stream}"
             hint = f"may the user of the engine publish to {calls} and {self._names.marker}?"
-            text = f"the stream {self._stream} does not tell what is not handled: {error}; {hint}"
-            raise EventsUnknown(text) from error
+            text = f"the stream {self._stream} does not tell what is not handled: {failure}; {hint}"
+            raise EventsUnknown(text) from failure
         return held | {
             name: _held_up(event_id, one)
             for event_id, by_question in found.items()
@@ -181,7 +183,7 @@ class UnhandledEvents:
             if message is None or (marker is not None and message.sequence >= marker):
                 return
             stored_at = self._stream_clock.time(message.stored_at_ns)
-            if walk.is_past(stored_at):
+            if walk.is_past(message.sequence, stored_at):
                 return
             sequence, oldest = message.sequence + 1, oldest or message.sequence
             if message.subject == subject:  # an event id may look like a pattern
@@ -231,22 +233,27 @@ class _Walk:
     ) -> None:
         self._asked, self._error, self._is_counting = asked, error, is_counting
         self._found = found  # walks of other lanes have it too
-        self._latest = max(one.until for one in asked.questions) + error
+        timed = [one.until + error for one in asked.questions if one.below is None]
+        self._latest = max(timed, default=None)
+        self._below = max((one.below or 0 for one in asked.questions), default=0)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more can be said."""
         return not self._is_counting and len(self._found) == len(self._asked.questions)
 
-    def is_past(self, stored_at: datetime) -> bool:
+    def is_past(self, sequence: int, stored_at: datetime) -> bool:
         """Say whether a message is later than all that is asked for."""
-        return stored_at > self._latest
+        return sequence >= self._below and (self._latest is None or stored_at > self._latest)
 
     def note(self, sequence: int, stored_at: datetime, event: Event | Poison) -> None:
         """Take a message into account. What is in doubt holds up."""
         for one in self._asked.about(event):
-            is_before = one.below is None or sequence < one.below
-            if is_before and stored_at <= one.until + self._error:
+            if one.below is None:
+                is_before = stored_at <= one.until + self._error
+            else:
+                is_before = sequence < one.below
+            if is_before:
                 found = self._found.setdefault(one.id, _Found())
                 found.events += 1
                 found.sequence = min(found.sequence or sequence, sequence)

@@ -113,6 +113,11 @@ async def arm(connection: "Connection", looks: Sequence[tuple[UUID, Rank]]) -> N
     )
 
 
+async def look_again(connection: "Connection", ids: Sequence[UUID]) -> None:
+    """Let armed waits look back once more; their runs are held."""
+    await connection.execute(*query("recent/look_again", ids=ids))
+
+
 async def take(connection: "Connection", taken: Sequence[Taken]) -> None:
     """Note which events have ended the waits of which actions."""
     await connection.execute(*query("recent/take", taken=columns(Taken, taken)))

@@ -1,10 +1,9 @@
 -- Let waits be fired, or look back, that are parked and that this worker has not tried: it does so
--- now, or with the next sweep.
+-- now, or with the next sweep. One that looks back does so anew: events may have come meanwhile.
 -- Locks: waits; what others have locked is passed over.
 -- :limit bigint, :worker_id uuid
 update waits
-   set state = case when look_back is not null and since_time is null then 'looking'
-                    else 'armed' end,
+   set state = case when look_back is null then 'armed' else 'looking' end,
        parked_at = null
  where id in (
        select id
