@@ -256,6 +256,26 @@ async def timers(lab: Lab) -> None:
     await has_none(lab, "select count(*) from outbox")
 
 
+async def holds(lab: Lab) -> None:
+    """A hold is over by its deadline before it ends, and the next one is armed behind it."""
+    await lab.boot()
+    trigger = {"event": "doubt.next", "for": {"hours": 1}}
+    await lab.automation("next", [record("a")], triggers=[trigger])
+    lab.arm()
+    for n in range(2):
+        await lab.tell("next", n)
+    kept = "select count(*) from hold_events"
+    await has(lab, kept, 1)
+    # The timer at the worker is set already: the sweep finds it.
+    over = "update timers set due_at = clock_timestamp() where event is not null returning 1"
+    assert await lab.value(over)
+    await lab.tell("next", 2)
+    await has(lab, STATUS_OF, 1, "next", "success")
+    assert await lab.value(ARMED_OF, "next") == 1
+    await has_none(lab, kept)
+    await has_none(lab, "select count(*) from outbox")
+
+
 async def sources(lab: Lab) -> None:
     """A plug-in that watches something, and fires."""
     fires: list[Fire] = []
@@ -466,8 +486,13 @@ SCENARIOS: Final = {
         Scenario(
             "timers",
             timers,
-            _all("timers/arm_holds timers/take_holds timers/drop timers/move_schedule")
+            _all("timers/arm_holds timers/take_holds holds/keep timers/move_schedule")
             | _all("triggers/keep_occurrences runs/create=running"),
+        ),
+        Scenario(
+            "holds",
+            holds,
+            _all("holds/keep holds/drop holds/arm_kept timers/take_holds runs/create=running"),
         ),
         Scenario(
             "sources",

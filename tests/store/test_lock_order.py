@@ -21,6 +21,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
+from lockstep.model.timers import ArmedHold, EndedHold, HoldChanges, Holder, HoldEvent, KeptEvent
 from lockstep.model.waits import Taken, WaitRow, topic
 from lockstep.store import (
     AutomationStore,
@@ -71,6 +72,7 @@ SLOW = """
         'begin perform pg_sleep(0.001); return coalesce(new, old); end';
     create trigger slow before insert on receipts for each row execute function slow();
     create trigger slow before update or delete on timers for each row execute function slow();
+    create trigger slow before delete on hold_events for each row execute function slow();
     create trigger slow before update on artifacts for each row execute function slow();
     create trigger slow before delete on sources for each row execute function slow();
     create trigger slow before update or delete on parked_events
@@ -309,6 +311,23 @@ async def ring(scene: Scene) -> None:
                 await tx.move_schedule(one.id, NOW, NOW + timedelta(seconds=1), None)
 
 
+async def hold(scene: Scene) -> None:
+    """Events arm and disarm by what is kept for their holders."""
+    holders = [Holder(name, "hold", name) for name in scene.random.sample(NAMES, len(NAMES))]
+    async with Batches(scene.laboratory.database, uuid7()).transaction() as tx:
+        await tx.lock_keys([f"h/{one.automation_id}" for one in holders])
+        await tx.lock_automations([one.automation_id for one in holders])
+        known = await tx.held_events(holders)
+        new = [HoldEvent(time=NOW, sequence=n, due_at=NOW) for n in range(3)]
+        event = scene.laboratory.event("e", {})
+        kept = [KeptEvent(one, what, event) for one in holders for what in new]
+        ended = [EndedHold(ArmedHold(one, new[0]), True) for one in scene.timers[:4]]
+        dropped = [(one, what) for one, held in known.items() for what in held.events]
+        await tx.change_holds(
+            HoldChanges(ended, kept, scene.random.sample(dropped, len(dropped)), [])
+        )
+
+
 async def lease(scene: Scene) -> None:
     """A replica takes set-ups and gives them back."""
     setups = SetupStore(scene.laboratory.database, uuid7(), list)
@@ -351,7 +370,7 @@ DOINGS: Final[Mapping[str, Doing]] = {
     one.__name__: one
     for one in (
         take_events, look_back, go_on, end_walks, cancel, change, delete, fire_due, take_up, sweep,
-        ring, lease, park, judge_parked, publish, let_go,
+        ring, hold, lease, park, judge_parked, publish, let_go,
     )
 }  # fmt: skip
 

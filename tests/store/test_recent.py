@@ -203,6 +203,7 @@ class Scene:
             compile_filter=laboratory.renderer.expression,
             listener=listener,
             clock=laboratory.clock,
+            expiring=cast("Any", None),
             pace=JudgingPace(str),
             prefix="p",
         )

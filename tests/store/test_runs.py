@@ -265,6 +265,13 @@ ROWS = (
     insert into taken_events
     select gen_random_uuid(), 'actions[0]', now(), n from generate_series(1, 50000) as n
     """,
+    """
+    insert into hold_events (automation_id, trigger_id, topic, context_key, time, sequence, due_at,
+        event)
+    select 'a' || n % 500, 't' || n % 100, decode(md5((n % 5000)::text), 'hex'), 'k' || n % 5000,
+           now() - n * interval '1 second', n, now(), '{}'
+      from generate_series(1, 50000) as n
+    """,
     "analyze",
 )
 
@@ -317,7 +324,24 @@ HOT: dict[str, list[Any]] = {
     "runs/active_of": ["a1"],
     "runs/active": [["a1"], ["a3", "a4"], ["k1", None]],
     "triggers/occurrences": [["a1"], ["t1"], [b"x"]],
-    "timers/armed_holds": [["a1"], ["t1"], [b"x"]],
+    "holds/known": [["a1"], ["t1"], [b"x"]],
+    "holds/keep": [
+        [uuid4()],
+        [NOW],
+        [1],
+        [True],
+        ["a1"],
+        ["t1"],
+        [b"x"],
+        ["k"],
+        [NOW],
+        [1],
+        [NOW],
+        [b"{}"],
+    ],
+    "holds/drop": [["a1"], ["t1"], [b"x"], [NOW], [1]],
+    "holds/arm_kept": [[uuid4()], ["a1"], ["t1"], [b"x"], [NOW], [1], [NOW]],
+    "holds/old": [NOW, 100, NOW, "a1", "t1", b"x"],
     "timers/read": [[uuid4()]],
     "timers/near": [uuid4(), NOW, NOW, 100, [uuid4()], [NOW]],
     "timers/next": [NOW],

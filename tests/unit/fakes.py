@@ -20,8 +20,16 @@ from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import Row
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
-from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
-from lockstep.model.waits import Awaited, Due, Firing, Standing, StepResult
+from lockstep.model.timers import (
+    ArmedHold,
+    HeldEvents,
+    Hold,
+    HoldChanges,
+    Holder,
+    HoldEvent,
+    StoredTimer,
+)
+from lockstep.model.waits import Awaited, Due, Firing, Rank, Standing, StepResult
 from lockstep.ports.cancel import CancelTransaction, Terminator
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
@@ -41,6 +49,9 @@ class Rows:
         self.counters: dict[Counter, Sequence[datetime]] = {}
         self.expires: dict[Counter, datetime] = {}
         self.holds: dict[Holder, ArmedHold] = {}
+        self.hold_events: dict[Holder, dict[Rank, tuple[HoldEvent, Event | None]]] = {}
+        self.payloads: dict[UUID, Event] = {}  # of holds
+        self.timer_of: Callable[[Hold], StoredTimer] | None = None  # where both are looked at
         self.waits: list[Awaited] = []
         self.awaited_at_once = 1000  # as many as are read together
         self.asked_results: list[StepResult] = []
@@ -189,16 +200,44 @@ class Rows:
             self.counters[one.counter] = one.times
             self.expires[one.counter] = one.expires_at
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
-        self.calls.append("armed_holds")
-        return {one: self.holds[one] for one in holders if one in self.holds}
+    async def held_events(self, holders: Sequence[Holder]) -> Mapping[Holder, HeldEvents]:
+        self.calls.append("held_events")
+        assert len(set(holders)) == len(holders)
+        found = {}
+        for one in holders:
+            kept = sorted(self.hold_events.get(one, {}).items())
+            events = [event for _, (event, _) in kept]
+            if events or one in self.holds:
+                found[one] = HeldEvents(self.holds.get(one), events)
+        return found
 
-    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+    async def change_holds(self, changes: HoldChanges) -> None:
         self.calls.append("change_holds")
-        self.holds = {holder: one for holder, one in self.holds.items() if one.id not in gone}
-        for hold in armed:
+        for holder, event in changes.dropped:
+            del self.hold_events[holder][event.rank]
+        for ended in changes.ended:
+            (holder,) = (one for one, hold in self.holds.items() if hold == ended.hold)
+            del self.holds[holder]
+            self._keep(holder, ended.hold.by, self.payloads.get(ended.hold.id))
+        for kept in changes.kept:
+            self._keep(kept.holder, kept.what, kept.event)
+        for hold in changes.armed:
             assert hold.holder not in self.holds, "two holds are armed for one holder"
-            self.holds[hold.holder] = ArmedHold(hold.id, hold.due_at)
+            payload = hold.event
+            if payload is None:
+                _, payload = self.hold_events[hold.holder].pop(hold.by)
+            assert payload is not None, "a hold that could start nothing"
+            time, sequence = hold.by
+            by = HoldEvent(time=time, sequence=sequence, due_at=hold.due_at)
+            self.holds[hold.holder] = ArmedHold(hold.id, by)
+            self.payloads[hold.id] = payload
+            if self.timer_of is not None:
+                self.timers_stored[hold.id] = self.timer_of(hold)
+
+    def _keep(self, holder: Holder, what: HoldEvent, payload: Event | None) -> None:
+        kept = self.hold_events.setdefault(holder, {})
+        assert what.rank not in kept, "an event is kept twice"
+        kept[what.rank] = what, payload
 
     async def awaited(
         self, events: Sequence[Event], after: Awaited | None = None

@@ -198,9 +198,9 @@ def _pipelines(
     told = basis.stream_clock.time
     decoder = intake.Decoder(types, prefix, engine.hop_limit, {ACTION_DONE}, told)
     pace = pipeline.JudgingPace(decoder.event_id)
-    parts = _parts(basis, edge, knowledge, hearing, terminator, pace)
     events_left = unhandled(basis, edge, decoder.decode, seams.stamp)
-    held = held_looks(basis, hearing, events_left)
+    held, expiring = held_looks(basis, hearing, events_left), expiry(basis, tables, events_left)
+    parts = _parts(basis, edge, knowledge, hearing, terminator, expiring, pace)
     children = store.ChildStore(edge.database)
     setups = store.SetupStore(edge.database, basis.id, basis.roster.stale)
     events = pipeline.EventPipeline(
@@ -208,7 +208,7 @@ def _pipelines(
     )
     return Pipelines(
         terminator=terminator,
-        expiry=expiry(basis, tables, events_left),
+        expiry=expiring,
         events=events,
         parked_events=pipeline.ParkedEvents(
             store.ParkedStore(edge.database, basis.id),
@@ -222,6 +222,7 @@ def _pipelines(
             replace(parts, transactions=store.Batches(edge.database, basis.id, answered=True))
         ),
         timers=pipeline.TriggerTimersDue(parts),
+        hold_upkeep=pipeline.HoldUpkeep(store.HoldStore(edge.database), events_left, parts),
         held_looks=held,
         look_backs=pipeline.LookBacks(tables.waits, hearing.looking, held, parts),
         child_runs=pipeline.ChildRuns(
@@ -238,6 +239,7 @@ def _parts(
     knowledge: Knowledge,
     hearing: Hearing,
     terminator: Terminator,
+    expiring: wake.Expiry,
     pace: pipeline.JudgingPace,
 ) -> pipeline.PipelineParts:
     return pipeline.PipelineParts(
@@ -248,6 +250,7 @@ def _parts(
         compile_filter=knowledge.renderer.expression,
         listener=hearing.all,
         clock=basis.clock,
+        expiring=expiring,
         pace=pace,
         prefix=basis.settings.nats.prefix,
     )

@@ -125,6 +125,7 @@ class Pipelines:
     parked_events: pipeline.ParkedEvents
     by_hand: pipeline.ByHand
     timers: pipeline.TriggerTimersDue
+    hold_upkeep: pipeline.HoldUpkeep
     held_looks: pipeline.HeldLooks
     look_backs: pipeline.LookBacks
     child_runs: pipeline.ChildRuns

@@ -117,6 +117,8 @@ def _waking(a: Assembly) -> Iterator[Service]:
     yield Service(name="look_back_sweep", run=a.pipelines.look_backs.sweep, every=SWEEP_SECONDS)
     yield Service(name="trigger_timers", run=wakeups.triggers.run)
     yield Service(name="trigger_sweep", run=wakeups.triggers.sweep, every=SWEEP_SECONDS)
+    upkeep = a.pipelines.hold_upkeep
+    yield Service(name="hold_upkeep", run=upkeep.compact, every=HOUSEKEEPING_SECONDS)
     yield Service(name="notice_sweep", run=wakeups.hear_missed, every=SWEEP_SECONDS)
     yield Service(name="queue_sweep", run=wakeups.promote, every=SWEEP_SECONDS)
     for alarm in wakeups.alarms:

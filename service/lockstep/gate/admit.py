@@ -109,8 +109,7 @@ class _Gates:
 
     def _restart(self, gate: str, admission: Admission, now: datetime) -> None:
         """Replace what is older; an older event never replaces the run of a newer one."""
-        event = admission.match.event
-        rank = (event.time, event.sequence) if event.sequence else (now, 0)
+        rank = admission.match.rank(now)
         ranked = self._ranked.setdefault(gate, [])
         if any(other > rank for other, _ in ranked):
             admission.outcome, admission.reason = "supersede", SUPERSEDED

@@ -1,13 +1,11 @@
 """Matching: which automations ask for an event."""
 
 from lockstep.matching import holds, windows
-from lockstep.matching.holds import HoldsOver
 from lockstep.matching.index import Index
 from lockstep.matching.judge import judge, meets_conditions, warning
 from lockstep.matching.judgements import Judgements, unread
 
 __all__ = [
-    "HoldsOver",
     "Index",
     "Judgements",
     "holds",

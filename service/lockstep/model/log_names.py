@@ -48,6 +48,8 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "expiry.resumed": "whether an event may still change something can be told again",
     "failure.acknowledged": "an operator has seen that a subscription was not imported",
     "heartbeat.missed": "the worker could not renew its row",
+    "hold.events_crowded": "more events of a hold than are kept; the oldest are taken as decided",
+    "hold.events_outdated": "events of a hold are dropped: another version armed or disarmed it",
     "intake.paused": "too many runs are ready; the backlog stays in the stream",
     "intake.resumed": "events are taken again",
     "lane.left": "a consumer group of a lane that is in no setting any more",

@@ -1,6 +1,7 @@
 """Triggers that ask for an event: before their filter, and after it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from lockstep.model.automations import Automation
 from lockstep.model.events import Event
 from lockstep.model.program import TriggerRule
+from lockstep.model.waits import Rank
 
 
 class Revival(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,3 +31,10 @@ class TriggerMatch(msgspec.Struct, frozen=True):
     automation: Automation
     trigger: TriggerRule
     revival: Revival | None = None
+    held_until: datetime | None = None  # of a hold that has ended: its deadline
+
+    def rank(self, now: datetime) -> Rank:
+        """Say where it stands among others; what is not from the stream stands at `now`."""
+        if self.held_until is not None:
+            return self.held_until, self.event.sequence
+        return (self.event.time, self.event.sequence) if self.event.sequence else (now, 0)

@@ -7,6 +7,7 @@ from lockstep.pipeline.by_hand import ByHand
 from lockstep.pipeline.child_runs import ChildRunNews, ChildRuns
 from lockstep.pipeline.events import EventPipeline
 from lockstep.pipeline.held_looks import HeldLooks, HoldTimes
+from lockstep.pipeline.hold_upkeep import HoldUpkeep
 from lockstep.pipeline.look_back import LookBacks
 from lockstep.pipeline.look_back_news import LookBackNews
 from lockstep.pipeline.pace import JudgingPace
@@ -22,6 +23,7 @@ __all__ = [
     "EventPipeline",
     "HeldLooks",
     "HoldTimes",
+    "HoldUpkeep",
     "JudgingPace",
     "LookBackNews",
     "LookBacks",

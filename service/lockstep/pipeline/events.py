@@ -15,7 +15,6 @@ from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey, topic
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
-from lockstep.pipeline.timers import TriggerTimersDue
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
 from lockstep.ports.pipeline import Transaction
 from lockstep.ports.telemetry import Traces
@@ -79,7 +78,6 @@ class EventPipeline:
     ) -> None:
         self._parts, self._decode, self._types = parts, decode, types
         self._known_steps, self._traces = known_steps, traces
-        self._timers = TriggerTimersDue(parts)
 
     async def receive(self, batch: Sequence[Message]) -> list[tuple[Message, Verdict | Poison]]:
         """See `ports.pipeline.EventPipeline`."""
@@ -149,7 +147,7 @@ class EventPipeline:
             return [event] if await tx.drop_parked_events([parked_id]) else []
 
         judged = _Judged(self._parts, self._types, self._types.events_state)
-        await self._commit(_Batch([event], judged, take, is_parked=True))
+        await commit_judged(_Batch([event], judged, take, is_parked=True), self._parts)
 
     def _decoded(self, message: Message) -> Event | Poison:
         found = self._decode(message)
@@ -157,21 +155,12 @@ class EventPipeline:
             return self._traces.begun(found, self._parts.clock.now())
         return found
 
-    async def _commit(self, batch: "_Batch") -> None:
-        """Commit a batch; holds that were over before one of its events end first."""
-        try:
-            await commit_judged(batch, self._parts)
-        except matching.HoldsOver as found:
-            await self._timers.ring(found.ids)
-            batch.waits_for_holds = False  # one that is still there cannot end here now
-            await commit_judged(batch, self._parts)
-
     async def _store(self, events: Sequence[Event], judged: "_Judged") -> list[tuple[Event, str]]:
         """Store a batch; split it where it holds an event that cannot be stored, and name it."""
         if not events:
             return []
         try:
-            await self._commit(_Batch(events, judged, _take(events)))
+            await commit_judged(_Batch(events, judged, _take(events)), self._parts)
         except (DataRefused, StoreTooSlow) as error:
             if len(events) == 1:
                 if isinstance(error, StoreTooSlow):
@@ -222,7 +211,6 @@ class _Batch:
         self._judged, self._parts = judged, judged.parts
         self._take, self._is_parked = take, is_parked
         self._fresh = events  # as far as is known
-        self.waits_for_holds = True
 
     async def prepare(self) -> None:
         """See `pipeline.judging.Judging`."""
@@ -253,9 +241,7 @@ class _Batch:
         parked = self._unread(armed)
         satisfied += await wake.late_results(fresh, tx)
         candidates, refused = self._judged.triggers.of(fresh)
-        decided = await pass_windows_and_holds(
-            candidates, self._parts.clock.now(), tx, waits=self.waits_for_holds
-        )
+        decided = await pass_windows_and_holds(candidates, self._parts.clock.now(), tx)
         # Of a wait that looks back its look says which event ends it: an older one may follow.
         decided.satisfied = [one for one in satisfied if one.wait.since is None]
         decided.looking = [one.wait.id for one in satisfied if one.wait.since is not None]

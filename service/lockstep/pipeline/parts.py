@@ -17,6 +17,7 @@ from lockstep.ports.listeners import Listener
 from lockstep.ports.pace import Pace
 from lockstep.ports.pipeline import Transactions
 from lockstep.ports.places import Places
+from lockstep.ports.unhandled import Expiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class PipelineParts:
     compile_filter: Callable[[str], Expression]
     listener: Listener
     clock: Clock
+    expiring: Expiring
     pace: Pace
     prefix: str
 

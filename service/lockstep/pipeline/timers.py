@@ -1,7 +1,7 @@
 """A way to runs: timers of triggers. Holds that ended, ticks of schedules."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -19,17 +19,27 @@ from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.parked import Row, why
-from lockstep.model.program import FILTER_SECONDS, Expression, Program, SharedScope
+from lockstep.model.program import (
+    FILTER_SECONDS,
+    Expression,
+    Program,
+    SharedScope,
+    TriggerRule,
+)
 from lockstep.model.run_events import iso
-from lockstep.model.timers import StoredTimer
+from lockstep.model.timers import Hold, Holder, HoldEvent, StoredTimer
 from lockstep.model.waits import Due
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import lock_names, pass_windows_and_holds
 from lockstep.ports.apart import set_apart
 from lockstep.ports.pipeline import Transaction
+from lockstep.ports.unhandled import Question
 from lockstep.schedule import Schedule
 from lockstep_schemas.events import Actor
+
+Again: TypeAlias = Callable[[Sequence[UUID]], Awaitable[None]]
+"""Has timers looked at again."""
 
 log = structlog.get_logger()
 
@@ -55,10 +65,11 @@ class TriggerTimersDue:
     async def _start(self, timer_ids: Sequence[UUID]) -> None:
         left = timer_ids
         while left:
-            ringing = _Ringing(left, self._parts)
+            ringing = _Ringing(left, self._parts, self.ring)
             await commit_judged(ringing, self._parts)
             # Of holds of large events only the first ones are read at once.
-            left = [one for one in left if ringing.last is not None and one > ringing.last]
+            rest = [one for one in left if ringing.last is not None and one > ringing.last]
+            left = [*rest, *ringing.following]
 
     async def _park(self, timers: Sequence[Row]) -> None:
         async with self._parts.transactions.transaction() as tx:
@@ -95,8 +106,10 @@ _Rung: TypeAlias = _Ticked | _Held | _Unfit | None
 class _Ringing:
     """A `pipeline.judging.Judging`: judges what is due by its automation as it is now."""
 
-    def __init__(self, timer_ids: Sequence[UUID], parts: PipelineParts) -> None:
-        self._ids, self._parts = timer_ids, parts
+    def __init__(self, timer_ids: Sequence[UUID], parts: PipelineParts, again: Again) -> None:
+        self._ids, self._parts, self._again = timer_ids, parts, again
+        self.following: Sequence[UUID] = ()  # holds that were armed, and are due by now
+        self._cleared = set[UUID]()  # holds that no event can change any more
         self._timers: Sequence[StoredTimer] = ()
         self.last: UUID | None = None  # of those that were read, which may be the first ones only
         self._unread: Sequence[Row] = ()
@@ -108,11 +121,39 @@ class _Ringing:
         stored, self._unread = await self._parts.transactions.timers(self._ids)
         read = [*(timer.id for timer in stored), *(timer_id for timer_id, _ in self._unread)]
         self.last = max(read, default=None)
-        self._timers = [timer for timer in stored if timer.due_at <= now]
+        self._timers = await self._clear([timer for timer in stored if timer.due_at <= now])
         await self._judge(now)
+
+    async def _clear(self, due: Sequence[StoredTimer]) -> Sequence[StoredTimer]:
+        """Leave out the holds that an event could still change; they come again when none can.
+
+        Those that a parked event could change are found by the sweep.
+        """
+        free, asked = list[StoredTimer](), dict[UUID, StoredTimer]()
+        questions = list[Question]()
+        for timer in due:
+            automation = self._parts.index.automation(timer.automation_id)
+            rule = None
+            if automation is not None:
+                rule = matching.holds.rule_of(automation, timer.trigger_id)
+            if timer.event is None or not rule or not _is_of_stream(rule):
+                free.append(timer)
+            elif rule.event not in timer.parked_events:
+                asked[timer.id] = timer
+                key = timer.event.context_key
+                questions.append(
+                    Question(id=timer.id, event_id=rule.event, context_key=key, until=timer.due_at)
+                )
+        if questions:
+            cleared = await self._parts.expiring.cleared(questions, self._again)
+            free += [timer for name, timer in asked.items() if name in cleared]
+            self._cleared |= cleared
+        return sorted(free, key=lambda one: one.id)
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """Take what is due, each once. See `pipeline.judging.Judging`."""
+        if not self._timers and not self._unread:
+            return Decided()
         revision = await tx.revision()
         await catch_up(self._parts.index, revision, is_last=is_last)
         now = self._parts.clock.now()
@@ -120,30 +161,26 @@ class _Ringing:
             if not is_last:
                 raise Outdated(revision)
             await self._judge(now)
-        rung = {timer.id: self._rung[timer.id][1] for timer in self._timers}
+        rung = {timer.id: self._rung[timer.id][1] for timer in self._timers if self._is_sure(timer)}
         unfit = [(name, one.reason) for name, one in rung.items() if isinstance(one, _Unfit)]
         held = {name: one for name, one in rung.items() if isinstance(one, _Held)}
         ticked = [one for one in rung.values() if isinstance(one, _Ticked)]
-        stale = [timer.id for timer in self._timers if timer.event and rung[timer.id] is None]
-        names = {gate.queue_key_of(one.match) for one in held.values()}
-        names |= {matching.holds.lock_name(one.match) for one in held.values()}
-        names |= lock_names([candidate for one in ticked for candidate in one.candidates])
-        # Keys, then automations, then timers: as everywhere.
-        await tx.lock_keys(sorted(names))
-        await tx.lock_automations(sorted({timer.automation_id for timer in self._timers}))
+        await self._lock([*held.values()], ticked, tx)
         if unfit or self._unread:
             await tx.park_timers([*self._unread, *unfit])
-        taken = await tx.take_holds([*held, *stale], now)
+        taken, following = await self._take(held, now, tx)
         moved = [one for one in ticked if await _moves(one, tx)]
         decided = await pass_windows_and_holds(
             [candidate for one in moved for candidate in one.candidates], now, tx
         )
         ended = [one for name, one in held.items() if name in taken]
+        ended.sort(key=lambda one: one.match.rank(now))
         decided.matches = [
             *decided.matches, *(one.match for one in ended if one.unmet is None)
         ]  # fmt: skip
         decided.judged += [judged for one in moved for judged in one.refused]
         decided.judged += [one.unmet for one in ended if one.unmet is not None]
+        decided.armed = [*decided.armed, *following]
         decided.disarmed = [*decided.disarmed, *taken]
         decided.ticking = [
             Due(one.timer.id, "schedule", one.following)
@@ -151,6 +188,38 @@ class _Ringing:
             if one.following is not None
         ]
         return decided
+
+    async def _lock(
+        self, held: Sequence[_Held], ticked: Sequence[_Ticked], tx: Transaction
+    ) -> None:
+        """Lock keys, then automations; then come timers, as everywhere."""
+        names = {gate.queue_key_of(one.match) for one in held}
+        names |= {matching.holds.lock_name(_holder(timer)) for timer in self._timers if timer.event}
+        names |= lock_names([candidate for one in ticked for candidate in one.candidates])
+        await tx.lock_keys(sorted(names))
+        await tx.lock_automations(sorted({timer.automation_id for timer in self._timers}))
+
+    async def _take(
+        self, held: Mapping[UUID, _Held], now: datetime, tx: Transaction
+    ) -> tuple[set[UUID], Sequence[Hold]]:
+        """Take the holds that are due, each once, and arm those that follow them."""
+        holds = {one.id: one for one in self._timers if one.event is not None}
+        due = [
+            name
+            for name, timer in holds.items()
+            if self._is_sure(timer) and not isinstance(self._rung[name][1], _Unfit)
+        ]
+        taken = await tx.take_holds(due, now)
+        over = {_holder(holds[one]): _over(holds[one], held.get(one)) for one in taken}
+        following = await matching.holds.followed(over, now, tx)
+        self.following = [one.id for one in following if one.due_at <= now]
+        return taken, following
+
+    def _is_sure(self, timer: StoredTimer) -> bool:
+        """Say whether it may end: not if it asks for events only since a moment ago."""
+        rung = self._rung[timer.id][1]
+        is_held = isinstance(rung, _Held) and _is_of_stream(rung.match.trigger)
+        return not is_held or timer.id in self._cleared
 
     async def _judge(self, now: datetime) -> None:
         for timer in self._unjudged():
@@ -184,12 +253,30 @@ def _rung(
             return _ticked(timer, automation, parts, now)
         except Exception as error:  # noqa: BLE001 - such as a zone that this host does not have
             return _Unfit(why(error))
-    triggers = automation.program.triggers
-    rule = next((t for t in triggers if t.id == timer.trigger_id and t.hold), None)
+    rule = matching.holds.rule_of(automation, timer.trigger_id)
     if rule is None:
         return None
-    match = TriggerMatch(timer.event, automation, rule)
+    match = TriggerMatch(timer.event, automation, rule, held_until=timer.due_at)
     return _Held(match, matching.meets_conditions(match, timer.due_at))
+
+
+def _is_of_stream(rule: TriggerRule) -> bool:
+    """Say whether its events come over the stream: not those of schedules."""
+    return rule.event not in schedules.KINDS
+
+
+def _holder(timer: StoredTimer) -> Holder:
+    key = None if timer.event is None else timer.event.context_key
+    return Holder(timer.automation_id, timer.trigger_id, key)
+
+
+def _over(timer: StoredTimer, held: _Held | None) -> tuple[str, HoldEvent] | None:
+    """Say what has armed a hold that is over; nothing follows one that nobody asks for any more."""
+    if held is None:
+        return None
+    event = held.match.event
+    by = HoldEvent(time=event.time, sequence=event.sequence, due_at=timer.due_at)
+    return held.match.trigger.event, by
 
 
 def _ticked(

@@ -10,14 +10,11 @@ from lockstep.ports.pipeline import Transaction
 
 
 async def pass_windows_and_holds(
-    candidates: Sequence[Candidate], now: datetime, tx: Transaction, *, waits: bool = False
+    candidates: Sequence[Candidate], now: datetime, tx: Transaction
 ) -> Decided:
     """Lock what these ask for, and take them through windows and holds.
 
     The conditions behind a window were judged with the filter: nothing is judged here.
-
-    Raises:
-        HoldsOver: Holds have to end first, and these events can wait until then.
     """
     if not candidates:
         return Decided()
@@ -27,7 +24,7 @@ async def pass_windows_and_holds(
         # Before their timers: who deletes an automation has it alone, and takes its timers then.
         await tx.lock_automations(sorted(holding))
     counted, uncounted = await matching.windows.counted(candidates, tx)
-    through, held, armed, disarmed = await matching.holds.held(counted, now, tx, waits=waits)
+    through, held, armed, disarmed = await matching.holds.held(counted, now, tx)
     unmet = [one.unmet for one in through if one.unmet is not None]
     passed = [one.match for one in through if one.unmet is None]
     return Decided(passed, (), [*uncounted, *held, *unmet], armed, disarmed)
@@ -41,5 +38,5 @@ def lock_names(candidates: Sequence[Candidate]) -> set[str]:
         if candidate.match.trigger.window is not None:
             names.add(matching.windows.lock_name(candidate))
         if candidate.match.trigger.hold is not None:
-            names.add(matching.holds.lock_name(candidate.match))
+            names.add(matching.holds.lock_name(matching.holds.holder_of(candidate.match)))
     return names

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from lockstep.model.automations import Head, StoredDefinition
 from lockstep.model.decisions import Counter, Occurrences
-from lockstep.model.timers import ArmedHold, Hold, Holder
+from lockstep.model.timers import HeldEvents, HoldChanges, Holder
 
 
 class MatchingTransaction(Protocol):
@@ -23,12 +22,12 @@ class MatchingTransaction(Protocol):
         """Keep the last occurrences of counters, which are locked."""
         ...
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
-        """Which holds are armed; they are locked."""
+    async def held_events(self, holders: Sequence[Holder]) -> Mapping[Holder, HeldEvents]:
+        """What is kept for holders, which are locked; nothing for those that have nothing."""
         ...
 
-    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
-        """Disarm holds, and arm others; all of them are locked."""
+    async def change_holds(self, changes: HoldChanges) -> None:
+        """Drop, keep, end and arm, in this order; all of them are locked."""
         ...
 
 

@@ -7,7 +7,7 @@ All that locks does so in one order, so that two transactions never wait for one
 3. the set-up of a trigger,
 4. keys of queues, windows and holds (advisory),
 5. automations, by id: for itself by who changes one, shared by who launches,
-6. timers and counts of windows, which belong to locks of 4 or 5,
+6. timers, events of holds and counts of windows, which belong to locks of 4 or 5,
 7. runs, by id,
 8. frames of runs, by run id,
 9. waits, after their runs,
@@ -35,7 +35,7 @@ from lockstep.store.retention import Receipts, Retention
 from lockstep.store.runs import RunStore
 from lockstep.store.setups import SetupStore
 from lockstep.store.status import StatusStore
-from lockstep.store.triggers import DecisionStore
+from lockstep.store.triggers import DecisionStore, HoldStore
 from lockstep.store.types import TypeStore
 from lockstep.store.views import RunViews
 from lockstep.store.waits import WaitStore
@@ -49,6 +49,7 @@ __all__ = [
     "DatabaseClock",
     "DecisionStore",
     "DueRows",
+    "HoldStore",
     "ImportStore",
     "OutboxStore",
     "ParkedStore",

@@ -17,7 +17,7 @@ from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending
-from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
+from lockstep.model.timers import HeldEvents, HoldChanges, Holder, StoredTimer
 from lockstep.model.waits import (
     Awaited,
     Firing,
@@ -100,7 +100,7 @@ class BatchTransaction:
             hop=[event.hop for event in events],
             actor=[_encode(event.actor) for event in events],
             context_key=[event.context_key for event in events],
-            rank_time=[b.match.event.time if b.match.event.sequence else b.at for b in new_runs],
+            rank_time=[one.match.rank(one.at)[0] for one in new_runs],
             rank_sequence=[event.sequence for event in events],
             traceparent=[event.traceparent for event in events],
             parent_run_id=[one.run_id if one else None for one in parents],
@@ -165,13 +165,13 @@ class BatchTransaction:
         """See `ports.matching.MatchingTransaction`."""
         await triggers.keep_occurrences(self._connection, changed)
 
-    async def armed_holds(self, holders: Sequence[Holder]) -> Mapping[Holder, ArmedHold]:
+    async def held_events(self, holders: Sequence[Holder]) -> Mapping[Holder, HeldEvents]:
         """See `ports.matching.MatchingTransaction`."""
-        return await triggers.armed_holds(self._connection, holders)
+        return await triggers.held_events(self._connection, holders)
 
-    async def change_holds(self, armed: Sequence[Hold], gone: Sequence[UUID]) -> None:
+    async def change_holds(self, changes: HoldChanges) -> None:
         """See `ports.matching.MatchingTransaction`."""
-        await triggers.change_holds(self._connection, armed, gone)
+        await triggers.change_holds(self._connection, changes)
 
     async def park_timers(self, refused: Sequence[Row]) -> None:
         """See `ports.pipeline.Transaction`."""

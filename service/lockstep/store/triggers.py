@@ -1,8 +1,8 @@
 """Triggers in PostgreSQL: what windows have counted, holds and schedules, and why not."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, get_args
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, get_args
 from uuid import UUID
 
 import asyncpg
@@ -11,12 +11,23 @@ import msgspec
 from lockstep.model.decisions import Counter, Decision, Occurrences, digest
 from lockstep.model.events import Event
 from lockstep.model.parked import Row
-from lockstep.model.timers import ArmedHold, Hold, Holder, StoredTimer
-from lockstep.model.waits import TimerKind
+from lockstep.model.timers import (
+    ArmedHold,
+    EndedHold,
+    HeldEvents,
+    Hold,
+    HoldChanges,
+    Holder,
+    HoldEvent,
+    KeptEvent,
+    OldHolder,
+    StoredTimer,
+)
+from lockstep.model.waits import Rank, TimerKind
 from lockstep.store.bodies import portions
 from lockstep.store.parked import readable
 from lockstep.store.pool import Store
-from lockstep.store.queries import columns, query
+from lockstep.store.queries import Columns, columns, query
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.events import Actor
 
@@ -38,6 +49,8 @@ class StoredEvent(msgspec.Struct, kw_only=True):
     sequence: int
     traceparent: str | None = None
 
+
+FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)  # no event is from before it
 
 _encode = msgspec.json.Encoder().encode
 _stored = msgspec.json.Decoder(StoredEvent).decode
@@ -73,41 +86,116 @@ async def keep_occurrences(connection: "Connection", changed: Sequence[Occurrenc
         await connection.executemany(kept[0][0], [values for _, *values in kept])
 
 
-async def armed_holds(
+async def held_events(
     connection: "Connection", holders: Sequence[Holder]
-) -> Mapping[Holder, ArmedHold]:
-    """Find the holds that are armed."""
-    wanted = list(set(holders))
-    topics = [digest(one.context_key) for one in wanted]
-    rows = await connection.fetch(
-        *query("timers/armed_holds", holders=columns(Holder, wanted, topic=topics))
-    )
+) -> Mapping[Holder, HeldEvents]:
+    """See `ports.matching.MatchingTransaction`."""
+    rows = await connection.fetch(*query("holds/known", holders=_holders(holders)))
+    holds: dict[int, ArmedHold] = {}
+    events: dict[int, list[HoldEvent]] = {}
+    for row in rows:
+        place = row["place"] - 1
+        time, sequence = row["time"], row["sequence"]
+        if time is None:
+            time, sequence = _armed_by(row["event"], row["armed_at"])
+        event = HoldEvent(time=time, sequence=sequence, due_at=row["due_at"], size=row["size"])
+        if row["id"] is None:
+            events.setdefault(place, []).append(event)
+        else:
+            holds[place] = ArmedHold(row["id"], event)
     return {
-        Holder(row["automation_id"], row["trigger_id"], row["context_key"]): ArmedHold(
-            row["id"], row["due_at"]
-        )
-        for row in rows
+        holders[place]: HeldEvents(holds.get(place), events.get(place, ()))
+        for place in holds.keys() | events.keys()
     }
 
 
-async def change_holds(
-    connection: "Connection", armed: Sequence[Hold], gone: Sequence[UUID]
-) -> None:
+def _armed_by(stored: bytes | None, armed_at: datetime) -> Rank:
+    """Say where the event of a hold stands that older code has armed; as armed, if unreadable."""
+    try:
+        event = _stored(stored or b"")
+    except msgspec.MsgspecError:
+        return armed_at, 0
+    return event.time, event.sequence
+
+
+async def change_holds(connection: "Connection", changes: HoldChanges) -> None:
     """See `ports.matching.MatchingTransaction`."""
-    if gone:
-        await connection.execute(*query("timers/drop", ids=gone))
-    for some in portions(armed, lambda hold: len(hold.event.body)):
-        holders = [hold.holder for hold in some]
-        holds = columns(
-            Hold,
-            some,
-            automation_id=[holder.automation_id for holder in holders],
-            trigger_id=[holder.trigger_id for holder in holders],
-            topic=[digest(holder.context_key) for holder in holders],
-            context_key=[holder.context_key for holder in holders],
-            event=[_event(hold.event) for hold in some],
-        )
-        await connection.execute(*query("timers/arm_holds", holds=holds))
+    if changes.dropped:
+        await _drop(connection, changes.dropped)
+    kept = list(portions(changes.kept, lambda one: one.what.size if one.event else 0)) or [()]
+    for number, some in enumerate(kept):
+        ended = [] if number else changes.ended
+        if some or ended:
+            await _keep(connection, ended, some)
+    new = [hold for hold in changes.armed if hold.event is not None]
+    for holds in portions(new, lambda one: len(one.event.body) if one.event else 0):
+        await _arm(connection, holds)
+    by_kept = [hold for hold in changes.armed if hold.event is None]
+    if by_kept:
+        await _arm_kept(connection, by_kept)
+
+
+def _holders(holders: Sequence[Holder]) -> Columns:
+    return columns(Holder, holders, topic=[digest(one.context_key) for one in holders])
+
+
+async def _drop(connection: "Connection", dropped: Sequence[tuple[Holder, HoldEvent]]) -> None:
+    holders = [holder for holder, _ in dropped]
+    dropped_events = columns(
+        HoldEvent,
+        [event for _, event in dropped],
+        automation_id=[one.automation_id for one in holders],
+        trigger_id=[one.trigger_id for one in holders],
+        topic=[digest(one.context_key) for one in holders],
+    )
+    await connection.execute(*query("holds/drop", events=dropped_events))
+
+
+async def _keep(
+    connection: "Connection", ended: Sequence[EndedHold], kept: Sequence[KeptEvent]
+) -> None:
+    holders = [one.holder for one in kept]
+    kept_events = columns(
+        HoldEvent,
+        [one.what for one in kept],
+        automation_id=[one.automation_id for one in holders],
+        trigger_id=[one.trigger_id for one in holders],
+        topic=[digest(one.context_key) for one in holders],
+        context_key=[one.context_key for one in holders],
+        event=[None if one.event is None else _event(one.event) for one in kept],
+    )
+    over = [(one.hold.id, *one.hold.by.rank, one.waits) for one in ended]
+    await connection.execute(*query("holds/keep", ended=over, events=kept_events))
+
+
+async def _arm(connection: "Connection", armed: Sequence[Hold]) -> None:
+    holders = [one.holder for one in armed]
+    armed_holds = columns(
+        Hold,
+        armed,
+        automation_id=[one.automation_id for one in holders],
+        trigger_id=[one.trigger_id for one in holders],
+        topic=[digest(one.context_key) for one in holders],
+        context_key=[one.context_key for one in holders],
+        event=[None if one.event is None else _event(one.event) for one in armed],
+        time=[one.by[0] for one in armed],
+        sequence=[one.by[1] for one in armed],
+    )
+    await connection.execute(*query("timers/arm_holds", holds=armed_holds))
+
+
+async def _arm_kept(connection: "Connection", armed: Sequence[Hold]) -> None:
+    holders = [one.holder for one in armed]
+    following_holds = columns(
+        Hold,
+        armed,
+        automation_id=[one.automation_id for one in holders],
+        trigger_id=[one.trigger_id for one in holders],
+        topic=[digest(one.context_key) for one in holders],
+        time=[one.by[0] for one in armed],
+        sequence=[one.by[1] for one in armed],
+    )
+    await connection.execute(*query("holds/arm_kept", holds=following_holds))
 
 
 async def timers(
@@ -152,6 +240,37 @@ class DecisionStore:
         return _rows(done) >= rows
 
 
+class HoldStore:
+    """Finds what is kept for holders and may have become needless."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def old(
+        self, before: datetime, after: OldHolder | None, limit: int
+    ) -> Sequence[OldHolder]:
+        """See `pipeline.hold_upkeep.OldHolders`."""
+        last = after or OldHolder(FIRST, Holder("", "", None))
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(
+                *query(
+                    "holds/old",
+                    before=before,
+                    after=last.time,
+                    automation_id=last.holder.automation_id,
+                    trigger_id=last.holder.trigger_id,
+                    topic=digest(last.holder.context_key) if after else b"",
+                    limit=limit,
+                )
+            )
+        return [
+            OldHolder(
+                row["time"], Holder(row["automation_id"], row["trigger_id"], row["context_key"])
+            )
+            for row in rows
+        ]
+
+
 def _rows(done: str) -> int:
     """Read how many rows a statement was about: `DELETE 5`."""
     return int(done.rpartition(" ")[2])
@@ -175,6 +294,7 @@ def _timer(row: asyncpg.Record) -> StoredTimer:
         schedule=row["schedule"],
         last_value=row["last_value"],
         due_at=row["due_at"],
+        parked_events=row["parked_events"],
     )
 
 

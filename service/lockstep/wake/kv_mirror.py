@@ -216,7 +216,7 @@ def holding(hold: Hold) -> MirroredWait:
         kind="hold",
         path="",
         waiting_for=f"trigger {holder.trigger_id} holds until {iso(hold.due_at)}",
-        event=hold.event.id,
+        event=hold.event_id,
         context_key=(
             holder.context_key if holder.context_key is None else storable(holder.context_key)
         ),

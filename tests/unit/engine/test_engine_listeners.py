@@ -57,8 +57,9 @@ def test_each_moment_reaches_who_overrides_it_with_what_was_told() -> None:
     heard = Heard()
     listeners = Listeners([heard], Measured())
     hold = Hold(
-        id=uid(1), holder=Holder("a", "t", None), event=event(), armed_at=NOW, due_at=later(1)
-    )
+        id=uid(1), holder=Holder("a", "t", None), event_id="e", by=(NOW, 1), event=event(),
+        armed_at=NOW, due_at=later(1),
+    )  # fmt: skip
     tick, done = Due(uid(2), "schedule", NOW), checkpoint()
     listeners.launched([])
     listeners.fired([])

@@ -1,6 +1,6 @@
 """What the ways to a run pass through, on dictionaries; all note in one list what was done when."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from lockstep.model.timers import StoredTimer
 from lockstep.model.waits import Awaited
 from lockstep.pipeline import PipelineParts
 from lockstep.ports.pipeline import Transaction
+from lockstep.ports.unhandled import Question
 from unit.fakes import Definitions, Ends, FreePlaces, Heard, Rows
 from unit.moved import Clock
 from unit.values import RENDERER
@@ -66,6 +67,25 @@ class NotedPace:
         self.on_judged()
 
 
+class Expiring:
+    """Lets all expire, but for what it is told to hold up."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+        self.questions: list[Question] = []
+        self.held_up: set[UUID] = set()
+        self.again: Callable[[Sequence[UUID]], Awaitable[None]] | None = None
+
+    async def cleared(
+        self, questions: Sequence[Question], again: Callable[[Sequence[UUID]], Awaitable[None]]
+    ) -> set[UUID]:
+        """See `ports.unhandled.Expiring`."""
+        self.order.append("cleared")
+        self.questions += questions
+        self.again = again
+        return {one.id for one in questions} - self.held_up
+
+
 class Ways:
     """The parts of the ways to a run, and those who hear of them."""
 
@@ -80,6 +100,7 @@ class Ways:
         for one in automations:
             self.save(one)
         self.pace = NotedPace(self.order)
+        self.expiring = Expiring(self.order)
         self.index = Index(self.source, self._compiled, self._refresh_types)
         self.parts = PipelineParts(
             transactions=Transactions(self.tx),
@@ -89,6 +110,7 @@ class Ways:
             compile_filter=RENDERER.expression,
             listener=self.heard,
             clock=Clock(),
+            expiring=self.expiring,
             pace=self.pace,
             prefix="lockstep",
         )

@@ -22,7 +22,10 @@ REPLACES = automation("a", mode="restart")
 REFUSES = automation("b", mode="single")
 EVENT = event(5)
 WAIT = Awaited(0, uid(50), uid(60), None, None, "actions[0]", None, "c")
-HOLD = Hold(id=uid(70), holder=Holder("a", "t", None), event=EVENT, armed_at=NOW, due_at=later(60))
+HOLD = Hold(
+    id=uid(70), holder=Holder("a", "t", None), event_id="test.event", by=(NOW, 5), event=EVENT,
+    armed_at=NOW, due_at=later(60),
+)  # fmt: skip
 TICK = Due(uid(71), "schedule", later(60))
 DOING = [
     "begin", "lock_automations", "count_active", "active_runs", "reserve", "create_runs",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from lockstep.model.errors import DataRefused, StoreTooSlow, Unavailable
 from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.new_runs import NewRun
-from lockstep.model.timers import ArmedHold, Holder, StoredTimer
+from lockstep.model.timers import ArmedHold, Holder, HoldEvent
 from lockstep.model.verdicts import Accept, Verdict
 from lockstep.model.waits import Awaited, StepKey, topic
 from lockstep.pipeline import EventPipeline
@@ -167,26 +168,22 @@ async def test_an_event_lets_a_wait_that_looks_back_look_again_and_does_not_wake
 
 
 @pytest.mark.parametrize(
-    ("seconds", "started", "armed"),
-    [(0, [5], [8]), (0.5, [], []), (7, [], [8]), (9, [], [8])],
-    ids=["over", "over, but not by the clock", "cancelled in time", "cancelled long before"],
+    ("seconds", "stands", "disarmed"),
+    [(6.5, 5, []), (7, 8, [uid(5)]), (60, 8, [uid(5)])],
+    ids=["over before", "cancelled at the last moment", "cancelled in time"],
 )
 @moved
-async def test_a_hold_that_was_over_before_an_event_ends_before_that_event_is_handled(
-    seconds: float, started: list[int], armed: list[int]
+async def test_a_hold_that_is_over_before_an_event_stays_and_the_event_is_handled_all_the_same(
+    seconds: float, stands: int, disarmed: list[UUID]
 ) -> None:
     held = triggered(**{"for": {"minutes": 1}}, cancel_filter="trigger.payload.off")
-    ways = Ways(held)
-    hold = StoredTimer(
-        id=uid(5), kind="hold", automation_id="a", trigger_id="test_event",
-        event=event(5), schedule=None, last_value=None, due_at=later(seconds),
-    )  # fmt: skip
-    ways.tx.timers_stored = {hold.id: hold}
-    ways.tx.holds = {Holder("a", "test_event", None): ArmedHold(hold.id, hold.due_at)}
+    ways, holder = Ways(held), Holder("a", "test_event", None)
+    by = HoldEvent(time=later(5), sequence=5, due_at=later(seconds))
+    ways.tx.holds = {holder: ArmedHold(uid(5), by)}
     received = await Way(ways).receive(event(7, payload={"off": True}), event(8))
     assert received == [Accept(), Accept()]
-    assert [one.match.event.sequence for one in ways.tx.new_runs] == started
-    assert [one.event.sequence for one in ways.heard.holds] == armed
+    assert (ways.statuses, ways.heard.disarmed) == ([], disarmed)
+    assert ways.tx.holds[holder].by.sequence == stands
 
 
 @moved

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from lockstep.model.errors import Unavailable
-from lockstep.model.timers import StoredTimer
+from lockstep.model.timers import Hold, Holder, HoldEvent, StoredTimer
 from lockstep.model.waits import Due
 from lockstep.pipeline import TriggerTimersDue
+from lockstep.ports.unhandled import Question
 from unit.moved import moved
 from unit.pipeline.pipeline_fixture import Ways
 from unit.values import NOW, automation, event, later, triggered, uid
@@ -22,7 +24,8 @@ def hold(number: int = 1, seconds: float = 0, trigger_id: str = "test_event") ->
     """The n-th hold, which ends so many seconds after now."""
     return StoredTimer(
         id=uid(number), kind="hold", automation_id="a", trigger_id=trigger_id,
-        event=event(number), schedule=None, last_value=None, due_at=later(seconds),
+        event=event(number, time=later(seconds - 60)), schedule=None, last_value=None,
+        due_at=later(seconds),
     )  # fmt: skip
 
 
@@ -132,6 +135,74 @@ async def test_conditions_are_judged_when_the_hold_ends() -> None:
     await with_timers(ways, hold()).ring([uid(1)])
     assert (ways.statuses, ways.heard.disarmed) == ([], [uid(1)])
     assert [one.stage for one in ways.heard.decisions] == ["conditions"]
+
+
+@moved
+async def test_a_hold_that_an_event_could_still_change_waits_until_none_can() -> None:
+    ways = Ways(HELD)
+    timers = with_timers(ways, hold(1), hold(2))
+    ways.expiring.held_up = {uid(1)}
+    await timers.ring([uid(1), uid(2)])
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [2]
+    assert [*ways.tx.timers_stored] == [uid(1)]
+    asked = Question(id=uid(1), event_id="test.event", context_key=None, until=NOW)
+    assert ways.expiring.questions[0] == asked
+    assert ways.order.index("cleared") < ways.order.index("lock_keys")
+    ways.expiring.held_up = set()
+    assert ways.expiring.again is not None
+    await ways.expiring.again([uid(1)])
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [2, 1]
+
+
+@moved
+async def test_a_hold_waits_for_a_parked_event_of_its_trigger_that_could_change_it() -> None:
+    ways = Ways(HELD)
+    waits = msgspec.structs.replace(hold(1), parked_events=["other", "test.event"])
+    ends = msgspec.structs.replace(hold(2), parked_events=["other"])
+    await with_timers(ways, waits, ends).ring([uid(1), uid(2)])
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [2]
+    assert [one.id for one in ways.expiring.questions] == [uid(2)]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        automation("b"),
+        triggered(),
+        automation(triggers=[{**EVERY_MINUTE, "id": "test_event", "for": {"minutes": 1}}]),
+    ],
+    ids=["gone", "holds no more", "schedule"],
+)
+@moved
+async def test_of_what_no_event_of_the_stream_can_change_nothing_is_asked(now: Any) -> None:
+    ways = Ways(now)
+    await with_timers(ways, hold()).ring([uid(1)])
+    assert (ways.expiring.questions, ways.tx.timers_stored) == ([], {})
+
+
+@moved
+async def test_the_next_hold_is_armed_when_one_ends_and_ends_too_if_it_is_over() -> None:
+    ways = Ways(HELD)
+    timers, holder = with_timers(ways, hold(5, -200)), Holder("a", "test_event", None)
+
+    def due(sequence: int, seconds: float) -> HoldEvent:
+        return HoldEvent(time=later(seconds - 60), sequence=sequence, due_at=later(seconds))
+
+    following = [due(6, -100), due(7, 0), due(8, 100)]
+    ways.tx.hold_events[holder] = {one.rank: (one, event(one.sequence)) for one in following}
+    ways.tx.timer_of = lambda made: hold_of(ways, made)
+    await timers.ring([uid(5)])
+    assert [one.match.event.sequence for one in ways.tx.new_runs] == [5, 6, 7]
+    assert [one.match.held_until for one in ways.tx.new_runs] == [later(-200), later(-100), NOW]
+    assert [one.by[1] for one in ways.heard.holds] == [6, 7, 8]
+    assert ways.tx.holds[holder].by.sequence == 8
+
+
+def hold_of(ways: Ways, made: Hold) -> StoredTimer:
+    """A hold that was armed by what was kept, as it is stored."""
+    payload = ways.tx.payloads[made.id]
+    stamped = msgspec.structs.replace(payload, time=made.by[0])
+    return msgspec.structs.replace(hold(), id=made.id, event=stamped, due_at=made.due_at)
 
 
 @moved

@@ -53,7 +53,9 @@ def hold(number: int = 1, due_at: datetime | None = None) -> Hold:
     return Hold(
         id=made_at(OLD, number),
         holder=Holder("a", "t", "k"),
-        event=event(),
+        event_id="test.event",
+        by=(OLD, 1),
+        event=event() if number % 2 else None,
         armed_at=OLD,
         due_at=due_at or later(60),
     )

@@ -6,5 +6,5 @@ with a as (delete from automations), r as (delete from runs), f as (delete from 
      u as (delete from suspects), k as (delete from failed_frames), b as (delete from bodies),
      m as (delete from migration_failures), p as (delete from parked_events),
      e as (delete from recent_events), d as (delete from dropped_events),
-     x as (delete from taken_events)
+     x as (delete from taken_events), h as (delete from hold_events)
 update catalog_revision set revision = revision + 1;

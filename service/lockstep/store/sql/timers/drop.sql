@@ -1,3 +1,0 @@
--- Disarm timers.
--- :ids uuid[]
-delete from timers where id = any (:ids);
