@@ -169,7 +169,13 @@ class UnhandledEvents:
                 walk = _Walk(asked[event_id], error, found[event_id], is_counting)
                 await self._walk(subject, walk, marker)
 
-        await asyncio.gather(*(walk(one, lane) for one in asked for lane in layout.lanes))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in asked:
+                    for lane in layout.lanes:
+                        group.create_task(walk(one, lane))
+        except* EngineError as errors:
+            raise _first(errors) from None
         if marker is not None:  # it is wanted for its place alone
             request = {"filter": self._names.marker, "seq": marker + 1}
             await self._call(f"STREAM.PURGE.{self._stream}", request)
@@ -263,6 +269,12 @@ class _Walk:
         for one in self._asked.questions:
             found = self._found.setdefault(one.id, _Found())
             found.sequence, found.is_more = found.sequence or oldest, True
+
+
+def _first(errors: BaseExceptionGroup[EngineError]) -> EngineError:
+    """Give one of the errors: the other walks end with it, or fail for the same reason."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _held_up(event_id: str, found: _Found) -> HeldUp:
