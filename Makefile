@@ -42,6 +42,9 @@ latest:  ## Run the whole test suite on the newest of everything, in .venv-lates
 proof-doubt: $(STAMP)  ## Leave each commit and message of the engine in doubt, one at a time, and print how that went
 	TEST_PATIENCE=$${TEST_PATIENCE:-0.5} $(BIN)/python -m pytest -q -n 2 --tb=short tests/doubt/proof.py
 
+proof-outage: $(STAMP)  ## Kill all replicas while answers come, with 50,000 other events before them
+	OUTAGE_CROWD=50000 $(BIN)/python -m pytest -q -s tests/crash/test_outage.py
+
 unit: $(STAMP)  ## Run the tests that need no server
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/tidy
 
@@ -80,4 +83,4 @@ clean:  ## Remove the virtual environments and the data of `make run`
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test latest proof-doubt unit lint types audit check format lock bench clean help
+.PHONY: install run test latest proof-doubt proof-outage unit lint types audit check format lock bench clean help

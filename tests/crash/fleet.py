@@ -5,7 +5,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -118,11 +118,11 @@ class Fleet:
         assert await process.wait() == -signal.SIGKILL
         self.replicas.remove(process)
 
-    async def talk(self) -> None:
+    async def talk(self, automations: Mapping[str, Json] = ALL) -> None:
         """Connect once an engine answers, and store the automations."""
         talk = talking(self.url, self.prefix)
         self._connection = await self.stack.enter_async_context(talk)
-        for name, raw in ALL.items():
+        for name, raw in automations.items():
             await call(self.connection, "automations.create", name=name, definition=raw)
 
     # Tables.
@@ -205,9 +205,11 @@ class Fleet:
 
     # Events.
 
-    async def publish(self, event: str, body: Json, key: str, message_id: str) -> None:
+    async def publish(
+        self, event: str, body: Json, key: str, message_id: str, lane: str = ""
+    ) -> None:
         """Publish an event; returned when it is acknowledged."""
-        subject = self.connection.names.trigger(event)
+        subject = self.connection.names.trigger(event, lane)
         head = {HEADER_CONTEXT_KEY: key, HEADER_MESSAGE_ID: message_id}
         await bus.Publisher(self.connection).publish(subject, json.dumps(body).encode(), head)
 
@@ -256,9 +258,9 @@ class Fleet:
             return False
         return True
 
-    async def ask_jetstream(self, what: str) -> Json:
+    async def ask_jetstream(self, what: str, request: object = None) -> Json:
         """Call the API of JetStream."""
-        return await bus.api.call(self.connection, what)
+        return await bus.api.call(self.connection, what, request)
 
 
 @asynccontextmanager

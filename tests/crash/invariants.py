@@ -120,15 +120,24 @@ async def check_end(fleet: Fleet, kills: int) -> int:
 
     `kills` bounds how often one call is.
     """
+    numbers = await _check_rows(fleet)
+    repeated = await check_all_over(fleet, kills, numbers)
+    _check_values(fleet, Recorder.read(fleet.record_file), numbers)
+    return repeated
+
+
+async def check_all_over(fleet: Fleet, kills: int, numbers: Mapping[str, int]) -> int:
+    """Judge what holds whatever the runs were for; give how many calls were made again.
+
+    `numbers`, by run id, are of runs of `sleepers`, whose failures are known.
+    """
     (left,) = await fleet.rows(LEFT)
     assert not any(left.values()), f"I5: {dict(left)}"
-    numbers = await _check_rows(fleet)
     found = await read_run_events(fleet.url, fleet.prefix)
     found.check()
     await _check_events(fleet, found)
     calls = Recorder.read(fleet.record_file)
     repeated = await _check_calls(fleet, calls, numbers, kills)
-    _check_values(fleet, calls, numbers)
     twice = [dict(row) for row in await fleet.rows(WOKEN_TWICE)]
     assert not twice, f"I6: woken twice: {twice[:5]}"
     return repeated
