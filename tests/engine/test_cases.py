@@ -31,7 +31,7 @@ WHOLE = {
     "actions", "choose", "parallel", "repeat", "variables", "guard-stop", "templates",
     "structured-conditions", "validation", "waits", "nested-waits", "durability", "artifacts",
     "concurrency", "triggers", "later-features", "registries", "migration", "faults",
-    "ended-outside", "event-time", "expiry", "holds",
+    "ended-outside", "event-time", "expiry", "time", "holds",
 }  # fmt: skip
 Json = dict[str, Any]
 
