@@ -98,3 +98,24 @@ async def test_disabling_forgets_what_was_kept_so_that_enabling_begins_anew(
     assert (await first.call("runs.get", id=run_id))["run"]["status"] == "success"
     records = [record.value for one in replicas for record in one.recorder.records]
     assert records == ["3"]
+
+
+async def test_what_is_kept_goes_once_it_is_old_and_the_stream_has_nothing_older(
+    replicas: list[EngineFixture], dsn: str
+) -> None:
+    first, second = replicas
+    automation = await holding(first)
+    for key, order in (("ended", "on on off"), ("stands", "on on on")):
+        for n, what in enumerate(order.split(), 1):
+            await first.publish(automation.event, {"on": what == "on", "n": n}, key=key)
+    await received(dsn, automation.event, 6)
+    kept = "select context_key from hold_events"
+    await first.assembly.pipelines.hold_upkeep.compact()
+    assert len(await rows(dsn, kept)) == 5, "what is young stays"
+    await rows(dsn, "update hold_events set time = time - interval '5 minutes'")
+    await rows(dsn, "update timers set event_time = event_time - interval '5 minutes'")
+    upkeeps = (one.assembly.pipelines.hold_upkeep.compact() for one in (first, second))
+    await asyncio.gather(*upkeeps)
+    assert await rows(dsn, kept) == []
+    (hold,) = await rows(dsn, "select context_key from timers")
+    assert hold["context_key"] == "stands"
