@@ -247,15 +247,17 @@ class CaseWorld:
         load_plugins(catalog)
         services = ServiceBag().add(Recorder, self.recorder).add(Sleeper, self.clock)
         connection = await bus.connect(self._settings.nats)
-        seams = Seams(
-            clock=self.clock, told=as_ours, stamp=self._times.stamp, source=self._taken.around
-        )
         running = _Running(
-            build(self._settings, self._database, connection, catalog, services, seams)
+            build(self._settings, self._database, connection, catalog, services, self._seams())
         )
         self._engines.append(running)
         self.stubs.put(running.assembly.knowledge.catalog)
         await running.start()
+
+    def _seams(self) -> Seams:
+        return Seams(
+            clock=self.clock, told=as_ours, stamp=self._times.stamp, source=self._taken.around
+        )
 
     async def _quiet(self) -> None:
         """Return when no event is in flight and no step can run now; at once if no engine runs."""

@@ -202,11 +202,13 @@ class CrashWorld(CaseWorld):
 
 
 @asynccontextmanager
-async def world(server: embedded.Server, name: str, *, kills: bool) -> AsyncIterator[CaseWorld]:
+async def world(
+    server: embedded.Server, name: str, *, kills: bool, kind: type[CaseWorld] = CaseWorld
+) -> AsyncIterator[CaseWorld]:
     """Open a world, with a database of its own on a server, and a bus of its own.
 
     So its subjects are those that authors write. With `kills` its workers are processes of their
-    own, which die for real.
+    own, which die for real; else the world may be of another kind.
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="lockstep-test-"))
@@ -231,7 +233,7 @@ async def world(server: embedded.Server, name: str, *, kills: bool) -> AsyncIter
         client = await bus.connect(nats)
         stack.push_async_callback(client.close)
         await bus.apply(client)
-        opened = (CrashWorld if kills else CaseWorld)(settings, database, client)
+        opened = (CrashWorld if kills else kind)(settings, database, client)
         stack.push_async_callback(opened.close)
         names = client.names
         for subject in (names.automation("*", "*"), names.run("*", "*")):
