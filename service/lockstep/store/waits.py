@@ -294,7 +294,7 @@ async def end_runs(
 
 def _parked(row: asyncpg.Record) -> HeldUp:
     events, event_id = row["events"], row["event_id"]
-    what = f"an event of `{event_id}` is" if events == 1 else f"{events} of `{event_id}` are"
+    what = f"an event of `{event_id}` is" if events == 1 else f"{events} events of `{event_id}` are"
     reason = f"{what} parked for it, see `lockstep parked list`"
     return HeldUp(reason=reason, events=events, sequence=row["sequence"])
 
