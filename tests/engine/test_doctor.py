@@ -270,6 +270,29 @@ async def test_streams_and_groups_that_are_gone_or_otherwise_are_found(settings:
     assert all("start an engine" in one["mend"] for one in found["nats.streams"])
 
 
+async def test_events_of_a_lane_that_nobody_takes_are_found(settings: Settings) -> None:
+    nats = msgspec.structs.replace(settings.nats, lanes=["slow", "fast", "idle"])
+    connection = await bus.connect(nats)
+    try:
+        await bus.apply(connection)
+        names = connection.names
+        for lane in ("slow", "slow", "fast"):
+            subject = names.trigger("e.x", lane)
+            await bus.Publisher(connection).publish(subject, b"{}", {})
+        for lane in ("slow", "idle"):
+            await api.call(connection, f"CONSUMER.DELETE.{names.triggers_stream}.lane-{lane}")
+    finally:
+        await connection.close()
+    _, found = await examined(msgspec.structs.replace(settings, nats=nats))
+    (one,) = found["nats.lanes"]
+    assert (one["verdict"], one["found"]) == (
+        "warning",
+        "nobody takes the events of lanes: slow (2 events); they hold nothing up",
+    )
+    _, found = await examined(settings)
+    assert found["nats.lanes"][0]["verdict"] == "warning", "whatever the settings name"
+
+
 async def answering(port: int) -> None:
     """Wait until somebody listens on a port."""
     async with patience():

@@ -99,7 +99,8 @@ RULES: Final = (
         "wait",
         "what was due has been woken",
         "overdue by more than a minute",
-        "start an engine; if one runs, look for `store.unavailable` in its log",
+        "start an engine; if one runs, `lockstep runs show` says what holds a wait up, or look for "
+        "`store.unavailable` in its log",
     ),
     Rule(
         "frames.run",
