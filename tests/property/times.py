@@ -149,7 +149,7 @@ published = st.builds(
     st.sampled_from([None, None, "x"]),
     st.sampled_from([True, True, False]),
 )
-stories = st.lists(published, min_size=4, max_size=MOST_EVENTS)
+stories = st.lists(published, min_size=6, max_size=MOST_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,9 @@ class Disturbance:
 disturbances = st.builds(
     Disturbance,
     st.integers(1, 2),
-    st.integers(1, MOST_EVENTS - 1),
+    st.integers(1, 4),
     st.sampled_from([0, 1, 2, 3, 5, 8]),
-    st.sampled_from([0, 0, 3, 6]),
+    st.sampled_from([0, 3, 6]),
     st.lists(
         st.sampled_from(["", "", "", "slow", "late", "release", "again"]),
         min_size=MOST_EVENTS,
@@ -223,8 +223,8 @@ def wrong(wait: Wait, run: Went, known: Sequence[Known], *, in_order: bool) -> I
 
     It is armed when its step began, and its deadline is so long after that. One that looks back
     takes the oldest event behind the one that has started the run, up to the deadline; or times
-    out. One that does not takes any of these: which of them had been handled when it was armed,
-    nobody knows. But where some were stored between its arming and its deadline it takes one, and
+    out. One that does not takes any that is handled later than it is armed, whichever that was;
+    but where some were stored between its arming and its deadline it takes one, and
     none behind the first of these where one replica handles them `in_order`.
     """
     armed = run.armed.get(wait.path)
@@ -232,10 +232,11 @@ def wrong(wait: Wait, run: Went, known: Sequence[Known], *, in_order: bool) -> I
         yield f"run of {run.number}: never armed"
         return
     deadline = armed + timedelta(seconds=wait.seconds)
+    is_any = not (wait.looks_back or in_order)  # also one that was overtaken by what began the run
     fits = [
         one
         for one in known
-        if one.number > run.number
+        if (one.number > run.number or is_any)
         and one.published.event == wait.event
         and one.published.key == run.key
         and (one.published.on or not wait.filtered)
