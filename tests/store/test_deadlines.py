@@ -140,7 +140,10 @@ async def test_events_that_are_parked_for_a_wait_are_counted_with_the_oldest(dsn
         name = run["automation_id"]
         await store.AutomationStore(fixture.database).insert_many([(name, name, {})])
         waits = store.WaitStore(fixture.database, uuid7())
-        assert await waits.parked_for([wait["id"]]) == {}
+        late = wait["due_at"]
+        asked = [Question(id=one, event_id="answer", until=late) for one in (wait["id"], uuid4())]
+        assert await waits.alive([one.id for one in asked]) == {wait["id"]}
+        assert await waits.parked_for(asked) == {}
         events = [fixture.event("answer", {}) for _ in range(3)]
         whose = [wait["id"], wait["id"], None]  # the last one for a trigger of the automation
         async with store.Batches(fixture.database, uuid7()).transaction() as tx:
@@ -150,7 +153,7 @@ async def test_events_that_are_parked_for_a_wait_are_counted_with_the_oldest(dsn
                     for one, who in zip(events, whose, strict=True)
                 ]
             )
-        (held,) = (await waits.parked_for([wait["id"], uuid4()])).values()
+        (held,) = (await waits.parked_for(asked)).values()
         assert (held.events, held.sequence) == (2, events[0].sequence)
         assert held.reason == "2 events of `answer` are parked for it, see `lockstep parked list`"
 

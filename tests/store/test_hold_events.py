@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,10 +18,12 @@ from lockstep.model.decisions import Candidate
 from lockstep.model.events import Event
 from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
+from lockstep.model.parked import ParkedEvent
 from lockstep.model.runs import Ending
 from lockstep.model.timers import Holder, HoldEvent, OldHolder
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
-from lockstep.store import AutomationStore, Batches
+from lockstep.ports.unhandled import Question
+from lockstep.store import AutomationStore, Batches, WaitStore
 from lockstep.store.triggers import HoldStore
 from store_fixture import StoreFixture, store_fixture
 
@@ -269,3 +272,43 @@ async def test_old_holders_come_page_by_page_and_each_event_once(scene: Scene) -
     await scene.compact(3.5, [Holder("a", "t", "")])
     assert await scene.kept("") == []
     assert [at for at, _ in await scene.kept("k")] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("key", "at", "event_id", "holds_up"),
+    [
+        ("k", 9.0, "a", True),
+        ("other", 9.0, "a", False),
+        (None, 9.0, "a", False),
+        ("k", 11.0, "a", False),
+        ("k", 9.0, "b", False),
+    ],
+    ids=["its own", "of another key", "of no key", "later", "of another id"],
+)
+async def test_a_hold_waits_for_a_parked_event_that_could_change_it_and_for_no_other(
+    laboratory: StoreFixture, key: str | None, at: float, event_id: str, *, holds_up: bool
+) -> None:
+    scene = Scene(laboratory)
+    await AutomationStore(laboratory.database).insert_many([("a", "a", {})])
+    await scene.handle(scene.candidate(0, "k"))
+    (timer,) = await scene.timers("k")
+    event = msgspec.structs.replace(laboratory.event(event_id, {}, key), time=scene.at(at))
+    async with scene.batches.transaction() as tx:
+        await tx.park_events([ParkedEvent(event, "a", "no such filter", None)])
+    waits = WaitStore(laboratory.database, uuid7())
+    hold = UUID(str(timer["id"]))
+    asked = Question(id=hold, event_id="a", context_key="k", until=scene.at(10))
+    assert [*await waits.parked_for([asked])] == ([hold] if holds_up else [])
+    await laboratory.rows("update parked_events set time = null, context_key = null")
+    of_before = await waits.parked_for([asked])
+    assert [*of_before] == ([hold] if event_id == "a" else []), "nobody knows its key"
+
+
+async def test_only_what_stands_may_still_expire(laboratory: StoreFixture) -> None:
+    scene = Scene(laboratory)
+    await scene.handle(scene.candidate(0, "k"))
+    (timer,) = await scene.timers("k")
+    hold, waits = UUID(str(timer["id"])), WaitStore(laboratory.database, uuid7())
+    assert await waits.alive([hold, uuid7()]) == {hold}
+    await scene.handle(scene.candidate(5, "k", cancels=True))
+    assert await waits.alive([hold]) == set()

@@ -105,4 +105,3 @@ class StoredTimer(msgspec.Struct, frozen=True, kw_only=True):
     schedule: str | None
     last_value: bool | None
     due_at: datetime
-    parked_events: Sequence[str] = ()  # ids of those from before it is due, for its automation

@@ -38,8 +38,8 @@ from lockstep.ports.unhandled import Question
 from lockstep.schedule import Schedule
 from lockstep_schemas.events import Actor
 
-Again: TypeAlias = Callable[[Sequence[UUID]], Awaitable[None]]
-"""Has timers looked at again."""
+Go: TypeAlias = Callable[[Sequence[UUID]], Awaitable[None]]
+"""Starts timers that nothing can change any more."""
 
 log = structlog.get_logger()
 
@@ -62,10 +62,15 @@ class TriggerTimersDue:
         """
         await set_apart(sorted(timer_ids), self._start, self._park)
 
-    async def _start(self, timer_ids: Sequence[UUID]) -> None:
+    async def _go(self, timer_ids: Sequence[UUID]) -> None:
+        """Start these: no event can change them any more, or they were held up for too long."""
+        start = partial(self._start, sure=frozenset(timer_ids))
+        await set_apart(sorted(timer_ids), start, self._park)
+
+    async def _start(self, timer_ids: Sequence[UUID], sure: frozenset[UUID] = frozenset()) -> None:
         left = timer_ids
         while left:
-            ringing = _Ringing(left, self._parts, self.ring)
+            ringing = _Ringing(left, self._parts, self._go, sure)
             await commit_judged(ringing, self._parts)
             # Of holds of large events only the first ones are read at once.
             rest = [one for one in left if ringing.last is not None and one > ringing.last]
@@ -106,10 +111,12 @@ _Rung: TypeAlias = _Ticked | _Held | _Unfit | None
 class _Ringing:
     """A `pipeline.judging.Judging`: judges what is due by its automation as it is now."""
 
-    def __init__(self, timer_ids: Sequence[UUID], parts: PipelineParts, again: Again) -> None:
-        self._ids, self._parts, self._again = timer_ids, parts, again
+    def __init__(
+        self, timer_ids: Sequence[UUID], parts: PipelineParts, go: Go, sure: frozenset[UUID]
+    ) -> None:
+        self._ids, self._parts, self._go = timer_ids, parts, go
         self.following: Sequence[UUID] = ()  # holds that were armed, and are due by now
-        self._cleared = set[UUID]()  # holds that no event can change any more
+        self._cleared = set(sure)  # holds that no event can change any more
         self._timers: Sequence[StoredTimer] = ()
         self.last: UUID | None = None  # of those that were read, which may be the first ones only
         self._unread: Sequence[Row] = ()
@@ -125,10 +132,7 @@ class _Ringing:
         await self._judge(now)
 
     async def _clear(self, due: Sequence[StoredTimer]) -> Sequence[StoredTimer]:
-        """Leave out the holds that an event could still change; they come again when none can.
-
-        Those that a parked event could change are found by the sweep.
-        """
+        """Leave out the holds that an event could still change; they come again when none can."""
         free, asked = list[StoredTimer](), dict[UUID, StoredTimer]()
         questions = list[Question]()
         for timer in due:
@@ -136,16 +140,17 @@ class _Ringing:
             rule = None
             if automation is not None:
                 rule = matching.holds.rule_of(automation, timer.trigger_id)
-            if timer.event is None or not rule or not _is_of_stream(rule):
+            is_sure = timer.id in self._cleared
+            if is_sure or timer.event is None or not rule or not _is_of_stream(rule):
                 free.append(timer)
-            elif rule.event not in timer.parked_events:
+            else:
                 asked[timer.id] = timer
                 key = timer.event.context_key
                 questions.append(
                     Question(id=timer.id, event_id=rule.event, context_key=key, until=timer.due_at)
                 )
         if questions:
-            cleared = await self._parts.expiring.cleared(questions, self._again)
+            cleared = await self._parts.expiring.cleared(questions, self._go)
             free += [timer for name, timer in asked.items() if name in cleared]
             self._cleared |= cleared
         return sorted(free, key=lambda one: one.id)

@@ -94,6 +94,7 @@ class _ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     body_id: UUID | None
     time: datetime
+    context_key: str | None
     reason: str
 
 
@@ -125,6 +126,7 @@ async def park_events(
             body=b"" if one.event.delivery in shared else message.data,
             body_id=shared[one.event.delivery][0] if one.event.delivery in shared else None,
             time=one.event.time,
+            context_key=one.event.context_key,
             reason=one.reason,
         )
         for one, message in kept

@@ -294,7 +294,6 @@ def _timer(row: asyncpg.Record) -> StoredTimer:
         schedule=row["schedule"],
         last_value=row["last_value"],
         due_at=row["due_at"],
-        parked_events=row["parked_events"],
     )
 
 

@@ -147,11 +147,22 @@ class WaitStore:
             for row in rows
         ]  # fmt: skip
 
-    async def parked_for(self, wait_ids: Sequence[UUID]) -> dict[UUID, HeldUp]:
+    async def parked_for(self, questions: Sequence[Question]) -> dict[UUID, HeldUp]:
         """See `wake.expiry.ExpiryRows`."""
+        asked = [(one.id, one.event_id, one.context_key, one.until) for one in questions]
         async with self._store.connection() as connection:
-            rows = await connection.fetch(*query("waits/parked_for", ids=wait_ids))
+            rows = await connection.fetch(*query("expiry/parked_for", questions=asked))
         return {row["id"]: _parked(row) for row in rows}
+
+    async def alive(self, ids: Sequence[UUID]) -> set[UUID]:
+        """See `wake.expiry.ExpiryRows`."""
+        found = set[UUID]()
+        async with self._store.connection() as connection:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                rows = await connection.fetch(*query("expiry/alive", ids=some))
+                found.update(row["id"] for row in rows)
+        return found
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         """See `wake.expiry.ExpiryRows`."""

@@ -7,7 +7,7 @@ not handled; what may still be changed by that is remembered, and looked at agai
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -24,6 +24,8 @@ BATCH: Final = 250  # as timers: a transaction of some 20 ms
 MOST: Final = 50_000  # some 30 MB; the sweep of what is overdue finds the others
 PATIENCE_SECONDS: Final = 0.25  # who fires timers has more to do: the answer is awaited elsewhere
 RETRY_SECONDS: Final = 1.0  # a server that was away is not asked more often by each replica
+ALIVE_SECONDS: Final = 10.0  # after which is looked what of it is over, by a cancel or a delete
+TURN: Final = 250  # of what is held, a millisecond or less: others have their turn in between
 REST: Final = 4  # times what a look took: most of a server is for others
 
 Again: TypeAlias = Callable[[Sequence[UUID]], Awaitable[None]]
@@ -34,8 +36,12 @@ log = structlog.get_logger()
 class ExpiryRows(Protocol):
     """What the store knows of waits that may expire."""
 
-    async def parked_for(self, wait_ids: Sequence[UUID]) -> Mapping[UUID, HeldUp]:
-        """Say for which an event is parked, which may still end it. Raise Unavailable."""
+    async def parked_for(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
+        """Say for which an event is parked that may still change it. Raise Unavailable."""
+        ...
+
+    async def alive(self, ids: Sequence[UUID]) -> Set[UUID]:
+        """Say which may still expire: the others are over, or gone. Raise Unavailable."""
         ...
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
@@ -83,6 +89,7 @@ class Expiry:
         self._look_at = 0.0  # by the monotonic clock; what is early is looked at in its time
         self._trouble: str | None = None
         self._asked_since = 0.0  # since then all questions were answered
+        self._alive_at = 0.0  # when it was looked last what is over
 
     async def cleared(self, questions: Sequence[Question], again: Again) -> set[UUID]:
         """See `ports.unhandled.Expiring`."""
@@ -168,7 +175,7 @@ class Expiry:
         self, questions: Sequence[Question], found: Mapping[UUID, HeldUp]
     ) -> Mapping[UUID, HeldUp]:
         """Add what is held up by an event that has left the stream, and is parked."""
-        free = [one.id for one in questions if one.id not in found]
+        free = [one for one in questions if one.id not in found]
         return {**found, **await self._rows.parked_for(free)} if free else found
 
     def _failed(self, error: Unavailable) -> None:
@@ -222,11 +229,35 @@ class Expiry:
         if is_turn:
             took = self._monotonic() - began
             self._look_at = began + took + max(self._look_seconds, REST * took)
-        held = [one for one in held if self._held.get(one.question.id) is one]
+        await self._note_all(held, found)
+        await self._let_go([one for one in held if self._is_there(one) and one.why is None])
+        await self._drop_over()
+        await self._force([one for one in held if self._is_there(one) and self._is_too_long(one)])
+
+    def _is_there(self, held: _Delayed) -> bool:
+        return self._held.get(held.question.id) is held
+
+    async def _note_all(self, held: Sequence[_Delayed], found: Mapping[UUID, HeldUp]) -> None:
+        for place, one in enumerate(held):
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+            if self._is_there(one):
+                self._note(one, found.get(one.question.id))
+
+    async def _drop_over(self) -> None:
+        """Forget what is over, now and then: whoever has ended it does not tell."""
+        now = self._monotonic()
+        if self._held and now - self._alive_at >= ALIVE_SECONDS:
+            self._alive_at = now
+            await self._keep_alive([*self._held.values()])
+
+    async def _keep_alive(self, held: Sequence[_Delayed]) -> list[_Delayed]:
+        """Forget those that are over; give the others."""
+        alive = await self._rows.alive([one.question.id for one in held])
         for one in held:
-            self._note(one, found.get(one.question.id))
-        await self._let_go(one for one in held if one.why is None)
-        await self._force(one for one in held if self._is_too_long(one))
+            if one.question.id not in alive and self._is_there(one):
+                del self._held[one.question.id]
+        return [one for one in held if one.question.id in alive]
 
     def _note(self, held: _Delayed, why: HeldUp | None) -> None:
         """Keep what holds something up."""
@@ -242,9 +273,9 @@ class Expiry:
             return False
         return self._monotonic() - max(held.since, self._asked_since) >= self._most_seconds
 
-    async def _force(self, held: Iterable[_Delayed]) -> None:
+    async def _force(self, held: Sequence[_Delayed]) -> None:
         """Let these go all the same, with a warning."""
-        stuck = list(held)
+        stuck = await self._keep_alive(held) if held else []
         if not stuck:
             return
         reasons = list[tuple[UUID, str]]()
@@ -260,7 +291,7 @@ class Expiry:
             await self._rows.warn(reasons[start : start + BATCH])
         await self._let_go(stuck)
 
-    async def _let_go(self, free: Iterable[_Delayed]) -> None:
+    async def _let_go(self, free: Sequence[_Delayed]) -> None:
         """Tell that these may expire; while the store is away they stay."""
         groups = defaultdict[Again, list[_Delayed]](list)
         for one in free:

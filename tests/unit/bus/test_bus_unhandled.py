@@ -239,6 +239,17 @@ async def test_behind_a_hundred_events_nothing_is_known(others: int) -> None:
 
 
 @moved
+async def test_a_crowd_from_after_its_deadline_holds_nothing_up_whoever_asks_beside_it() -> None:
+    server, late = Server(), wait(2, until=later(-1))
+    for _ in range(LOOKED_AT + 50):
+        server.has("e", -5, "other")
+    scene = Scene(server)
+    assert [*await scene.held(wait(until=later(-9)), late)] == [2]
+    older, newer = wait(3, below=LOOKED_AT + 1), wait(4, below=LOOKED_AT + 2)
+    assert sorted(await scene.held(older, newer, late)) == [2, 4]
+
+
+@moved
 async def test_all_questions_of_a_subject_share_a_walk_that_ends_when_all_have_an_answer() -> None:
     server = Server()
     for _ in range(20):

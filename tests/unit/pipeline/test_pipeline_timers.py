@@ -148,20 +148,9 @@ async def test_a_hold_that_an_event_could_still_change_waits_until_none_can() ->
     asked = Question(id=uid(1), event_id="test.event", context_key=None, until=NOW)
     assert ways.expiring.questions[0] == asked
     assert ways.order.index("cleared") < ways.order.index("lock_keys")
-    ways.expiring.held_up = set()
     assert ways.expiring.again is not None
-    await ways.expiring.again([uid(1)])
+    await ways.expiring.again([uid(1)])  # though it is held up: for too long
     assert [one.match.event.sequence for one in ways.tx.new_runs] == [2, 1]
-
-
-@moved
-async def test_a_hold_waits_for_a_parked_event_of_its_trigger_that_could_change_it() -> None:
-    ways = Ways(HELD)
-    waits = msgspec.structs.replace(hold(1), parked_events=["other", "test.event"])
-    ends = msgspec.structs.replace(hold(2), parked_events=["other"])
-    await with_timers(ways, waits, ends).ring([uid(1), uid(2)])
-    assert [one.match.event.sequence for one in ways.tx.new_runs] == [2]
-    assert [one.id for one in ways.expiring.questions] == [uid(2)]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Expiry: what an event may still change waits for that, what none can goes at once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from lockstep.model.errors import BusUnavailable
 from lockstep.ports.unhandled import HeldUp, Question
 from lockstep.wake import Expiry
-from lockstep.wake.expiry import BATCH, MOST, PATIENCE_SECONDS, REST, RETRY_SECONDS
+from lockstep.wake.expiry import ALIVE_SECONDS, BATCH, MOST, PATIENCE_SECONDS, REST, RETRY_SECONDS
 from unit.fakes import Away
 from unit.moved import Background, Clock, StreamClock, moved, turns
 from unit.values import NOW, later, uid
@@ -26,6 +26,7 @@ class Scene:
         self.away, self.store_away = Away(BusUnavailable("may the user ask?")), Away()
         self.stuck: dict[UUID, int] = {}  # by which message
         self.parked: dict[UUID, HeldUp] = {}
+        self.over: set[UUID] = set()  # it was cancelled, or is gone
         self.took = 0.0  # by a look
         self.looks: list[tuple[float, int]] = []
         self.gone: list[tuple[int, float]] = []
@@ -54,9 +55,13 @@ class Scene:
         """See `ports.unhandled.Unhandled`."""
         return await self.held_up(questions)
 
-    async def parked_for(self, wait_ids: Sequence[UUID]) -> Mapping[UUID, HeldUp]:
+    async def parked_for(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
         """See `wake.expiry.ExpiryRows`."""
-        return {one: self.parked[one] for one in wait_ids if one in self.parked}
+        return {one.id: self.parked[one.id] for one in questions if one.id in self.parked}
+
+    async def alive(self, ids: Sequence[UUID]) -> Set[UUID]:
+        """See `wake.expiry.ExpiryRows`."""
+        return {one for one in ids if one not in self.over}
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:
         """See `wake.expiry.ExpiryRows`."""
@@ -238,6 +243,32 @@ async def test_an_event_that_is_parked_for_a_wait_holds_it_up_too() -> None:
         scene.parked.clear()
         await asyncio.sleep(1)
     assert [number for number, _ in scene.gone] == [1]
+
+
+@moved
+async def test_what_was_cancelled_meanwhile_counts_no_more() -> None:
+    scene = Scene()
+    scene.stuck = {uid(1): 7, uid(2): 7}
+    async with Background(scene.expiry.run()):
+        await scene.cleared(due(1), due(2))
+        scene.over.add(uid(1))
+        await asyncio.sleep(ALIVE_SECONDS + 1)
+        assert scene.expiry.figures.number == 1
+        scene.over.add(uid(2))
+        await asyncio.sleep(ALIVE_SECONDS + 1)
+    assert (scene.expiry.figures.number, scene.gone, scene.warned) == (0, [], [])
+
+
+@moved
+async def test_what_was_cancelled_just_now_does_not_expire_with_a_warning() -> None:
+    scene = Scene()
+    scene.stuck = {uid(1): 7}
+    async with Background(scene.expiry.run()):
+        await scene.cleared(due(1))
+        await asyncio.sleep(LONG - LOOK)
+        scene.over.add(uid(1))
+        await asyncio.sleep(1)
+    assert (scene.gone, scene.warned) == ([], [])
 
 
 @moved

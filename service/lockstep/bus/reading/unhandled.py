@@ -32,6 +32,7 @@ from lockstep_schemas.remote import ActionDone
 LOOKED_AT: Final = 100  # messages of a subject: 40 ms; what lies behind so many waits anyway
 AT_ONCE: Final = 32  # subjects: a round trip each at a time, which the server takes in a ms
 ASK_SECONDS: Final = 2.0  # for one answer; without the right to ask there is none at all
+TURN: Final = 250  # questions, a millisecond or less: others have their turn in between
 KNOWN_SECONDS: Final = 5.0  # lanes and copies change when an operator changes them
 NOT_PAST: Final = HeldUp(reason="its deadline is not past yet by the clock of the stream")
 
@@ -145,11 +146,12 @@ class UnhandledEvents:
             hint = f"may the user of the engine publish to {calls} and {self._names.marker}?"
             text = f"the stream {self._stream} does not tell what is not handled: {failure}; {hint}"
             raise EventsUnknown(text) from failure
-        return held | {
-            name: _held_up(event_id, one)
-            for event_id, by_question in found.items()
-            for name, one in by_question.items()
-        }
+        for event_id, by_question in found.items():
+            for name, by in by_question.items():
+                if len(held) % TURN == 0:
+                    await asyncio.sleep(0)
+                held[name] = _held_up(event_id, by)
+        return held
 
     async def _look(
         self, asked: Mapping[str, _Asked], error: timedelta, *, is_counting: bool
@@ -183,7 +185,7 @@ class UnhandledEvents:
 
     async def _walk(self, subject: str, walk: "_Walk", marker: int | None) -> None:
         """Look at what is unsettled on a subject, oldest first."""
-        sequence, oldest = 1, 0
+        sequence, oldest, stored_at = 1, 0, EPOCH
         for _ in range(LOOKED_AT):
             message = await self._next(subject, sequence)
             if message is None or (marker is not None and message.sequence >= marker):
@@ -193,10 +195,10 @@ class UnhandledEvents:
                 return
             sequence, oldest = message.sequence + 1, oldest or message.sequence
             if message.subject == subject:  # an event id may look like a pattern
-                walk.note(message.sequence, stored_at, self._decode(message))
+                await walk.note(message.sequence, stored_at, self._decode(message))
             if walk.is_over:
                 return
-        walk.give_up(oldest)
+        walk.give_up(oldest, sequence, stored_at)
 
     async def _next(self, subject: str, sequence: int) -> Stored | None:
         """Give the first message of a subject from a sequence on."""
@@ -252,23 +254,28 @@ class _Walk:
         """Say whether a message is later than all that is asked for."""
         return sequence >= self._below and (self._latest is None or stored_at > self._latest)
 
-    def note(self, sequence: int, stored_at: datetime, event: Event | Poison) -> None:
+    async def note(self, sequence: int, stored_at: datetime, event: Event | Poison) -> None:
         """Take a message into account. What is in doubt holds up."""
-        for one in self._asked.about(event):
-            if one.below is None:
-                is_before = stored_at <= one.until + self._error
-            else:
-                is_before = sequence < one.below
-            if is_before:
+        for place, one in enumerate(self._asked.about(event)):
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+            if self._reaches(one, sequence, stored_at):
                 found = self._found.setdefault(one.id, _Found())
                 found.events += 1
                 found.sequence = min(found.sequence or sequence, sequence)
 
-    def give_up(self, oldest: int) -> None:
-        """Hold up whoever has no answer: there is more than is looked at."""
+    def give_up(self, oldest: int, sequence: int, stored_at: datetime) -> None:
+        """Hold up whoever has no answer and asks for more than was looked at: up to these."""
         for one in self._asked.questions:
-            found = self._found.setdefault(one.id, _Found())
-            found.sequence, found.is_more = found.sequence or oldest, True
+            if self._reaches(one, sequence, stored_at):
+                found = self._found.setdefault(one.id, _Found())
+                found.sequence, found.is_more = found.sequence or oldest, True
+
+    def _reaches(self, question: Question, sequence: int, stored_at: datetime) -> bool:
+        """Say whether a message from here on may be before the end of a question."""
+        if question.below is None:
+            return stored_at <= question.until + self._error
+        return sequence < question.below
 
 
 def _first(errors: BaseExceptionGroup[EngineError]) -> EngineError:

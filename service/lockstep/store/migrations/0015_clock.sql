@@ -19,3 +19,4 @@ create table stream_clocks (
 -- The time of an event, fixed when it is first handled. Null: handled before there was the column.
 alter table receipts add column time timestamptz;
 alter table parked_events add column time timestamptz;
+alter table parked_events add column context_key text; -- of the event; known where its time is

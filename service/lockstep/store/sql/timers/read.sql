@@ -1,14 +1,7 @@
 -- Timers, to be judged; in the order in which their schedules are moved then. As many of the first
--- ones as have 4 MiB of events, or one. With the ids of events from before they are due that are
--- parked for their automations: they are in no stream any more, and may still change a hold.
+-- ones as have 4 MiB of events, or one.
 -- :ids uuid[]
-select id, kind, automation_id, trigger_id, context_key, event, schedule, last_value, due_at,
-       array(
-           select distinct p.event_id
-             from parked_events p
-            where p.automation_id = found.automation_id and p.wait_id is null
-              and (p.time is null or p.time <= found.due_at)
-       ) as parked_events
+select id, kind, automation_id, trigger_id, context_key, event, schedule, last_value, due_at
   from (
        select t.*, row_number() over (order by t.id) as place,
               sum(coalesce(octet_length(t.event), 0)) over (order by t.id) as bytes
