@@ -77,6 +77,7 @@ UNTRIED: Final = {
     "recent/forget_marks": "as above",
     "recent/forget_taken": "as above",
     "recent/forget_versions": "as above",
+    "recent/join_marks": "as above",
     "runs/forget": "as above",
     "triggers/forget_occurrences": "as above",
     "waits/forget_left": "as above",

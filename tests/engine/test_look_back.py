@@ -1,6 +1,7 @@
 """Waits that look back, in a whole engine: what is kept, taken, dropped, and who arms them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -138,6 +139,82 @@ async def test_a_wait_for_which_events_were_dropped_fails_and_says_so(
     await shared.publish(gate, {})
     (run_id,) = await shared.ended(automation.id, 1)
     seen = await automation.seen(run_id)
+    assert seen.status == "failed"
+    assert "look-back is incomplete" in seen.error
+
+
+@shared_loop
+@pytest.mark.parametrize(("own", "other"), [("A", "B"), ("A", None), (None, "B")])
+async def test_events_that_were_dropped_of_other_keys_are_not_missed(
+    shared: EngineFixture, own: str | None, other: str | None
+) -> None:
+    answer, gate = names()
+    automation = await shared.automation(gated(answer, gate, timeout_seconds=600))
+    await shared.publish(automation.event, {}, key=own)
+    await waiting(shared, automation, ["actions[0]"])
+    for n in range(3):
+        await shared.publish(answer, {"n": n}, key=other)
+    await handled(shared)
+    store = RecentEvents(shared.assembly.edge.database, 0)
+    while await store.drop(1):
+        pass
+    await shared.publish(answer, {"n": 7}, key=own)
+    await handled(shared)
+    await shared.publish(gate, {}, key=own)
+    (run_id,) = await shared.ended(automation.id, 1)
+    assert (await automation.seen(run_id)).recorded == ["7"]
+
+
+async def replaced(shared: EngineFixture, automation: Stored, ago: timedelta) -> None:
+    """Replace a version by one that looks back on nothing, some time ago; clean up."""
+    stored = await shared.call("automations.get", id=automation.id)
+    definition = {**stored["definition"], "actions": [record("new")]}
+    await shared.call("automations.update", id=automation.id, definition=definition)
+    dsn = shared.settings.postgres.dsn
+    created = "created_at = created_at - $2::interval"
+    earlier = f"update automation_versions set {created} where automation_id = $1"
+    await rows(dsn, earlier, automation.id, ago)
+    await RecentEvents(shared.assembly.edge.database, 1 << 28).forget(datetime.now(UTC), 1000)
+    await shared.automation([record("x")])  # the automations are read again
+
+
+@shared_loop
+@pytest.mark.parametrize("begins", ["failed", "start"])
+async def test_a_run_of_a_version_that_was_replaced_looks_back_when_it_is_tried_again(
+    shared: EngineFixture, begins: str
+) -> None:
+    answer, _ = names()
+    wait = {"event": answer, "lookback": "run", "timeout_seconds": 1}
+    automation = await shared.automation(
+        [{"wait_for_trigger": wait}, record("{{ wait.payload.n }}")]
+    )
+    await shared.publish(automation.event, {})
+    (failed,) = await shared.ended(automation.id, 1)
+    assert "timed out" in (await automation.seen(failed)).error
+    await replaced(shared, automation, timedelta(days=6, hours=23))
+    await shared.publish(answer, {"n": 5})
+    await handled(shared)
+    again = await shared.call("runs.retry", id=failed, **{"from": begins})
+    await shared.ended(automation.id, 2)
+    assert (await automation.seen(again["run_id"])).recorded == ["5"]
+
+
+@shared_loop
+@pytest.mark.parametrize("lookback", ["run", {"minutes": 5}])
+async def test_a_run_of_a_version_that_was_replaced_long_ago_says_that_it_cannot_look_back(
+    shared: EngineFixture, lookback: Json | str
+) -> None:
+    answer, _ = names()
+    wait = {"event": answer, "lookback": lookback, "timeout_seconds": 1}
+    automation = await shared.automation([{"wait_for_trigger": wait}, record("x")])
+    await shared.publish(automation.event, {})
+    (failed,) = await shared.ended(automation.id, 1)
+    await replaced(shared, automation, timedelta(days=7, hours=1))
+    await shared.publish(answer, {"n": 5})
+    await handled(shared)
+    again = await shared.call("runs.retry", id=failed, **{"from": "failed"})
+    await shared.ended(automation.id, 2)
+    seen = await automation.seen(again["run_id"])
     assert seen.status == "failed"
     assert "look-back is incomplete" in seen.error
 

@@ -23,7 +23,7 @@ from lockstep.model.messages import Message
 from lockstep.model.outbox import EventRow
 from lockstep.model.program import Program
 from lockstep.model.runs import Checkpoint, Ended, Ending, RunState
-from lockstep.model.waits import WaitRow
+from lockstep.model.waits import WaitRow, topic
 from lockstep.pipeline import (
     EventPipeline,
     HeldLooks,
@@ -180,9 +180,9 @@ class Scene:
         """Store the automation, the run and its wait; two answers are on their way."""
         await self.laboratory.database.forget_all()
         automations = AutomationStore(self.laboratory.database)
-        await automations.insert_many([("auto", "auto", DEFINITION)])
+        await automations.insert_many([("lab", "lab", DEFINITION)])
         async with automations.change() as change:
-            await change.look_back("auto", 1, ["a"])
+            await change.look_back("lab", 1, ["a"])
         await self.index.at_least(0)
         self.run = await self.laboratory.launch(self.laboratory.program(DEFINITION), {})
         await self.laboratory.worker().checkpoint([stored(self.run, self.wait_id)])
@@ -428,8 +428,8 @@ async def test_what_is_old_or_for_nobody_is_forgotten_and_the_oldest_where_there
     assert [row["sequence"] for row in await laboratory.rows(kept)] == numbers
     assert not await RecentEvents(laboratory.database, 250).drop(10)
     assert [row["sequence"] for row in await laboratory.rows(kept)] == numbers[1:]
-    (mark,) = await laboratory.rows("select event_id, sequence from dropped_events")
-    assert (mark["event_id"], mark["sequence"]) == ("a", numbers[0])
+    (mark,) = await laboratory.rows("select event_id, topic, sequence from dropped_events")
+    assert tuple(mark) == ("a", topic("a", None), numbers[0])
     await store.forget(now + timedelta(days=8), 10)
     assert await laboratory.rows(kept) == []
     assert await laboratory.rows("select from dropped_events") == []
@@ -441,3 +441,111 @@ async def test_what_is_old_or_for_nobody_is_forgotten_and_the_oldest_where_there
     assert len(await laboratory.rows(kept)) == 1
     await store.forget(now, 10)
     assert await laboratory.rows(kept) == []
+
+
+async def dropped(scene: Scene, keys: Sequence[str], most_marks: int) -> list[Event]:
+    """Have an event of each key handled and dropped, oldest first; room is for so many marks."""
+    await scene.fill()
+    events = [scene.laboratory.event("a", {}, key) for key in keys]
+    await scene.play(scene.handle(1, events))
+    store = RecentEvents(scene.laboratory.database, 0, most_marks)
+    while await store.drop(1):
+        pass
+    return events
+
+
+@pytest.mark.parametrize(("most", "joined"), [(4, None), (3, 0), (1, 2), (0, 3)])
+async def test_of_the_oldest_dropped_events_beyond_a_number_only_the_id_is_remembered(
+    laboratory: StoreFixture, most: int, joined: int | None
+) -> None:
+    scene = Scene(laboratory, 0)
+    events = await dropped(scene, ["k0", "k1", "k2", "k3"], most)
+    marks = "select event_id, sequence from dropped_events where topic {} '' order by sequence"
+    kept = [row["sequence"] for row in await laboratory.rows(marks.format("<>"))]
+    assert kept == [one.sequence for one in events[4 - most :]]
+    whole = [tuple(row) for row in await laboratory.rows(marks.format("="))]
+    assert whole == ([] if joined is None else [("a", events[joined].sequence)])
+    async with Batches(laboratory.database, uuid7()).transaction() as tx:
+        (look,) = await tx.looking([scene.wait_id])
+    mark = None if joined is None else (events[joined].time, events[joined].sequence)
+    assert look.dropped == mark
+    assert look.may_lack(look.since(scene.laboratory.clock.now())) == (joined is not None)
+
+
+async def test_the_later_one_counts_of_what_was_dropped_of_a_key_and_of_all_keys(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    events = await dropped(scene, ["k0", "k1", "k0", "k1"], 1)
+    key = "update waits set context_key = $1, topic = $2"
+    for number, seen in ((0, 2), (1, 3)):
+        context_key = events[number].context_key
+        await laboratory.rows(key, context_key, topic("a", context_key))
+        async with Batches(laboratory.database, uuid7()).transaction() as tx:
+            (look,) = await tx.looking([scene.wait_id])
+        assert look.dropped == (events[seen].time, events[seen].sequence)
+
+
+async def test_replicas_that_drop_events_at_the_same_time_remember_all_of_them(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    events = [laboratory.event("a", {}, f"k{number % 20}") for number in range(200)]
+    async with Batches(laboratory.database, uuid7()).transaction() as tx:
+        await tx.keep_recent(random.Random(1).sample(events, 200), events[0].time)  # noqa: S311
+
+    async def drop() -> None:
+        store = RecentEvents(laboratory.database, 0, 5)
+        while await laboratory.rows("select from recent_events limit 1"):
+            await store.drop(7)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(drop())
+    marks = await laboratory.rows("select topic, sequence from dropped_events")
+    (whole,) = [row["sequence"] for row in marks if not row["topic"]]
+    newest = {topic(one.id, one.context_key): one.sequence for one in events}
+    known = {row["topic"]: row["sequence"] for row in marks}
+    for one, sequence in newest.items():
+        assert max(known.get(one, 0), whole) >= sequence
+
+
+async def test_marks_of_events_on_which_no_version_looks_back_are_forgotten(
+    laboratory: StoreFixture,
+) -> None:
+    scene = Scene(laboratory, 0)
+    (event,) = await dropped(scene, ["k"], 1)
+    store = RecentEvents(laboratory.database, 0)
+    await store.forget(event.time, 10)
+    assert len(await laboratory.rows("select from dropped_events")) == 1
+    await laboratory.rows("update automation_versions set looks_back = array['b']")
+    await store.forget(event.time, 10)
+    assert await laboratory.rows("select from dropped_events") == []
+
+
+@pytest.mark.parametrize(
+    ("replaced", "active", "is_kept"),
+    [(6, False, True), (8, False, False), (8, True, True), (None, False, True)],
+)
+async def test_a_version_looks_back_as_long_as_its_runs_or_retries_of_them_may(
+    laboratory: StoreFixture, replaced: int | None, active: bool, is_kept: bool
+) -> None:
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    now = laboratory.clock.now()
+    if not active:
+        await laboratory.rows(
+            "update runs set status = 'failed', owner = null, finished_at = $1", now
+        )
+    if replaced is not None:
+        later = (
+            "insert into automation_versions (automation_id, version, definition, created_at)"
+            " values ('lab', 2, '{}', $1)"
+        )
+        await laboratory.rows(later, now - timedelta(days=replaced))
+    await RecentEvents(laboratory.database, 0).forget(now, 10)
+    async with Batches(laboratory.database, uuid7()).transaction() as tx:
+        (look,) = await tx.looking([scene.wait_id])
+    assert look.is_kept == is_kept
+    assert look.may_lack(look.since(now)) != is_kept

@@ -110,7 +110,8 @@ class Looking(msgspec.Struct, frozen=True):
     began: Rank  # the event that started the run; sequence 0: what started it was none
     due_at: datetime | None
     look_back: float
-    dropped: Rank | None  # events of this id up to here may be missing
+    dropped: Rank | None  # events of this id and key up to here may be missing
+    is_kept: bool  # its version has such events kept; not one that was replaced long ago
 
     def since(self, now: datetime) -> Rank:
         """Say behind which event it looks."""
@@ -120,6 +121,10 @@ class Looking(msgspec.Struct, frozen=True):
         else:
             since = at, sequence or LAST
         return max(since, (now - LONGEST_LOOK_BACK, LAST))
+
+    def may_lack(self, since: Rank) -> bool:
+        """Say whether events behind this one may be missing."""
+        return not self.is_kept or (self.dropped is not None and self.dropped > since)
 
 
 class RecentRow(msgspec.Struct, frozen=True):

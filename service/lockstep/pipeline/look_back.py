@@ -183,8 +183,8 @@ class _Looks:
         await tx.arm_waits([(one.look.wait.id, one.since) for one in looks])
         decided, satisfied = Decided(), []
         for one in looks:
-            wait, dropped = one.look.wait, still[one.look.wait.id].dropped
-            if dropped is not None and dropped > one.since:
+            wait = one.look.wait
+            if still[wait.id].may_lack(one.since):
                 decided.incomplete.append(wait.id)
             elif one.match is not None:
                 bare = msgspec.structs.replace(wait, since=one.since, run_scope=None)

@@ -16,7 +16,7 @@ alter table waits drop constraint waits_cause_check;
 alter table waits add constraint waits_cause_check check (cause in ('event', 'due', 'incomplete'));
 create index waits_looking on waits (id) where state = 'looking';
 
--- The events that waits of a version look back on, as long as it is in force or has active runs.
+-- The events that waits of a version look back on, as long as its runs, or retries of them, may ask.
 alter table automation_versions add column looks_back text[];
 create index versions_looking_back on automation_versions (automation_id, version)
     where looks_back is not null;
@@ -38,11 +38,14 @@ create table recent_events (
 create index recent_events_of_topic on recent_events (topic, time, sequence, position);
 create index recent_events_by_time on recent_events (time, sequence, position);
 
--- Of each event id the newest one that was dropped for lack of room.
+-- Of each event id and topic the newest one that was dropped for lack of room. An empty topic: of any
+-- key, where there were too many of them.
 create table dropped_events (
-    event_id text primary key,
+    event_id text not null,
+    topic bytea not null,
     time timestamptz not null,
-    sequence bigint not null
+    sequence bigint not null,
+    primary key (event_id, topic)
 );
 
 -- Which event has ended the wait of which action of a run: it is not taken by it again.

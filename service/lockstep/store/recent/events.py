@@ -150,6 +150,7 @@ def _looking(row: asyncpg.Record) -> Looking:
         row["due_at"],
         row["look_back"],
         None if dropped is None else (dropped, row["dropped_sequence"]),
+        row["is_kept"],
     )
 
 

@@ -1,6 +1,6 @@
 """Events that no wait looks back on any more are forgotten, and the oldest that have no room."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from lockstep.model.waits import LONGEST_LOOK_BACK
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 
-REPLACED: Final = timedelta(hours=1)  # a run of a version is launched long before
+MOST_MARKS: Final = 10_000  # topics of which is known that events were dropped: a megabyte
 FIRST: Final = UUID(int=0)
 
 log = structlog.get_logger()
@@ -19,8 +19,8 @@ log = structlog.get_logger()
 class RecentEvents:
     """What waits may look back on; any number of replicas may forget at the same time."""
 
-    def __init__(self, store: Store, most_bytes: int) -> None:
-        self._store, self._most_bytes = store, most_bytes
+    def __init__(self, store: Store, most_bytes: int, most_marks: int = MOST_MARKS) -> None:
+        self._store, self._most_bytes, self._most_marks = store, most_bytes, most_marks
         self._run = FIRST  # the last one whose events were looked at
 
     async def forget(self, now: datetime, limit: int) -> bool:
@@ -31,7 +31,7 @@ class RecentEvents:
         """
         before = now - LONGEST_LOOK_BACK
         async with self._store.connection() as connection:
-            await connection.execute(*query("recent/forget_versions", before=now - REPLACED))
+            await connection.execute(*query("recent/forget_versions", before=before))
             gone = await connection.fetchval(*query("recent/forget", before=before, limit=limit))
             await connection.execute(*query("recent/forget_marks", before=before))
             (page,) = await connection.fetch(
@@ -50,6 +50,8 @@ class RecentEvents:
             rows = await connection.fetch(
                 *query("recent/drop", most_bytes=self._most_bytes, limit=limit)
             )
+            if rows:
+                await connection.execute(*query("recent/join_marks", most=self._most_marks))
         for row in rows:
             log.warning(
                 "events.dropped", event_id=row["event_id"], events=row["events"],

@@ -25,7 +25,7 @@ def perform(action: Wait, step: Step) -> Outcome:
     except ScopeTooLarge as error:
         return Failed(str(error))
     if fired.cause == "incomplete":
-        return Failed(f"look-back is incomplete: events of {action.event} were dropped")
+        return Failed(f"look-back is incomplete: events of {action.event} are not kept any more")
     if not completed and not action.continue_on_timeout:
         return Failed(f"timed out waiting for {action.event}")
     return Ok()

@@ -1,5 +1,6 @@
--- Drop the oldest events beyond so many bytes, and remember up to where events may be missing.
--- Locks: the rows, and the marks by event id; what others have locked is passed over.
+-- Drop the oldest events beyond so many bytes, and remember up to where those of a topic may be
+-- missing.
+-- Locks: the rows, where what others have locked is passed over; the marks by event id and topic.
 -- :most_bytes bigint, :limit bigint
 with sized as (
     select position, sum(octet_length(body) + 200) over (
@@ -18,17 +19,17 @@ over as materialized (
 ),
 gone as (
     delete from recent_events where position in (select position from over)
-    returning event_id, time, sequence
+    returning event_id, topic, time, sequence
 ),
 newest as (
-    select distinct on (event_id) event_id, time, sequence
+    select distinct on (event_id, topic) event_id, topic, time, sequence
       from gone
-     order by event_id, time desc, sequence desc
+     order by event_id, topic, time desc, sequence desc
 ),
 noted as (
-    insert into dropped_events (event_id, time, sequence)
-    select event_id, time, sequence from newest order by event_id collate "C"
-        on conflict (event_id) do update
+    insert into dropped_events (event_id, topic, time, sequence)
+    select event_id, topic, time, sequence from newest order by event_id collate "C", topic
+        on conflict (event_id, topic) do update
        set time = excluded.time, sequence = excluded.sequence
      where (dropped_events.time, dropped_events.sequence) < (excluded.time, excluded.sequence)
 )
