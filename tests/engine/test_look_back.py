@@ -220,6 +220,24 @@ async def test_a_run_of_a_version_that_was_replaced_long_ago_says_that_it_cannot
 
 
 @shared_loop
+@pytest.mark.parametrize("lookback", ["run", {"days": 7}])
+async def test_what_was_handled_before_anybody_looked_back_on_it_is_not_known_and_fails_nothing(
+    shared: EngineFixture, lookback: Json | str
+) -> None:
+    answer, gate = names()
+    await shared.publish(answer, {"n": 1})
+    await handled(shared)
+    automation = await shared.automation(gated(answer, gate, lookback))
+    await shared.publish(automation.event, {})
+    await waiting(shared, automation, ["actions[0]"])
+    await shared.publish(answer, {"n": 2})
+    await handled(shared)
+    await shared.publish(gate, {})
+    (run_id,) = await shared.ended(automation.id, 1)
+    assert (await automation.seen(run_id)).recorded == ["2"]
+
+
+@shared_loop
 async def test_an_event_from_before_the_run_does_not_end_its_wait_when_it_is_handled_late(
     shared: EngineFixture,
 ) -> None:
