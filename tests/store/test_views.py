@@ -80,7 +80,7 @@ async def test_an_offset_that_reads_very_much_is_refused_with_the_way_to_go_on(
     laboratory: StoreFixture,
 ) -> None:
     api: Any = RunEndpoints
-    runs = api(store.RunViews(laboratory.database), None, CaseClock())
+    runs = api(store.RunViews(laboratory.database), None, CaseClock(), None)
     page = await runs.list(RunsList(limit=10, offset=10_000), None)
     assert len(page.items) == 10
     with pytest.raises(InvalidRequest, match="`next_cursor`") as refused:
