@@ -5,6 +5,7 @@ import pytest
 from engine.engine_fixture import engine_fixture, rows
 from engine.test_language import record
 from engine.test_parked import _settings, ended, kinds, tried
+from engine.test_replicas import handled
 from lockstep.embedded import Servers
 
 HOLDING = {"event": "d.came", "for": {"hours": 1}}
@@ -48,6 +49,26 @@ async def test_a_damaged_version_is_listed_with_its_text_and_keeps_no_other_from
         assert [item["version"] for item in items] == [1, 2, 3]
         assert items[1]["definition"] == {"unreadable": text}
         assert [items[n]["definition"]["actions"] for n in (0, 2)] == [[record("x")], [record("z")]]
+
+
+async def test_an_automation_with_a_damaged_definition_is_mended_by_a_new_one_and_can_be_disabled(
+    servers: Servers, dsn: str
+) -> None:
+    trigger = {"event": "d.came", "for": {"hours": 1}}
+    async with engine_fixture(_settings(servers, dsn)) as opened:
+        one = await opened.automation([record("x")], triggers=[trigger], event="d.came")
+        definition = (await opened.call("automations.get", id=one.id))["definition"]
+        await opened.publish("d.came", {})
+        await handled(opened)
+        assert len(await rows(dsn, "select from timers")) == 1
+        await rows(dsn, DAMAGE, "{", one.id, 1)
+        await opened.call("automations.update", id=one.id, definition=definition)
+        assert await rows(dsn, "select from timers") == []
+        shown = await opened.call("automations.get", id=one.id)
+        assert (shown["version"], shown["definition"]) == (2, definition)
+        await rows(dsn, DAMAGE, "{", one.id, 2)
+        disabled = await opened.call("automations.toggle", id=one.id, enabled=False)
+        assert (disabled["version"], disabled["status"]) == (2, "disabled")
 
 
 @pytest.mark.parametrize("name", DAMAGES)

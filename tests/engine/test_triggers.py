@@ -145,6 +145,39 @@ async def test_a_hold_is_disarmed_by_its_cancel_filter_and_by_disabling(
 
 
 @shared_loop
+@pytest.mark.parametrize("how", ["changed", "disabled"])
+async def test_why_an_event_starts_nothing_is_told_when_its_hold_is_disarmed_by_a_change(
+    shared: EngineFixture, how: str
+) -> None:
+    automation = await triggered(shared, {"for": {"hours": 1}}, [record("x")])
+    dsn = shared.settings.postgres.dsn
+    for n in range(2):
+        await shared.publish(automation.event, {"n": n})
+        await handled(shared)
+    definition = (await shared.call("automations.get", id=automation.id))["definition"]
+    if how == "changed":
+        definition["triggers"][0]["for"] = {"minutes": 30}
+        await shared.call("automations.update", id=automation.id, definition=definition)
+        reason = "version 2 has another trigger in the place of this one, or none"
+    else:
+        await shared.call("automations.toggle", id=automation.id, enabled=False)
+        reason = "the automation was disabled"
+    for table in ("timers", "hold_events"):
+        found = await rows(dsn, f"select from {table} where automation_id = $1", automation.id)
+        assert found == []
+    async with patience():
+        await shared.assembly.hearing.decisions.settled()
+    last, first = (await shared.call("events.why", event=automation.event))["items"]
+    assert [one["detail"] for one in first["consequences"]] == [
+        "armed for 3600 s", f"disarmed: {reason}"
+    ]  # fmt: skip
+    assert [one["detail"] for one in last["consequences"]] == [
+        "armed already: the first deadline and payload stay",
+        f"dropped with the hold before it: {reason}",
+    ]
+
+
+@shared_loop
 async def test_a_schedule_that_is_not_changed_keeps_its_next_tick(shared: EngineFixture) -> None:
     cron = {"event": "automation.cron", "config": {"cronPattern": "0 3 * * *"}}
     automation = await triggered(shared, cron, [])

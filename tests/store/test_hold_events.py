@@ -245,12 +245,40 @@ async def test_who_disables_or_deletes_an_automation_drops_what_is_kept_for_it(
     await fill()
     async with automations.change() as change:
         assert await change.keep_holds("a", ["t"]) == []
-        assert len(await change.keep_holds("a", [])) == 1
+        gone = await change.keep_holds("a", [])
+    assert [(one.id is not None, one.event and one.event.payload) for one in gone] == [
+        (True, {"at": 1}), (False, {"at": 2}), (False, {"at": 30}),
+    ]  # fmt: skip
     assert (await scene.timers("k"), await scene.kept("k")) == ([], [])
     await fill()
     async with automations.change() as change:
         await change.delete("a", ending(scene))
     assert (await scene.timers("k"), await scene.kept("k")) == ([], [])
+
+
+async def test_of_many_large_events_of_holds_that_are_disarmed_the_first_ones_are_given(
+    scene: Scene,
+) -> None:
+    keys = [f"k{number}" for number in range(9)]
+    for key in keys:
+        await scene.handle(scene.candidate(1, key))
+    await scene.laboratory.rows(
+        "update timers set event = convert_to(rpad(convert_from(event, 'UTF8'), 500000), 'UTF8')"
+    )
+    await scene.laboratory.rows("update timers set event = '{' where context_key = 'k0'")
+    async with AutomationStore(scene.laboratory.database).change() as change:
+        gone = await change.keep_holds("a", [])
+    assert len({one.id for one in gone}) == 9
+    given = [one.event.context_key for one in gone if one.event is not None]
+    assert given == keys[1:], "all that are within 4 MiB, and can be read"
+    for key in keys * 2:
+        await scene.handle(scene.candidate(1, key))
+    await scene.laboratory.rows(
+        "update timers set event = convert_to(rpad(convert_from(event, 'UTF8'), 1500000), 'UTF8')"
+    )
+    async with AutomationStore(scene.laboratory.database).change() as change:
+        gone = await change.keep_holds("a", [])
+    assert [one.event is not None for one in gone] == [True] * 2 + [False] * 7
 
 
 def ending(scene: Scene) -> Ending:

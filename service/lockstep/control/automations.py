@@ -10,7 +10,13 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
-from lockstep.control.demands import has_timers, holding, looks_back, wanted_schedules
+from lockstep.control.demands import (
+    disarmings,
+    has_timers,
+    holding,
+    looks_back,
+    wanted_schedules,
+)
 from lockstep.control.errors import (
     AutomationExists,
     AutomationNotFound,
@@ -24,6 +30,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Ended, Ending
+from lockstep.model.timers import DisarmedHold
 from lockstep.model.waits import Due
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
@@ -80,8 +87,10 @@ class AutomationChange(Protocol):
         """Take it away, end its active runs, give those."""
         ...
 
-    async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
-        """Disarm the holds of all other triggers; give them."""
+    async def keep_holds(
+        self, automation_id: str, trigger_ids: Sequence[str]
+    ) -> Sequence[DisarmedHold]:
+        """Disarm the holds of all other triggers, drop what is kept for them; give both."""
         ...
 
     async def set_schedules(
@@ -258,18 +267,34 @@ class AutomationEndpoints:
             after = self._changed(before, request, actor)
             check_fits(after, "automation")
             is_new = after.version != before.version
+            versions = self._checker.config_versions(after.definition) if is_new else {}
             if has_timers(before) or has_timers(after):
                 await change.lock_alone(after.id)
             await change.update(after, versions, new_version=is_new)
             if is_new:
                 await change.look_back(after.id, after.version, looks_back(after))
-            disarmed = await change.keep_holds(after.id, holding(after))
+            disarmed = await change.keep_holds(after.id, holding(before, after))
             now = after.updated_at
             ticking = await change.set_schedules(after.id, wanted_schedules(after, now), now)
             event = await self._announce(change, after, "updated")
         self._listener.reported([event])
-        self._listener.armed((), disarmed, ticking)
+        self._listener.armed((), [one.id for one in disarmed if one.id is not None], ticking)
+        self._tell_of(disarmed, after)
         return after
+
+    def _tell_of(self, disarmed: Sequence[DisarmedHold], after: Automation) -> None:
+        """Let all hear why what was armed starts nothing."""
+        if not disarmed:
+            return
+        decisions = disarmings(disarmed, after)
+        log.info(
+            "holds.disarmed",
+            automation_id=after.id,
+            version=after.version,
+            events=len(disarmed),
+            told=len(decisions),
+        )
+        self._listener.judged(decisions)
 
     async def toggle(self, request: AutomationToggle, actor: Actor | None) -> Automation:
         """Enable or disable; waiting and queued runs go on."""

@@ -78,6 +78,14 @@ class EndedHold(msgspec.Struct, frozen=True):
     waits: bool
 
 
+class DisarmedHold(msgspec.Struct, frozen=True):
+    """What holds no more because its trigger does not: a hold, or an event that was kept for it."""
+
+    id: UUID | None  # of the hold; None: an event behind it
+    trigger_id: str
+    event: Event | None  # None: it cannot be read, or there were too many to read them all
+
+
 class OldHolder(msgspec.Struct, frozen=True):
     """A holder for which an event of some time is kept."""
 

@@ -1,7 +1,7 @@
 """A way to runs: timers of triggers. Holds that ended, ticks of schedules."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -137,9 +137,7 @@ class _Ringing:
         questions = list[Question]()
         for timer in due:
             automation = self._parts.index.automation(timer.automation_id)
-            rule = None
-            if automation is not None:
-                rule = matching.holds.rule_of(automation, timer.trigger_id)
+            rule = None if automation is None else _rule(automation, timer)
             is_sure = timer.id in self._cleared
             if is_sure or timer.event is None or not rule or not _is_of_stream(rule):
                 free.append(timer)
@@ -185,6 +183,7 @@ class _Ringing:
         ]  # fmt: skip
         decided.judged += [judged for one in moved for judged in one.refused]
         decided.judged += [one.unmet for one in ended if one.unmet is not None]
+        decided.judged += self._given_up(taken - held.keys())
         decided.armed = [*decided.armed, *following]
         decided.disarmed = [*decided.disarmed, *taken]
         decided.ticking = [
@@ -219,6 +218,15 @@ class _Ringing:
         following = await matching.holds.followed(over, now, tx)
         self.following = [one.id for one in following if one.due_at <= now]
         return taken, following
+
+    def _given_up(self, taken: Container[UUID]) -> list[Decision]:
+        """Say of holds that were taken and start nothing why that is."""
+        detail = "disarmed: its trigger is gone, or another by now"
+        return [
+            Decision(timer.event, timer.automation_id, timer.trigger_id, "for", detail)
+            for timer in self._timers
+            if timer.id in taken and timer.event is not None
+        ]
 
     def _is_sure(self, timer: StoredTimer) -> bool:
         """Say whether it may end: not if it asks for events only since a moment ago."""
@@ -258,11 +266,21 @@ def _rung(
             return _ticked(timer, automation, parts, now)
         except Exception as error:  # noqa: BLE001 - such as a zone that this host does not have
             return _Unfit(why(error))
-    rule = matching.holds.rule_of(automation, timer.trigger_id)
+    rule = _rule(automation, timer)
     if rule is None:
         return None
     match = TriggerMatch(timer.event, automation, rule, held_until=timer.due_at)
     return _Held(match, matching.meets_conditions(match, timer.due_at))
+
+
+def _rule(automation: Automation, timer: StoredTimer) -> TriggerRule | None:
+    """Give the trigger that a timer holds for; None if it is gone, or asks for another event.
+
+    Who changes a trigger disarms its holds. A replica of an earlier version did not.
+    """
+    rule = matching.holds.rule_of(automation, timer.trigger_id)
+    is_its_own = rule is not None and timer.event is not None and timer.event.id == rule.event
+    return rule if is_its_own else None
 
 
 def _is_of_stream(rule: TriggerRule) -> bool:

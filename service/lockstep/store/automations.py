@@ -12,12 +12,14 @@ import msgspec
 from lockstep.model.automations import Head, StoredDefinition
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Ended, Ending
+from lockstep.model.timers import DisarmedHold
 from lockstep.model.waits import Due
 from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
 from lockstep.store.parked import UNREADABLE, shown
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
+from lockstep.store.triggers import keep_holds
 from lockstep.store.waits import end_runs
 from lockstep_schemas.api import Automation, AutomationsList, Version
 from lockstep_schemas.base import Json, JsonObject
@@ -110,12 +112,11 @@ class AutomationChange:
         rows = await self._connection.fetch(*query("runs/active_of", automation_id=automation_id))
         return await end_runs(self._connection, [row["id"] for row in rows], ending)
 
-    async def keep_holds(self, automation_id: str, trigger_ids: Sequence[str]) -> list[UUID]:
+    async def keep_holds(
+        self, automation_id: str, trigger_ids: Sequence[str]
+    ) -> list[DisarmedHold]:
         """See `control.automations.AutomationChange`."""
-        rows = await self._connection.fetch(
-            *query("timers/drop_holds_of", automation_id=automation_id, kept=trigger_ids)
-        )
-        return [row["id"] for row in rows]
+        return await keep_holds(self._connection, automation_id, trigger_ids)
 
     async def set_schedules(
         self, automation_id: str, wanted: Sequence[tuple[UUID, str, str, datetime]], now: datetime

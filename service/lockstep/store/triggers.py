@@ -13,6 +13,7 @@ from lockstep.model.events import Event
 from lockstep.model.parked import Row
 from lockstep.model.timers import (
     ArmedHold,
+    DisarmedHold,
     EndedHold,
     HeldEvents,
     Hold,
@@ -25,7 +26,7 @@ from lockstep.model.timers import (
 )
 from lockstep.model.waits import Rank, TimerKind
 from lockstep.store.bodies import portions
-from lockstep.store.parked import readable
+from lockstep.store.parked import readable, shown
 from lockstep.store.pool import Store
 from lockstep.store.queries import Columns, columns, query
 from lockstep_schemas.base import JsonObject
@@ -196,6 +197,16 @@ async def _arm_kept(connection: "Connection", armed: Sequence[Hold]) -> None:
         sequence=[one.by[1] for one in armed],
     )
     await connection.execute(*query("holds/arm_kept", holds=following_holds))
+
+
+async def keep_holds(
+    connection: "Connection", automation_id: str, trigger_ids: Sequence[str]
+) -> list[DisarmedHold]:
+    """See `control.automations.AutomationChange`."""
+    rows = await connection.fetch(
+        *query("timers/drop_holds_of", automation_id=automation_id, kept=trigger_ids)
+    )
+    return [DisarmedHold(row["id"], row["trigger_id"], shown(row["event"], _read)) for row in rows]
 
 
 async def timers(

@@ -129,6 +129,16 @@ async def test_a_hold_whose_trigger_is_gone_or_holds_no_more_starts_nothing_and_
 
 
 @moved
+async def test_a_hold_of_an_event_that_its_trigger_does_not_ask_for_starts_nothing() -> None:
+    ways = Ways(triggered(event="other", id="test_event", **{"for": {"minutes": 1}}))
+    await with_timers(ways, hold()).ring([uid(1)])
+    assert (ways.statuses, ways.heard.disarmed, ways.tx.timers_stored) == ([], [uid(1)], {})
+    assert [(one.event, one.stage, one.detail) for one in ways.heard.decisions] == [
+        (hold().event, "for", "disarmed: its trigger is gone, or another by now")
+    ]
+
+
+@moved
 async def test_conditions_are_judged_when_the_hold_ends() -> None:
     trigger = {"event": "test.event", "for": {"minutes": 1}}
     ways = Ways(automation(triggers=[trigger], conditions=["false"]))
