@@ -51,3 +51,5 @@ class KnownOffset(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: datetime
     begun_because: BegunBecause
     was_ahead: timedelta | None  # before that
+    since: datetime | None = None  # by the stream: what it stored before that goes by `before`
+    before: Offset | None = None

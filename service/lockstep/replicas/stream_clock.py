@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 
 from lockstep.model.errors import BusUnavailable, EngineError, StoreUnavailable
-from lockstep.model.messages import Offset, Told, moment
+from lockstep.model.messages import EPOCH, Offset, Told, moment
 from lockstep.ports.clock import Clock, KnownOffset
 from lockstep_schemas.status import BegunBecause
 
@@ -28,6 +28,8 @@ KEPT_SECONDS: Final = 60.0
 JUMP: Final = timedelta(milliseconds=100)
 FAR: Final = timedelta(milliseconds=500)  # as in the alert
 OLD_SECONDS: Final = 2 * KEPT_SECONDS  # nobody has measured for so long: it says nothing of now
+SETTLE: Final = timedelta(seconds=2 * LOOK_SECONDS)
+"""After which a better measurement counts: by then all replicas know of it."""
 TRIES: Final = 3  # another replica keeps what it has measured about once a minute
 
 log = structlog.get_logger()
@@ -54,10 +56,39 @@ class ClockRows(Protocol):
         leader: str,
         offset: Offset,
         because: BegunBecause | None,
+        since: datetime | None,
         seen: datetime | None,
     ) -> bool:
-        """Keep a measurement, unless one was kept since `seen`. Raise Unavailable."""
+        """Keep a measurement, unless one was kept since `seen`. Raise Unavailable.
+
+        Without `because` it counts for what the stream stores from `since` on, by its clock.
+        """
         ...
+
+
+class _Dates:
+    """What the stream has stored later is never dated earlier, also where the offset is another.
+
+    Events that follow each other within a ms would change their order, if it was renewed between
+    the handling of the one and that of the other.
+    """
+
+    def __init__(self, known: KnownOffset | None = None) -> None:
+        self._since_ns = 0
+        self._ahead, self._before = timedelta(), timedelta()
+        self._least = EPOCH
+        if known is not None:
+            self._ahead = known.offset.ahead
+        if known is not None and known.since is not None and known.before is not None:
+            self._since_ns = (known.since - EPOCH) // timedelta(microseconds=1) * 1000
+            self._before = known.before.ahead
+            self._least = known.since - known.before.ahead
+
+    def time(self, stored_at_ns: int) -> datetime:
+        """Date a message of the stream."""
+        if stored_at_ns < self._since_ns:
+            return moment(stored_at_ns, self._before)
+        return max(moment(stored_at_ns, self._ahead), self._least)
 
 
 class StreamClock:
@@ -76,13 +107,13 @@ class StreamClock:
         self._clock, self._monotonic = clock, monotonic
         self._samples: deque[Sample] = deque()  # of the last minute
         self._known: KnownOffset | None = None
-        self._ahead = timedelta()
+        self._dates = _Dates()
         self._looked_at = -math.inf
         self._jumped, self._trouble = "", "it was not measured yet"
 
     def time(self, stored_at_ns: int) -> datetime:
         """See `ports.clock.StreamClock`."""
-        return moment(stored_at_ns, self._ahead)
+        return self._dates.time(stored_at_ns)
 
     @property
     def known(self) -> KnownOffset | None:
@@ -92,7 +123,7 @@ class StreamClock:
     @property
     def offset(self) -> Offset | None:
         """See `ports.clock.StreamClock`."""
-        return None if self._known is None else self._known.offset
+        return None if self._known is None else _in_force(self._known)
 
     @property
     def doubt(self) -> str | None:
@@ -132,7 +163,7 @@ class StreamClock:
                 self._trouble = str(error)
                 log.warning("clock.unknown", stream=self._stream, error=error)
             return
-        self._known, self._ahead = known, known.offset.ahead
+        self._known, self._dates = known, _Dates(known)
         self._looked_at, self._trouble = self._monotonic(), "it was not measured for a while"
         self._jumped = jumped
 
@@ -179,10 +210,15 @@ class StreamClock:
                 jumped = "" if is_sure else _jump(known.offset, sample.offset)
                 if because == "jump" and not is_sure:
                     return known, jumped
-            if known is not None and because is None and not _is_better(best, known):
-                return known, jumped
+            there, since = self._clock.now() + best.offset.ahead, None
+            if known is not None and because is None:
+                if not _is_better(best, known, there):
+                    return known, jumped
+                since = there + SETTLE
             seen = None if known is None else known.measured_at
-            is_kept = await self._rows.renew(self._stream, best.leader, best.offset, because, seen)
+            is_kept = await self._rows.renew(
+                self._stream, best.leader, best.offset, because, since, seen
+            )
             if is_kept and because is not None:
                 _say(self._stream, because, best, known)
         raise StoreUnavailable("other replicas measure something else again and again")
@@ -197,7 +233,17 @@ def _why_anew(known: KnownOffset | None, sample: Sample) -> BegunBecause | None:
     return "jump" if _differ(known.offset, sample.offset) else None
 
 
-def _is_better(best: Sample, known: KnownOffset) -> bool:
+def _in_force(known: KnownOffset) -> Offset:
+    """Give what is known, with an error that also holds for what was stored before it counted."""
+    if known.before is None:
+        return known.offset
+    return Offset(known.offset.ahead, max(known.offset.error, known.before.error))
+
+
+def _is_better(best: Sample, known: KnownOffset, there: datetime) -> bool:
+    """Say whether a measurement is worth keeping; not while the one before does not count yet."""
+    if known.since is not None and there < known.since:
+        return False
     return known.age_seconds > KEPT_SECONDS or best.offset.error < known.offset.error
 
 

@@ -56,6 +56,9 @@ class StreamClockStore:
             row = await connection.fetchrow(*query("clock/read", stream=stream))
         if row is None:
             return None
+        before = None
+        if row["since"] is not None:
+            before = Offset(row["ahead_before"], row["error_before"])
         return KnownOffset(
             stream=row["stream"],
             leader=row["leader"],
@@ -65,6 +68,8 @@ class StreamClockStore:
             begun_at=row["begun_at"],
             begun_because=row["begun_because"],
             was_ahead=row["was_ahead"],
+            since=row["since"],
+            before=before,
         )
 
     async def renew(
@@ -73,6 +78,7 @@ class StreamClockStore:
         leader: str,
         offset: Offset,
         because: BegunBecause | None,
+        since: datetime | None,
         seen: datetime | None,
     ) -> bool:
         """See `replicas.stream_clock.ClockRows`."""
@@ -85,6 +91,7 @@ class StreamClockStore:
                     ahead=offset.ahead,
                     error=offset.error,
                     because=because,
+                    since=since,
                     seen=seen,
                 )
             )

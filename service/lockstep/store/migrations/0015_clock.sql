@@ -4,7 +4,9 @@
 -- stream, as before. Transaction: yes.
 
 -- One row for a stream, so that all replicas go by the same. `begun_because`: first, leader, jump;
--- then `was_ahead` is what was measured before.
+-- then `was_ahead` is what was measured before. `since`: what was stored before that, by the clock of
+-- the stream, goes by what was measured before, `ahead_before` and `error_before`; null: all goes by
+-- `ahead`.
 create table stream_clocks (
     stream text primary key,
     leader text not null, -- the server of the bus whose clock it is; empty where there is but one
@@ -13,7 +15,10 @@ create table stream_clocks (
     measured_at timestamptz not null default clock_timestamp(),
     begun_at timestamptz not null default clock_timestamp(),
     begun_because text not null,
-    was_ahead interval
+    was_ahead interval,
+    since timestamptz,
+    ahead_before interval,
+    error_before interval
 );
 
 -- The time of an event, fixed when it is first handled. Null: handled before there was the column.
