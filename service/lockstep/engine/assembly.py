@@ -70,12 +70,13 @@ def build(
     edge = _edge(settings, database, connection)
     database_clock = store.DatabaseClock()
     clock = seams.clock or database_clock
+    error = None if seams.clock else lambda: database_clock.error
     basis = Basis(
         id=uuid7(),
         settings=settings,
         clock=clock,
         database_clock=database_clock,
-        stream_clock=glue.stream_clock(edge, clock, seams.told),
+        stream_clock=glue.stream_clock(edge, clock, seams.told, error),
         roster=replicas.Roster(settings.engine.stale_seconds),
         meter=seams.meter or telemetry.Measures(),
         traces=seams.traces,

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -36,11 +36,15 @@ async def beat(workers: store.WorkerStore) -> Look:
 
 
 def stream_clock(
-    edge: Connections, clock: Clock, told: Callable[[], Awaitable[Told]] | None
+    edge: Connections,
+    clock: Clock,
+    told: Callable[[], Awaitable[Told]] | None,
+    error: Callable[[], timedelta] | None,
 ) -> replicas.StreamClock:
     """Give what compares the clock of the stream of events, which `told` may tell, with ours."""
     stream, kept = edge.connection.names.triggers_stream, store.StreamClockStore(edge.database)
-    return replicas.StreamClock(stream, told or bus.Lag(edge.connection).told, kept, clock)
+    told = told or bus.Lag(edge.connection).told
+    return replicas.StreamClock(stream, told, kept, clock, error or timedelta)
 
 
 def post(connection: bus.Connection, worker_id: UUID, body: bytes) -> None:

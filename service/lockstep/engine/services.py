@@ -77,7 +77,7 @@ def _owning(a: Assembly) -> Iterator[Service]:
     )
     yield Service(
         name="heartbeat",
-        start=loops.heartbeat.once,
+        start=loops.heartbeat.begin,
         run=loops.heartbeat.run,
         stop=a.tables.workers.retire,
         # Whoever does not beat for `stale_seconds` loses its runs, whatever the beat failed for.

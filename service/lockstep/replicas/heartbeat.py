@@ -23,7 +23,7 @@ class Heartbeat:
     def __init__(
         self,
         beat: Callable[[], Awaitable[Look]],
-        synchronise: Callable[[datetime, float], None],
+        synchronise: Callable[[datetime, float, float], None],
         roster: Roster,
         every_seconds: float,
         stale_seconds: float,
@@ -56,6 +56,11 @@ class Heartbeat:
             return False
         return self._missed_at is None or now - self._missed_at > self._stale_seconds
 
+    async def begin(self) -> None:
+        """Beat twice: the first one opens a connection, and tells the time the worse for it."""
+        await self.once()
+        await self.once()
+
     async def once(self) -> None:
         """Renew the row, and see who else has. Raise Unavailable."""
         before = time.monotonic()
@@ -70,7 +75,7 @@ class Heartbeat:
             self._roster.lose_sight()
         self._last_at = after
         self._roster.look(look.others, before, after)
-        self._synchronise(look.now, (before + after) / 2)
+        self._synchronise(look.now, (before + after) / 2, (after - before) / 2)
 
     async def run(self) -> None:
         """Beat until cancelled."""

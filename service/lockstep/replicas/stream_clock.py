@@ -100,11 +100,12 @@ class StreamClock:
         ask: Callable[[], Awaitable[Told]],
         rows: ClockRows,
         clock: Clock,
+        clock_error: Callable[[], timedelta] = timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`ask` asks the stream what time it is there."""
+        """`ask` asks the stream what time it is there; `clock_error` is that of the one clock."""
         self._stream, self._ask, self._rows = stream, ask, rows
-        self._clock, self._monotonic = clock, monotonic
+        self._clock, self._clock_error, self._monotonic = clock, clock_error, monotonic
         self._samples: deque[Sample] = deque()  # of the last minute
         self._known: KnownOffset | None = None
         self._dates = _Dates()
@@ -182,7 +183,8 @@ class StreamClock:
         if there.at is None:
             offset = Offset(timedelta(), timedelta())
         else:
-            offset = Offset(there.at - (before + (after - before) / 2), took / 2)
+            off = took / 2 + self._clock_error()
+            offset = Offset(there.at - (before + (after - before) / 2), off)
         sample = Sample(there.leader, offset, ended)
         self._samples.append(sample)
         while self._samples[0].at < ended - KEPT_SECONDS:

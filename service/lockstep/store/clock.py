@@ -15,6 +15,10 @@ from lockstep_schemas.status import BegunBecause
 # What the database tells is off by up to half a round trip: a few ms, more on a busy machine.
 # Steps back of that size are waited out, so that what follows something is never dated before it.
 HELD: Final = timedelta(seconds=1)
+UNTOLD_SECONDS: Final = 86_400.0  # off by so much, for all we know, before it has told anything
+DRIFT: Final = (
+    200e-6  # of what has passed: more than a good clock's, less than what is worth a step
+)
 
 
 class DatabaseClock:
@@ -27,6 +31,7 @@ class DatabaseClock:
         self._monotonic = monotonic
         self._base, self._at = datetime.now(UTC), monotonic()
         self._last = self._base
+        self._error_seconds = UNTOLD_SECONDS
 
     def now(self) -> datetime:
         """See `ports.clock.Clock`."""
@@ -39,9 +44,24 @@ class DatabaseClock:
         """See `ports.clock.Clock`."""
         return asyncio.timeout(seconds)
 
-    def synchronise(self, now: datetime, at: float) -> None:
-        """Take over the time that the database told when the monotonic clock said `at`."""
-        self._base, self._at = now, at
+    @property
+    def error(self) -> timedelta:
+        """By how much it is off at most."""
+        return timedelta(seconds=self._off(self._monotonic()))
+
+    def synchronise(self, now: datetime, at: float, error_seconds: float) -> None:
+        """Take over the time that the database told when the monotonic clock said `at`.
+
+        Where it says the same as what is known, as far as both can tell, the better one stays.
+        """
+        off = self._off(at)
+        told = self._base + timedelta(seconds=at - self._at)
+        is_same = abs((now - told).total_seconds()) <= error_seconds + off
+        if error_seconds < off or not is_same:
+            self._base, self._at, self._error_seconds = now, at, error_seconds
+
+    def _off(self, at: float) -> float:
+        return self._error_seconds + DRIFT * max(0.0, at - self._at)
 
 
 class StreamClockStore:

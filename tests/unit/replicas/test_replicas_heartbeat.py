@@ -34,7 +34,7 @@ class Row:
         self.away.check()
         return Look(NOW, OTHERS)
 
-    def synchronise(self, now: datetime, at: float) -> None:
+    def synchronise(self, now: datetime, at: float, error_seconds: float) -> None:
         """Take the time of the database."""
         self.synchronised.append(now)
 
@@ -50,6 +50,13 @@ async def test_it_beats_every_so_often_and_keeps_the_clock() -> None:
         await asyncio.sleep(5)
     assert row.beats == [0, 2, 4]
     assert row.synchronised == [NOW] * 3
+
+
+@moved
+async def test_it_begins_with_two_beats_as_the_first_one_opens_the_connection() -> None:
+    row = Row()
+    await row.heart(LONG).begin()
+    assert (row.beats, row.synchronised) == ([0, 0], [NOW] * 2)
 
 
 @moved

@@ -80,6 +80,7 @@ class Stream:
     back: timedelta = timedelta(milliseconds=1)  # on the way back
     leader: str = "n1"
     is_silent: bool = False
+    ours: timedelta = timedelta()  # by how much the one clock is off
     asked: int = 0
 
     def takes(self, both: timedelta) -> None:
@@ -97,7 +98,8 @@ class Stream:
 
 
 def replica(stream: Stream, row: Row) -> StreamClock:
-    return StreamClock(STREAM, stream.told, row, Clock(), asyncio.get_running_loop().time)
+    monotonic = asyncio.get_running_loop().time
+    return StreamClock(STREAM, stream.told, row, Clock(), lambda: stream.ours, monotonic)
 
 
 def ahead(clock: StreamClock) -> timedelta:
@@ -131,6 +133,19 @@ async def test_the_answer_is_meant_for_the_middle_and_the_error_is_half_the_way(
     await clock.begin()
     assert clock.offset is not None
     assert (clock.offset.error, clock.offset.ahead) == (ms(5), ms(46))
+
+
+@moved
+async def test_what_the_one_clock_is_off_is_part_of_the_error() -> None:
+    stream, row = Stream(there=ms(1), back=ms(1), ours=ms(40)), Row()
+    clock = replica(stream, row)
+    await clock.begin()
+    assert clock.offset == Offset(ms(0), ms(41))
+    stream.ours, stream.ahead = ms(2), ms(-35)  # it has been told better
+    await clock.look()
+    assert row.known is not None
+    assert row.known.offset == Offset(ms(-35), ms(3))
+    assert clock.doubt is None
 
 
 @moved
@@ -373,7 +388,8 @@ async def test_a_stream_that_goes_by_the_one_clock_is_exactly_known() -> None:
         await asyncio.sleep(3)  # whatever the way takes
         return Told("", None)
 
-    clock = StreamClock(STREAM, told, Row(), Clock(), asyncio.get_running_loop().time)
+    monotonic = asyncio.get_running_loop().time
+    clock = StreamClock(STREAM, told, Row(), Clock(), timedelta, monotonic)
     await clock.look()
     assert clock.offset == Offset(timedelta(), timedelta())
     assert clock.doubt is None

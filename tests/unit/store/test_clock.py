@@ -15,9 +15,10 @@ class Told:
         self.clock = DatabaseClock(lambda: self.monotonic)
         self.begun = self.clock.now()
 
-    def tell(self, ahead_seconds: float) -> None:
-        """Let the database tell a time that is so much ahead."""
-        self.clock.synchronise(self.clock.now() + timedelta(seconds=ahead_seconds), self.monotonic)
+    def tell(self, ahead_seconds: float, error_seconds: float = 0.0) -> None:
+        """Let the database tell a time that is so much ahead, give or take something."""
+        now = self.clock.now() + timedelta(seconds=ahead_seconds)
+        self.clock.synchronise(now, self.monotonic, error_seconds)
 
     def passed(self, seconds: float = 0.0) -> float:
         """Let some time pass; give how many seconds the clock has gone since it began."""
@@ -43,3 +44,34 @@ def test_a_clock_that_was_set_is_followed(ahead_seconds: float) -> None:
     told.tell(ahead_seconds)
     assert told.passed() == pytest.approx(ahead_seconds)
     assert told.passed(1) == pytest.approx(ahead_seconds + 1)
+
+
+def test_what_is_told_better_counts_and_what_is_told_worse_does_not() -> None:
+    told = Told()
+    told.tell(0.060, error_seconds=0.060)  # with the opening of a connection
+    assert told.clock.error == timedelta(milliseconds=60)
+    told.tell(-0.058, error_seconds=0.002)
+    told.passed(1)
+    assert told.passed() == pytest.approx(1 + 0.002)
+    told.tell(0.3, error_seconds=0.4)  # a slow beat
+    assert told.passed() == pytest.approx(1 + 0.002)
+    assert told.clock.error == timedelta(milliseconds=2.2)
+
+
+def test_what_was_told_long_ago_is_worth_less() -> None:
+    told = Told()
+    told.tell(0, error_seconds=0.001)
+    told.passed(3600)
+    assert told.clock.error == timedelta(milliseconds=721)
+    told.tell(0.5, error_seconds=0.1)
+    assert told.passed() == pytest.approx(3600.5)
+    assert told.clock.error == timedelta(milliseconds=100)
+
+
+@pytest.mark.parametrize("ahead_seconds", [0.02, -0.02])
+def test_what_both_cannot_mean_is_a_clock_that_was_set(ahead_seconds: float) -> None:
+    told = Told()
+    told.tell(0, error_seconds=0.001)
+    told.tell(ahead_seconds, error_seconds=0.005)
+    assert told.clock.error == timedelta(milliseconds=5)
+    assert told.passed(1) == pytest.approx(1 + ahead_seconds)
