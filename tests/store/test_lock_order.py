@@ -210,7 +210,7 @@ async def take_events(scene: Scene) -> None:
         await tx.lock_runs(runs, waits[:6])
         await tx.end_runs(runs, CANCELLED)
         await tx.fire([(one, b"{}") for one in waits[:6]], NOW)
-        await tx.look_again(waits[:6])
+        await tx.look_again(dict.fromkeys(waits[:6], (NOW, 1)))
 
 
 async def look_back(scene: Scene) -> None:

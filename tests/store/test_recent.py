@@ -37,6 +37,7 @@ from lockstep.ports.pipeline import Transactions
 from lockstep.ports.unhandled import HeldUp, Question
 from lockstep.store import AutomationStore, Batches, RecentEvents, WaitStore
 from lockstep.store.batch import BatchTransaction
+from lockstep.wake import Steady
 from patience import briefly
 from store_fixture import StoredMessage, StoreFixture, store_fixture
 
@@ -167,11 +168,14 @@ class Scene:
         self.stream, self.news = Stream(self.turns), LookBackNews()
         times = HoldTimes(pause_seconds=0.05, most_seconds=MOST_SECONDS)
         self.seconds = 0.0  # of the monotonic clock
-        self.held = HeldLooks(self.stream, self.news, times, lambda: self.seconds)
+        self.held = HeldLooks(self.stream, self.news, times, self._steady(), lambda: self.seconds)
         self.index = Index(AutomationStore(laboratory.database), self._compiled, _nothing)
         self.run: RunState | None = None
         self.wait_id = uuid7()
         self.events: list[Event] = []
+
+    def _steady(self) -> Steady:
+        return Steady(lambda: 0.0, lambda: self.seconds)
 
     def _compiled(self, stored: StoredDefinition) -> Program:
         return self.laboratory.program(cast("Any", stored.definition))
@@ -459,6 +463,53 @@ async def dropped(scene: Scene, keys: Sequence[str], most_marks: int) -> list[Ev
     while await store.drop(1):
         pass
     return events
+
+
+async def awaiting_the_ninth(laboratory: StoreFixture) -> Scene:
+    """A wait that was armed when it had looked at two events that are not for it."""
+    scene = Scene(laboratory, 0)
+    await scene.fill()
+    await laboratory.rows("update waits set filter = 'trigger.payload.n == 9'")
+    await scene.play(scene.handle(1, scene.events))
+    await scene.play(scene.look(2))
+    assert (await scene.outcome())[0][0] == "armed"
+    return scene
+
+
+async def handled(scene: Scene, *numbers: int) -> list[Event]:
+    """Have answers with these numbers handled, one after the other."""
+    events = [scene.laboratory.event("a", {"n": n}) for n in numbers]
+    await scene.play(scene.handle(3, events))
+    return events
+
+
+async def test_what_a_wait_has_looked_at_may_be_dropped_once_it_is_armed(
+    laboratory: StoreFixture,
+) -> None:
+    scene = await awaiting_the_ninth(laboratory)
+    await handled(scene, 3, 4)
+    await RecentEvents(laboratory.database, 0).drop(10)
+    await handled(scene, 9)
+    await scene.play(scene.look(2))
+    assert await scene.outcome() == [("fired", "event", b'{"n": 9}')]
+
+
+async def test_one_for_which_what_it_was_told_of_was_dropped_says_so(
+    laboratory: StoreFixture,
+) -> None:
+    scene = await awaiting_the_ninth(laboratory)
+    await handled(scene, 9, 3)
+    await RecentEvents(laboratory.database, 0).drop(10)
+    await scene.play(scene.look(2))
+    assert [one[:2] for one in await scene.outcome()] == [("fired", "incomplete")]
+
+
+async def test_what_it_was_told_of_is_the_first_of_several(laboratory: StoreFixture) -> None:
+    scene = await awaiting_the_ninth(laboratory)
+    first, *_ = await handled(scene, 9, 9, 9)
+    async with Batches(laboratory.database, uuid7()).transaction() as tx:
+        (look,) = await tx.looking([scene.wait_id])
+    assert look.came == (first.time, first.sequence)
 
 
 @pytest.mark.parametrize(("most", "joined"), [(4, None), (3, 0), (1, 2), (0, 3)])

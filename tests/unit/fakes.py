@@ -273,7 +273,7 @@ class Rows:
         assert now.tzinfo is not None
         self.recent += events
 
-    async def look_again(self, ids: Sequence[UUID]) -> None:
+    async def look_again(self, looks: Mapping[UUID, Rank]) -> None:
         self.called("look_again")
 
     async def warn(self, reasons: Sequence[tuple[UUID, str]]) -> None:

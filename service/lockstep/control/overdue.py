@@ -1,4 +1,4 @@
-"""Waits that are past their deadline and have not expired: why."""
+"""Waits that are past their deadline and have not expired, or that look back for long: why."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,10 @@ class OverdueRows(Protocol):
         """See `wake.due.ArmedWaits`."""
         ...
 
+    async def looking_for(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Question]:
+        """Say what those of these ask for that look back and are not done."""
+        ...
+
 
 class Counting(Protocol):
     """Who asks what holds something up."""
@@ -34,7 +38,7 @@ class Counting(Protocol):
 
 
 class OverdueWaits:
-    """Says of waits what holds them up. Nothing is asked where none is past its deadline."""
+    """Says of waits what holds them up. The stream is asked only where something may be."""
 
     def __init__(self, rows: OverdueRows, events: Counting, clock: Clock) -> None:
         self._rows, self._events, self._clock = rows, events, clock
@@ -44,10 +48,15 @@ class OverdueWaits:
         now = self._clock.now()
         late = [UUID(one.id) for one in waits if one.due_at is not None and one.due_at <= now]
         questions = await self._rows.expiring(late[:MOST], now) if late else []
-        reasons = await self._reasons(questions) if questions else {}
+        reasons = await self._reasons(questions, "past its deadline", "end it")
+        armed = [UUID(one.id) for one in waits if one.kind == "event" and one.state == "armed"]
+        looking = await self._rows.looking_for(armed[:MOST], now) if armed else []
+        reasons |= await self._reasons(looking, "it looks back", "come before what it has found")
         return [msgspec.structs.replace(one, held_up=reasons.get(one.id)) for one in waits]
 
-    async def _reasons(self, questions: Sequence[Question]) -> Mapping[str, str]:
+    async def _reasons(self, questions: Sequence[Question], what: str, may: str) -> dict[str, str]:
+        if not questions:
+            return {}
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 found = await self._events.counted(questions)
@@ -57,6 +66,6 @@ class OverdueWaits:
             why = str(error)
         else:
             held = {str(name): one for name, one in found.items() if one.events or one.sequence}
-            return {name: f"past its deadline, {one.reason}" for name, one in held.items()}
-        text = f"past its deadline; whether an event may still end it cannot be told: {why}"
+            return {name: f"{what}, {one.reason}" for name, one in held.items()}
+        text = f"{what}; whether an event may still {may} cannot be told: {why}"
         return {str(one.id): text for one in questions}

@@ -98,6 +98,7 @@ def build(
     basis.faults.ask(loops.upkeep.faults)
     basis.faults.ask(basis.stream_clock.faults)
     basis.faults.ask(pipelines.expiry.faults)
+    basis.faults.ask(pipelines.held_looks.faults)
     return Assembly(
         basis=basis,
         edge=edge,

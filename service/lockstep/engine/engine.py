@@ -43,7 +43,7 @@ class Engine:
         """Name streams and groups that are gone; say what that of events does not tell."""
         a = self.assembly
         faults = [*a.basis.stream_clock.faults(), *a.pipelines.expiry.faults()]
-        return [*a.loops.upkeep.lacking, *faults]
+        return [*a.loops.upkeep.lacking, *faults, *a.pipelines.held_looks.faults()]
 
     def stop(self) -> None:
         """Ask the engine to end in good order."""

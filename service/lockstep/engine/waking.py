@@ -33,6 +33,7 @@ def expiry(basis: Basis, tables: Tables, events: Unhandled) -> wake.Expiry:
         basis.stream_clock,
         engine.expire_look_ms / 1000,
         engine.expire_hold_max_seconds,
+        _steady(basis),
     )
 
 
@@ -42,7 +43,12 @@ def held_looks(basis: Basis, hearing: Hearing, events: Unhandled) -> pipeline.He
     times = pipeline.HoldTimes(
         pause_seconds=engine.expire_look_ms / 1000, most_seconds=engine.expire_hold_max_seconds
     )
-    return pipeline.HeldLooks(events, hearing.looking, times)
+    return pipeline.HeldLooks(events, hearing.looking, times, _steady(basis))
+
+
+def _steady(basis: Basis) -> wake.Steady:
+    """Make what knows since when all is well; a worker whose beats are stored can store."""
+    return wake.Steady(lambda: basis.roster.since)
 
 
 def wakeups(

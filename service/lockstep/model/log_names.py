@@ -43,6 +43,8 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "event.unpublished": "the bus refuses a run event; it holds back those of its run alone",
     "event.unburied": "a message can never be handled, and could not become a dead letter",
     "events.dropped": "events that waits may look back on were dropped for lack of room",
+    "look_backs.delayed": "no wait takes what it has looked back on: nobody tells what is older",
+    "look_backs.resumed": "waits take what they have looked back on again",
     "expiry.delayed": "nothing expires that an event may still change: it cannot be told",
     "expiry.forced": "what an event held up that nobody handles has expired all the same",
     "expiry.resumed": "whether an event may still change something can be told again",

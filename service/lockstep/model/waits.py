@@ -112,6 +112,7 @@ class Looking(msgspec.Struct, frozen=True):
     look_back: float
     dropped: Rank | None  # events of this id and key up to here may be missing
     is_kept: bool  # its version has such events kept; not one that was replaced long ago
+    came: Rank | None = None  # it was armed before: what has come since, and may end it
 
     def since(self, now: datetime) -> Rank:
         """Say behind which event it looks."""
@@ -123,7 +124,9 @@ class Looking(msgspec.Struct, frozen=True):
         return max(since, (now - LONGEST_LOOK_BACK, LAST))
 
     def may_lack(self, since: Rank) -> bool:
-        """Say whether events behind this one may be missing."""
+        """Say whether events behind this one may be missing; what was seen before may."""
+        if self.came is not None:
+            return self.dropped is not None and self.dropped >= self.came
         return not self.is_kept or (self.dropped is not None and self.dropped > since)
 
 

@@ -94,7 +94,7 @@ def _tell(
     if decided.armed or decided.disarmed or decided.ticking:
         listener.armed(decided.armed, decided.disarmed, decided.ticking)
     if decided.looking:
-        listener.looking(decided.looking)
+        listener.looking([*decided.looking])
     if reported:
         listener.reported(reported)
     decisions = [*decided.judged, *_wakes(decided.satisfied, firings)]

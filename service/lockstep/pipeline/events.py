@@ -1,6 +1,6 @@
 """The way of an event: from bytes to runs, and what the bus shall do with it."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from lockstep.model.events import Event, Poison
 from lockstep.model.messages import Message
 from lockstep.model.parked import ParkedEvent
 from lockstep.model.verdicts import Accept, Verdict
-from lockstep.model.waits import Awaited, StepKey, topic
+from lockstep.model.waits import Awaited, Rank, Satisfied, StepKey, topic
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.pipeline.windows_and_holds import pass_windows_and_holds
@@ -187,6 +187,16 @@ def _parts(batch: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield part
 
 
+def _looking(satisfied: Sequence[Satisfied]) -> Mapping[UUID, Rank]:
+    """Give the waits that look back, each with the oldest of its events."""
+    found: dict[UUID, Rank] = {}
+    for one in satisfied:
+        if one.wait.since is not None:
+            rank = one.event.time, one.event.sequence
+            found[one.wait.id] = min(rank, found.get(one.wait.id, rank))
+    return found
+
+
 class _Judged:
     """What was judged of messages that were decoded by one state of the types."""
 
@@ -244,7 +254,7 @@ class _Batch:
         decided = await pass_windows_and_holds(candidates, self._parts.clock.now(), tx)
         # Of a wait that looks back its look says which event ends it: an older one may follow.
         decided.satisfied = [one for one in satisfied if one.wait.since is None]
-        decided.looking = [one.wait.id for one in satisfied if one.wait.since is not None]
+        decided.looking = _looking(satisfied)
         decided.parked = parked
         decided.judged = [*refused, *decided.judged]
         return decided

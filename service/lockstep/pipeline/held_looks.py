@@ -6,7 +6,8 @@ that is held up is asked about together, and looked at again when that event is 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.pipeline.look_back_news import MOST, LookBackNews
 from lockstep.ports.unhandled import HeldUp, Question, Unhandled
+from lockstep.wake import Steady
 
 RETRY_SECONDS: Final = 1.0  # a stream that cannot be asked is not asked more often
 
@@ -43,10 +45,12 @@ class HeldLooks:
         unhandled: Unhandled,
         news: LookBackNews,
         times: HoldTimes,
+        steady: Steady,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._unhandled, self._news, self._times = unhandled, news, times
-        self._monotonic = monotonic
+        self._steady, self._monotonic = steady, monotonic
+        self._trouble: str | None = None
         self._held: dict[UUID, _HeldLook] = {}
         self._some = asyncio.Event()
 
@@ -54,11 +58,22 @@ class HeldLooks:
         """Say whether the look of a wait is held up, as far as is known."""
         return wait_id in self._held
 
+    def faults(self) -> list[str]:
+        """Say that nothing that was found is taken, and why."""
+        why = self._trouble
+        return [] if why is None else [f"no wait takes an event that it has looked back on: {why}"]
+
     async def among(self, questions: Sequence[Question]) -> set[UUID]:
-        """Give those that are held up: they are noted, and looked at again. Raise Unavailable."""
+        """Give those that are held up: they are noted, and looked at again.
+
+        So are all that nobody can be asked about now; others may be armed meanwhile.
+        """
         if not questions:
             return set()
-        found = await self._unhandled.held_up(questions)
+        try:
+            found = await self._answer(questions)
+        except Unavailable as error:
+            found = {one.id: HeldUp(reason=str(error)) for one in questions}
         held = set()
         for one in questions:
             why = found.get(one.id)
@@ -85,16 +100,16 @@ class HeldLooks:
             if not self._held:
                 self._some.clear()
                 await self._some.wait()
-            await asyncio.sleep(self._times.pause_seconds)
-            try:
+            pause = self._times.pause_seconds if self._trouble is None else RETRY_SECONDS
+            due_at = self._monotonic() + pause
+            await asyncio.sleep(pause)
+            self._steady.looked(due_at)
+            with suppress(Unavailable):  # it was told; all of them stay
                 await self._ask()
-            except Unavailable as error:
-                log.warning("service.delayed", error=error)
-                await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask(self) -> None:
         asked = [one.question for one in self._held.values()]
-        found = await self._unhandled.held_up(asked)
+        found = await self._answer(asked)
         ready = []
         for one in asked:
             if one.id not in self._held:
@@ -106,6 +121,20 @@ class HeldLooks:
                 ready.append(one.id)
         self._news.note(ready)
 
+    async def _answer(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
+        try:
+            found = await self._unhandled.held_up(questions)
+        except Unavailable as error:
+            self._steady.failed()
+            if self._trouble != str(error):
+                self._trouble = str(error)
+                log.warning("look_backs.delayed", error=error)
+            raise
+        if self._trouble is not None:
+            self._trouble = None
+            log.info("look_backs.resumed", held=len(self._held))
+        return found
+
     def _noted(self, question: Question, why: HeldUp) -> _HeldLook:
         known = self._held.get(question.id)
         if known is not None and known.by == why.sequence:
@@ -113,4 +142,7 @@ class HeldLooks:
         return _HeldLook(question, why.sequence, self._monotonic())
 
     def _is_too_long(self, held: _HeldLook) -> bool:
-        return self._monotonic() - held.since >= self._times.most_seconds
+        if held.by is None:
+            return False  # nobody could be asked
+        well = max(held.since, self._steady.since)
+        return self._monotonic() - well >= self._times.most_seconds

@@ -1,6 +1,6 @@
 """What every way to a run passes through, and what it decides on its way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from lockstep.model.matches import TriggerMatch
 from lockstep.model.parked import ParkedEvent
 from lockstep.model.program import Expression
 from lockstep.model.timers import Hold
-from lockstep.model.waits import Due, Satisfied
+from lockstep.model.waits import Due, Rank, Satisfied
 from lockstep.ports.cancel import Terminator
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
@@ -47,5 +47,6 @@ class Decided:
     disarmed: Sequence[UUID] = ()
     ticking: Sequence[Due] = ()  # the next ticks of schedules
     parked: Sequence[ParkedEvent] = ()  # what others have to be asked
-    looking: Sequence[UUID] = ()  # armed waits that look back on an event which has come
+    # Armed waits that look back, and the oldest event that has come for each.
+    looking: Mapping[UUID, Rank] = field(default_factory=dict)
     incomplete: list[UUID] = field(default_factory=list)  # waits for which events were dropped

@@ -81,8 +81,8 @@ class LookBackTransaction(LookingSource, Protocol):
         """Arm waits that have looked back; their runs are locked."""
         ...
 
-    async def look_again(self, ids: Sequence[UUID]) -> None:
-        """Let armed waits look back once more; their runs are locked."""
+    async def look_again(self, looks: Mapping[UUID, Rank]) -> None:
+        """Let armed waits look back once more, for what came first; their runs are locked."""
         ...
 
     async def keep_taken(self, taken: Sequence[Taken]) -> None:

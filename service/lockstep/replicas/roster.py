@@ -3,6 +3,7 @@
 When a beat was stored says nothing: the clock of the database may be set. Beats are compared only.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -29,6 +30,12 @@ class Roster:
         self._stale_seconds = stale_seconds
         self._signs: dict[UUID, _Sign] = {}
         self._stale: tuple[Beat, ...] = ()
+        self._since = math.inf
+
+    @property
+    def since(self) -> float:
+        """Since when no look was missed, in seconds of the monotonic clock; infinite: one was."""
+        return self._since
 
     def stale(self) -> Sequence[Beat]:
         """See `ports.workers.Stale`; one whose row is gone is not among them, and dead at once."""
@@ -37,6 +44,7 @@ class Roster:
     def look(self, beats: Mapping[UUID, datetime], asked_at: float, answered_at: float) -> None:
         """Take what the store said; it was asked and has answered at these times."""
         before = self._signs
+        self._since = min(self._since, answered_at)
         self._signs = {
             worker: before[worker]
             if worker in before and before[worker].beat == beat
@@ -51,7 +59,7 @@ class Roster:
 
     def lose_sight(self) -> None:
         """Forget what was seen: for a while there was no look, and nobody knows who has beaten."""
-        self._signs, self._stale = {}, ()
+        self._signs, self._stale, self._since = {}, (), math.inf
 
     def age(self, seconds: float) -> None:
         """Let so much time have passed for the next look: for test cases."""

@@ -255,9 +255,9 @@ class BatchTransaction:
         """See `ports.wake.LookBackTransaction`."""
         await recent.arm(self._connection, looks)
 
-    async def look_again(self, ids: Sequence[UUID]) -> None:
+    async def look_again(self, looks: Mapping[UUID, Rank]) -> None:
         """See `ports.wake.LookBackTransaction`."""
-        await recent.look_again(self._connection, ids)
+        await recent.look_again(self._connection, looks)
 
     async def keep_taken(self, taken: Sequence[Taken]) -> None:
         """See `ports.wake.LookBackTransaction`."""

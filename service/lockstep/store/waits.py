@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 2000  # sleepers: some hundred kilobytes, gone through without holding up the loop
 AT_ONCE: Final = 1000  # far from the 10 s of a statement, and the locks of their runs go soon
+NEVER: Final = 2**63 - 1  # a number that no message of a stream has
 FIRST: Final = UUID(int=0)
 FIRED: Final[Sequence[WaitKind]] = ("delay", "event", "retry", "remote", "child")
 
@@ -144,6 +145,16 @@ class WaitStore:
             if row["kind"] == "event"
             else Question(id=row["id"], event_id=ACTION_DONE, until=row["due_at"],
                           step=f"{row['run_id']}:{row['action_path']}")
+            for row in rows
+        ]  # fmt: skip
+
+    async def looking_for(self, wait_ids: Sequence[UUID], now: datetime) -> list[Question]:
+        """See `control.overdue.OverdueRows`."""
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(*query("waits/looking_for", ids=wait_ids))
+        return [
+            Question(id=row["id"], event_id=row["event_id"], context_key=row["context_key"],
+                     until=now, below=NEVER)
             for row in rows
         ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from lockstep.wake.due import DueWaits
 from lockstep.wake.expiry import Expiry
 from lockstep.wake.kv_mirror import KvMirror
 from lockstep.wake.late_results import late_results, unknown_steps
+from lockstep.wake.steady import Steady
 from lockstep.wake.timers import Timers, TimerService, TriggerTimers, WaitTimers
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "DueWaits",
     "Expiry",
     "KvMirror",
+    "Steady",
     "TimerService",
     "Timers",
     "TriggerTimers",

@@ -19,6 +19,7 @@ import structlog
 from lockstep.model.errors import Unavailable
 from lockstep.ports.clock import Clock, StreamClock
 from lockstep.ports.unhandled import HeldUp, Question, Unhandled
+from lockstep.wake.steady import Steady
 
 BATCH: Final = 250  # as timers: a transaction of some 20 ms
 MOST: Final = 50_000  # some 30 MB; the sweep of what is overdue finds the others
@@ -77,9 +78,11 @@ class Expiry:
         stream_clock: StreamClock,
         look_seconds: float,
         most_seconds: float,
+        steady: Steady,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`most_seconds` is how long one and the same message may hold something up."""
+        self._steady = steady
         self._events, self._rows = events, rows
         self._clock, self._stream_clock, self._monotonic = clock, stream_clock, monotonic
         self._look_seconds, self._most_seconds = look_seconds, most_seconds
@@ -88,7 +91,6 @@ class Expiry:
         self._changed = asyncio.Event()
         self._look_at = 0.0  # by the monotonic clock; what is early is looked at in its time
         self._trouble: str | None = None
-        self._asked_since = 0.0  # since then all questions were answered
         self._alive_at = 0.0  # when it was looked last what is over
 
     async def cleared(self, questions: Sequence[Question], again: Again) -> set[UUID]:
@@ -123,6 +125,7 @@ class Expiry:
                 await self._look()
             except Unavailable as error:  # the store
                 log.warning("service.delayed", error=error)
+                self._steady.failed()
                 self._look_at = self._monotonic() + RETRY_SECONDS
 
     def is_behind(self, now: datetime) -> bool:
@@ -179,13 +182,14 @@ class Expiry:
         return {**found, **await self._rows.parked_for(free)} if free else found
 
     def _failed(self, error: Unavailable) -> None:
+        self._steady.failed()
         if self._trouble != str(error):
             self._trouble = str(error)
             log.warning("expiry.delayed", held=len(self._held), error=error)
 
     def _answered(self) -> None:
         if self._trouble is not None:
-            self._trouble, self._asked_since = None, self._monotonic()
+            self._trouble = None
             log.info("expiry.resumed", held=len(self._held))
 
     async def _rest(self) -> None:
@@ -216,6 +220,8 @@ class Expiry:
         ]
         if not held:
             return
+        if is_turn:
+            self._steady.looked(self._look_at)
         questions = [one.question for one in held]
         try:
             found = await self._with_parked(questions, await self._events.held_up(questions))
@@ -271,7 +277,7 @@ class Expiry:
         """Say whether one message holds it up for ever, though the stream could be asked."""
         if held.why is None or held.why.sequence is None:
             return False
-        return self._monotonic() - max(held.since, self._asked_since) >= self._most_seconds
+        return self._monotonic() - max(held.since, self._steady.since) >= self._most_seconds
 
     async def _force(self, held: Sequence[_Delayed]) -> None:
         """Let these go all the same, with a warning."""

@@ -25,11 +25,17 @@ class Scene:
         self.away, self.took = Away(BusUnavailable("NATS is away")), 0.0
         self.held: dict[UUID, HeldUp] = {}
         self.asked: list[int] = []
+        self.looking: set[UUID] = set()
         self.overdue = OverdueWaits(self, self, Clock())
 
     async def expiring(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Question]:
         """See `control.overdue.OverdueRows`."""
         return [Question(id=one, event_id="e", until=now) for one in wait_ids]
+
+    async def looking_for(self, wait_ids: Sequence[UUID], now: datetime) -> Sequence[Question]:
+        """See `control.overdue.OverdueRows`."""
+        looking = sorted(self.looking.intersection(wait_ids))
+        return [Question(id=one, event_id="e", until=now, below=99) for one in looking]
 
     async def counted(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
         """See `control.overdue.Counting`."""
@@ -58,6 +64,18 @@ async def test_what_holds_a_wait_up_is_said_of_that_one() -> None:
     scene.held = {uid(1): HELD, uid(3): EARLY}
     text = "past its deadline, 3 events of `e` from before it are not handled yet"
     assert await scene.said(wait(1), wait(2), wait(3)) == [text, None, None]
+
+
+@moved
+async def test_what_keeps_a_wait_from_taking_what_it_has_looked_back_on_is_said() -> None:
+    scene = Scene()
+    scene.looking, scene.held = {uid(1), uid(2)}, {uid(1): HELD}
+    text = "it looks back, 3 events of `e` from before it are not handled yet"
+    assert await scene.said(wait(1, None), wait(2, later(1)), wait(3, None)) == [text, None, None]
+    scene.away.times = 1
+    said = await scene.said(wait(1, None), wait(3, None))
+    text = "it looks back; whether an event may still come before what it has found cannot be told"
+    assert said == [f"{text}: NATS is away", None]
 
 
 @moved

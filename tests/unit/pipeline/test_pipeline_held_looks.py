@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-import pytest
 from structlog.testing import capture_logs
 
-from lockstep.model.errors import Unavailable
 from lockstep.pipeline import HeldLooks, HoldTimes, LookBackNews
 from lockstep.pipeline.held_looks import RETRY_SECONDS
 from lockstep.ports.unhandled import HeldUp, Question
+from lockstep.wake import Steady
 from unit.fakes import Away
 from unit.moved import Background, Clock, moved, turns
 from unit.values import NOW, later, uid
@@ -42,7 +41,9 @@ class Looks:
         self.stream, self.news = Stream(), LookBackNews()
         times = HoldTimes(pause_seconds=PAUSE, most_seconds=MOST)
         now = asyncio.get_running_loop().time
-        self.held = HeldLooks(self.stream, self.news, times, now)
+        self.well_since = 0.0
+        steady = Steady(lambda: self.well_since, now)
+        self.held = HeldLooks(self.stream, self.news, times, steady, now)
 
     async def among(self, *numbers: int) -> list[int]:
         """Say which of these are held up."""
@@ -110,12 +111,31 @@ async def test_a_stream_that_cannot_be_asked_is_asked_again_and_nothing_is_let_t
     looks.stream.holds = {uid(1)}
     assert await looks.among(1) == [1]
     looks.stream.away.times = 2
-    with pytest.raises(Unavailable):
-        await looks.among(2)
+    with capture_logs() as logs:
+        assert await looks.among(2) == [2], "held up: others of its batch are armed"
+        (fault,) = looks.held.faults()
+        assert fault.startswith("no wait takes an event that it has looked back on: ")
+        async with Background(looks.held.run()):
+            await asyncio.sleep(1.5 * RETRY_SECONDS)
+            assert len(looks.stream.asked) == 3
+            looks.stream.holds.clear()
+            assert await looks.next() == [1, 2]
+            await turns()
+            assert Clock().now() >= later(2 * RETRY_SECONDS)
+    assert looks.held.faults() == []
+    assert [one["event"] for one in logs] == ["look_backs.delayed", "look_backs.resumed"]
+
+
+@moved
+async def test_time_in_which_nobody_could_handle_anything_does_not_count() -> None:
+    looks = Looks()
+    looks.stream.holds = {uid(1)}
     async with Background(looks.held.run()):
-        await asyncio.sleep(PAUSE + RETRY_SECONDS / 2)
-        assert len(looks.stream.asked) == 3
-        looks.stream.holds.clear()
+        assert await looks.among(1) == [1]
+        await asyncio.sleep(MOST - 10)
+        looks.well_since = MOST - 10  # the store was away until now
+        await asyncio.sleep(20)
+        looks.stream.away.times = 1  # and then the stream
+        asyncio.get_running_loop().call_later(MOST - 20, looks.stream.holds.clear)
         assert await looks.next() == [1]
-        await turns()
-        assert Clock().now() >= later(RETRY_SECONDS)
+        assert Clock().now() >= later(2 * MOST - 20)

@@ -1,6 +1,7 @@
 """Expiry: what an event may still change waits for that, what none can goes at once."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 
 from lockstep.model.errors import BusUnavailable
 from lockstep.ports.unhandled import HeldUp, Question
-from lockstep.wake import Expiry
+from lockstep.wake import Expiry, Steady
 from lockstep.wake.expiry import ALIVE_SECONDS, BATCH, MOST, PATIENCE_SECONDS, REST, RETRY_SECONDS
 from unit.fakes import Away
 from unit.moved import Background, Clock, StreamClock, moved, turns
@@ -33,10 +34,16 @@ class Scene:
         self.batches: list[int] = []
         self.warned: list[tuple[UUID, str]] = []
         self.stream_clock = StreamClock()
+        self.well_since = 0.0
+        self.slept_seconds = 0.0
         self.expiry = Expiry(
             self, self, Clock(), self.stream_clock, LOOK, LONG,
-            lambda: asyncio.get_running_loop().time(),
+            Steady(lambda: self.well_since, self.monotonic), self.monotonic,
         )  # fmt: skip
+
+    def monotonic(self) -> float:
+        """What the clock of the machine says, which goes on while the process sleeps."""
+        return asyncio.get_running_loop().time() + self.slept_seconds
 
     async def held_up(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
         """See `ports.unhandled.Unhandled`."""
@@ -230,6 +237,36 @@ async def test_another_message_or_a_stream_that_is_away_begins_the_time_anew() -
         assert scene.gone == []
         await asyncio.sleep(20)
         assert {number for number, _ in scene.gone} == {1, 2}
+
+
+@moved
+async def test_time_in_which_the_store_was_away_does_not_count() -> None:
+    scene = Scene()
+    scene.stuck = {uid(1): 7}
+    async with Background(scene.expiry.run()):
+        await scene.cleared(due(1))
+        await asyncio.sleep(LONG - 10)
+        scene.well_since = math.inf  # no heartbeat is stored
+        await asyncio.sleep(LONG)
+        scene.well_since = asyncio.get_running_loop().time()
+        await asyncio.sleep(LONG - 1)
+        assert scene.gone == []
+        await asyncio.sleep(2)
+    assert [number for number, _ in scene.gone] == [1]
+
+
+@moved
+async def test_time_in_which_the_process_slept_does_not_count() -> None:
+    scene = Scene()
+    scene.stuck = {uid(1): 7}
+    async with Background(scene.expiry.run()):
+        await scene.cleared(due(1))
+        await asyncio.sleep(LONG - 10)
+        scene.slept_seconds = 30.0
+        await asyncio.sleep(20)
+        assert scene.gone == []
+        await asyncio.sleep(LONG)
+    assert [number for number, _ in scene.gone] == [1]
 
 
 @moved

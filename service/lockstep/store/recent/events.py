@@ -113,9 +113,10 @@ async def arm(connection: "Connection", looks: Sequence[tuple[UUID, Rank]]) -> N
     )
 
 
-async def look_again(connection: "Connection", ids: Sequence[UUID]) -> None:
+async def look_again(connection: "Connection", looks: Mapping[UUID, Rank]) -> None:
     """Let armed waits look back once more; their runs are held."""
-    await connection.execute(*query("recent/look_again", ids=ids))
+    found = [(wait_id, *rank) for wait_id, rank in looks.items()]
+    await connection.execute(*query("recent/look_again", looks=found))
 
 
 async def take(connection: "Connection", taken: Sequence[Taken]) -> None:
@@ -140,7 +141,7 @@ def _looking(row: asyncpg.Record) -> Looking:
         automation_id=row["automation_id"],
         unread=unread,
     )
-    dropped = row["dropped_time"]
+    dropped, came = row["dropped_time"], row["since_time"]
     return Looking(
         wait,
         row["topic"],
@@ -151,6 +152,7 @@ def _looking(row: asyncpg.Record) -> Looking:
         row["look_back"],
         None if dropped is None else (dropped, row["dropped_sequence"]),
         row["is_kept"],
+        None if came is None else (came, row["since_sequence"]),
     )
 
 

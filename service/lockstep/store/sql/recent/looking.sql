@@ -2,7 +2,8 @@
 -- of the events that they look for, and whether these are kept for the version at all.
 -- :ids uuid[]
 select w.id, w.run_id, w.filter, w.run_scope, w.action_path, w.warning, r.automation_id, w.topic,
-       w.event_id, w.context_key, w.due_at, w.look_back, r.trigger_time, r.rank_sequence,
+       w.event_id, w.context_key, w.due_at, w.look_back, w.since_time, w.since_sequence,
+       r.trigger_time, r.rank_sequence,
        d.time as dropped_time, d.sequence as dropped_sequence,
        coalesce(w.event_id = any (v.looks_back), false) as is_kept
   from waits w
