@@ -76,9 +76,11 @@ def wakeups(
         timers=(hearing.wait_timers, hearing.trigger_timers),
         mirror=hearing.mirror,
         expiry=pipelines.expiry,
-        waits=wake.TimerService(hearing.wait_timers, wait_rows, clock, due_waits.fire, rate),
+        waits=wake.TimerService(
+            hearing.wait_timers, wait_rows, clock, due_waits.fire, rate, pipelines.expiry
+        ),
         triggers=wake.TimerService(
-            hearing.trigger_timers, timer_rows, clock, pipelines.timers.fire, rate
+            hearing.trigger_timers, timer_rows, clock, pipelines.timers.fire, rate, pipelines.expiry
         ),
         alarms=alarms,
     )

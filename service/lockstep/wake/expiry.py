@@ -128,6 +128,10 @@ class Expiry:
                 self._steady.failed()
                 self._look_at = self._monotonic() + RETRY_SECONDS
 
+    def __contains__(self, wait_id: object) -> bool:
+        """Say whether something is held up here, as far as is known."""
+        return wait_id in self._held
+
     def is_behind(self, now: datetime) -> bool:
         """Whether something should have expired by then that has not."""
         error = self._error

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -205,6 +205,20 @@ async def test_a_result_holds_up_its_own_step_whatever_its_key() -> None:
     assert set(await Scene(server).held(*steps)) == {1, 3}
     server.has(ACTION_DONE, -4, body={"success": True})  # it says not of which step
     assert set(await Scene(server).held(*steps)) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("spelled", [str.upper, lambda one: one.replace("-", ""), "{{{}}}".format])
+@moved
+async def test_a_result_is_that_of_its_step_in_whatever_way_its_run_is_written(
+    spelled: Callable[[str], str],
+) -> None:
+    server, run = Server(), "01a22d4b-46a4-7817-b4d4-c31dbaf6703a"
+    server.has(ACTION_DONE, -5, body={"idempotency_key": f"{spelled(run)}:actions[0]"})
+    steps = [
+        wait(1, event_id=ACTION_DONE, step=f"{run}:actions[0]"),
+        wait(2, event_id=ACTION_DONE, step=f"{run}:actions[1]"),
+    ]
+    assert set(await Scene(server).held(*steps)) == {1}
 
 
 @moved

@@ -33,7 +33,10 @@ class Scene:
         self.looks: list[float] = []
         self.most_found = 0
         self.timers = Timers(Clock())
-        self.service = TimerService(self.timers, self, Clock(), self._fire, late_per_second)
+        self.held: set[UUID] = set()
+        self.service = TimerService(
+            self.timers, self, Clock(), self._fire, late_per_second, self.held
+        )
 
     async def near(self, since: datetime, until: datetime, limit: int) -> Sequence[Due]:
         """See `wake.timers.DueRows`."""
@@ -254,6 +257,23 @@ async def test_a_sweep_fires_what_is_overdue_in_batches_at_a_bounded_rate() -> N
     assert sorted({second for _, second in scene.fired}) == [0, 10, 20]
     assert [*scene.armed] == [uid(9999)]
     assert [line["waits"] for line in logs] == [BATCH, BATCH, 5]
+
+
+@moved
+async def test_what_is_held_up_takes_no_time_of_what_a_sweep_finds_behind_it() -> None:
+    scene = Scene(late_per_second=BATCH / 10)
+    for number in range(4 * BATCH):
+        scene.store(number, -LATE - 2)
+    scene.held.update(uid(number) for number in range(4 * BATCH) if number != 7)
+    scene.store(9999, -LATE - 1)
+    with capture_logs() as logs:
+        await scene.service.sweep()
+    assert [number for number, _ in scene.fired] == [7, 9999]
+    assert scene.fired[1][1] < 1
+    assert [line["waits"] for line in logs] == [1, 1]
+    scene.held.clear()
+    await scene.service.sweep()
+    assert scene.armed == {}
 
 
 @moved

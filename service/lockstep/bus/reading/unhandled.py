@@ -299,8 +299,10 @@ def _step(event: Event) -> str | None:
     if event.id != ACTION_DONE:
         return None
     try:
-        return msgspec.convert(event.payload, ActionDone).idempotency_key
-    except msgspec.ValidationError:
+        key = msgspec.convert(event.payload, ActionDone).idempotency_key
+        run_id, _, path = key.partition(":")
+        return f"{UUID(run_id)}:{path}"  # in whatever way it is written
+    except (msgspec.ValidationError, ValueError):
         return None
 
 
