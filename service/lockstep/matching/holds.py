@@ -239,10 +239,10 @@ def _rank(candidate: Candidate) -> Rank:
 def _hold_event(candidate: Candidate) -> HoldEvent:
     event = candidate.match.event
     if candidate.cancels:
-        return HoldEvent(time=event.time, sequence=event.sequence)
+        key = (event.context_key or "").encode("utf-8", "surrogatepass")
+        return HoldEvent(time=event.time, sequence=event.sequence, size=len(key))
     due_at = event.time + timedelta(seconds=candidate.hold_seconds)
-    size = len(event.body)
-    return HoldEvent(time=event.time, sequence=event.sequence, due_at=due_at, size=size)
+    return HoldEvent(time=event.time, sequence=event.sequence, due_at=due_at, size=event.size)
 
 
 def _detail(candidate: Candidate, played: Played, new: _New, anew: HoldEvent | None) -> str:

@@ -13,6 +13,10 @@ from lockstep_schemas.events import Actor
 NOBODY: Final = "-"
 """As `only` of an event: nobody here can be asked about it."""
 
+ROW_BYTES: Final = 200  # of a row that keeps an event, beside what its publisher has said
+
+_encode = msgspec.json.Encoder().encode
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event as it was taken from the stream."""
@@ -31,6 +35,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     parent: Parent | None = None  # of a run that is started by another run
     only: str | None = None  # whom alone it is for: an automation, or `wait:<id>`; None: for all
+
+    @property
+    def size(self) -> int:
+        """Bytes of it where it is kept: of all that its publisher has said, and of the row."""
+        said = (self.id, self.context_key, self.message_id, self.delivery, self.traceparent)
+        texts = sum(len(one.encode("utf-8", "surrogatepass")) for one in said if one)
+        return ROW_BYTES + len(self.body) + len(_encode(self.actor)) + texts
 
 
 class Poison(msgspec.Struct, frozen=True):

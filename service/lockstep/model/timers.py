@@ -24,7 +24,7 @@ class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime
     sequence: int
     due_at: datetime | None = None  # until when it holds; None: it cancels
-    size: int = 0  # bytes of its payload that are kept
+    size: int = 0  # bytes of what is kept of it
 
     @property
     def rank(self) -> Rank:

@@ -123,13 +123,13 @@ async def change_holds(connection: "Connection", changes: HoldChanges) -> None:
     """See `ports.matching.MatchingTransaction`."""
     if changes.dropped:
         await _drop(connection, changes.dropped)
-    kept = list(portions(changes.kept, lambda one: one.what.size if one.event else 0)) or [()]
+    kept = list(portions(changes.kept, lambda one: one.what.size)) or [()]
     for number, some in enumerate(kept):
         ended = [] if number else changes.ended
         if some or ended:
             await _keep(connection, ended, some)
     new = [hold for hold in changes.armed if hold.event is not None]
-    for holds in portions(new, lambda one: len(one.event.body) if one.event else 0):
+    for holds in portions(new, lambda one: one.event.size if one.event else 0):
         await _arm(connection, holds)
     by_kept = [hold for hold in changes.armed if hold.event is None]
     if by_kept:

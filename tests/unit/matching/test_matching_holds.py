@@ -15,6 +15,7 @@ from lockstep.matching.course import MOST_EVENTS, course
 from lockstep.matching.holds import compacted, followed, held, lock_name
 from lockstep.model.decisions import Candidate
 from lockstep.model.timers import ArmedHold, Holder, HoldEvent
+from lockstep_schemas.events import Actor
 from unit.fakes import Rows
 from unit.moved import moved
 from unit.values import NOW, candidate, event, later, triggered, uid
@@ -279,6 +280,25 @@ async def test_what_starts_a_run_for_sure_stays_however_much_it_is() -> None:
         await details(tx, *found)
     assert len(kept(tx)) == MOST_EVENTS + 8
     assert logs == []
+
+
+@pytest.mark.parametrize("said", ["body", "actor", "message_id"])
+@moved
+async def test_all_that_a_publisher_has_said_counts_where_room_is_bounded(said: str) -> None:
+    large = "x" * (1 << 20)
+    what = {"body": large.encode(), "actor": Actor(name=large), "message_id": large}[said]
+    found = [candidate(HELD, event(at, **{said: what}), hold_seconds=60) for at in range(2, 6)]
+    with capture_logs() as logs:
+        await details(Rows(), arms(1, seconds=9000), *found)
+    assert [line["event"] for line in logs] == ["hold.events_crowded"]
+
+
+@moved
+async def test_the_key_of_what_cancels_counts_too() -> None:
+    key = "k" * (1 << 20)
+    with capture_logs() as logs:
+        await details(Rows(), *(cancels(at, key) for at in range(5)))
+    assert [line["event"] for line in logs] == ["hold.events_crowded"]
 
 
 def test_the_lock_is_that_of_the_holder() -> None:

@@ -33,7 +33,13 @@ create table recent_events (
     actor bytea not null,
     hop integer not null,
     body bytea not null,
-    handled_at timestamptz not null
+    handled_at timestamptz not null,
+    -- as `Event.size` has it: all that its publisher has said, and the row
+    size integer not null generated always as (
+        200 + octet_length(body) + octet_length(actor) + octet_length(event_id)
+        + octet_length(delivery) + octet_length(coalesce(context_key, ''))
+        + octet_length(coalesce(message_id, ''))
+    ) stored
 );
 create index recent_events_of_topic on recent_events (topic, time, sequence, position);
 create index recent_events_by_time on recent_events (time, sequence, position);

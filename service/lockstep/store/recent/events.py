@@ -36,7 +36,7 @@ async def lock_topics(connection: "Connection", topics: Sequence[bytes], *, alon
 
 async def keep(connection: "Connection", events: Sequence[Event], now: datetime) -> None:
     """Keep events that some wait may look back on."""
-    for some in portions(events, lambda one: len(one.body)):
+    for some in portions(events, lambda one: one.size):
         await connection.execute(
             *query(
                 "recent/keep",

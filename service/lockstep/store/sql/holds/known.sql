@@ -7,7 +7,7 @@ select holders.place, t.id, t.event_time as time, t.event_sequence as sequence, 
  where t.kind = 'hold'
  union all
 select holders.place, null, h.time, h.sequence, h.due_at, null, null,
-       coalesce(octet_length(h.event), 0)
+       coalesce(octet_length(h.event), 0) + coalesce(octet_length(h.context_key), 0)
   from unnest(:holders) with ordinality
   join hold_events h using (automation_id, trigger_id, topic)
  order by place, time, sequence;

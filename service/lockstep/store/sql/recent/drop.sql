@@ -3,7 +3,7 @@
 -- Locks: the rows, where what others have locked is passed over; the marks by event id and topic.
 -- :most_bytes bigint, :limit bigint
 with sized as (
-    select position, sum(octet_length(body) + 200) over (
+    select position, sum(size) over (
                order by time desc, sequence desc, position desc
            ) as bytes
       from recent_events

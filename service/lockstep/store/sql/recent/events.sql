@@ -6,7 +6,7 @@
 -- :until timestamptz
 select position, time, sequence, delivery, message_id, actor, hop, body
   from (
-       select e.*, sum(octet_length(e.body)) over in_turn as bytes, row_number() over in_turn as number
+       select e.*, sum(e.size) over in_turn as bytes, row_number() over in_turn as number
          from recent_events e
         where e.topic = :topic and e.event_id = :event_id
           and e.context_key is not distinct from :context_key
