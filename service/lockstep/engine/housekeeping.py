@@ -6,13 +6,14 @@ and leaves the half of one connection to others.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final, Protocol
 
 import structlog
 
 from lockstep import store
+from lockstep.model.errors import Unavailable
 from lockstep.model.messages import StreamBegin
 from lockstep.ports.clock import Clock, StreamClock
 from lockstep.ports.workers import Stale
@@ -57,21 +58,42 @@ class Housekeeping:
         self._events, self._clock, self._stream_clock = events, clock, stream_clock
 
     async def clean(self) -> None:
-        """Delete what has no owner. Raise Unavailable."""
-        await self._workers.forget(self._stale())
-        await self._retention.forget_bodies(AT_ONCE)
-        await self._receipts.forget_suspects(AT_ONCE)
-        await _while_some(lambda: self._decisions.forget(self._settings.judgements, AT_ONCE))
-        await _while_some(lambda: self._recent.forget(self._clock.now(), AT_ONCE))
-        await _while_some(lambda: self._recent.drop(AT_ONCE))
-        # Last: NATS is asked, and may be away. Receipts of an event that could come again, and
-        # counters that a backlog will ask for, stay.
+        """Delete what has no owner. Raise what has failed, when the rest is done."""
+        await _each(
+            {
+                "workers": lambda: self._workers.forget(self._stale()),
+                "bodies": lambda: self._retention.forget_bodies(AT_ONCE),
+                "suspects": lambda: self._receipts.forget_suspects(AT_ONCE),
+                "decisions": lambda: _while_some(
+                    lambda: self._decisions.forget(self._settings.judgements, AT_ONCE)
+                ),
+                "recent_events": lambda: _while_some(
+                    lambda: self._recent.forget(self._clock.now(), AT_ONCE)
+                ),
+                "recent_bytes": lambda: _while_some(lambda: self._recent.drop(AT_ONCE)),
+                "passed": self._clean_passed,
+            }
+        )
+
+    async def _clean_passed(self) -> None:
+        """Delete what the stream has passed. NATS is asked, and may be away.
+
+        Receipts of an event that could come again, and counters that a backlog will ask for, stay.
+        """
         begin = self._by_ours(await self._events.begin())
         hours = self._settings.receipts_hours
-        await _while_some(lambda: self._receipts.forget(hours, begin, AT_ONCE))
         oldest = begin.oldest_at or self._clock.now()
         before = min(oldest, self._clock.now()) - OUT_OF_WINDOW
-        await _while_some(lambda: self._decisions.forget_occurrences(before, AT_ONCE))
+        await _each(
+            {
+                "receipts": lambda: _while_some(
+                    lambda: self._receipts.forget(hours, begin, AT_ONCE)
+                ),
+                "occurrences": lambda: _while_some(
+                    lambda: self._decisions.forget_occurrences(before, AT_ONCE)
+                ),
+            }
+        )
 
     async def end_frozen(self) -> None:
         """End sessions in which a replica is frozen, so that nobody waits for it.
@@ -106,3 +128,17 @@ async def _while_some(delete: Callable[[], Awaitable[bool]]) -> None:
         if not await delete():
             return
         await asyncio.sleep(time.monotonic() - began)
+
+
+async def _each(tasks: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+    """Do each; what fails keeps none of the others from being done, and is raised in the end."""
+    failed: list[Exception] = []
+    for name, task in tasks.items():
+        try:
+            await task()
+        except Exception as error:  # noqa: BLE001 - the others are wanted all the more
+            log.warning("housekeeping.failed", task=name, error=error)
+            failed.append(error)
+    # A fault before a server that is away: it passes, and is no fault.
+    if failed:
+        raise min(failed, key=lambda one: isinstance(one, Unavailable))

@@ -53,6 +53,7 @@ LOG_NAMES: Final[Mapping[str, str]] = {
     "hold.events_crowded": "more events of a hold than are kept; the oldest are taken as decided",
     "hold.events_outdated": "events of a hold are dropped: another version armed or disarmed it",
     "holds.disarmed": "a change of an automation has disarmed holds; their events start nothing",
+    "housekeeping.failed": "one task of housekeeping could not be done; the others go on",
     "intake.paused": "too many runs are ready; the backlog stays in the stream",
     "intake.resumed": "events are taken again",
     "lane.left": "a consumer group of a lane that is in no setting any more",

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from lockstep import store
 from lockstep.engine.housekeeping import AT_ONCE, Housekeeping
-from lockstep.model.errors import BusUnavailable
+from lockstep.model.errors import BusUnavailable, StoreTooSlow
 from lockstep.model.messages import StreamBegin
 from lockstep.settings.structs import EngineSettings
 from unit.moved import Clock, StreamClock, moved
@@ -21,6 +22,11 @@ class Tables:
         self.left = dict.fromkeys(("decisions", "receipts", "occurrences"), rows)
         self.calls: list[str] = []
         self.before: datetime | None = None
+        self.failing: dict[str, Exception] = {}
+
+    def _check(self, task: str) -> None:
+        if task in self.failing:
+            raise self.failing[task]
 
     def _page(self, table: str, limit: int) -> bool:
         self.calls.append(table)
@@ -29,6 +35,7 @@ class Tables:
         return gone == limit
 
     async def forget_suspects(self, limit: int) -> None:
+        self._check("suspects")
         self.calls.append("suspects")
 
 
@@ -57,9 +64,11 @@ class Recent(Tables):
     """The events that waits look back on."""
 
     async def forget(self, now: datetime, limit: int) -> bool:
+        self._check("forget")
         return self._page("decisions", limit)
 
     async def drop(self, limit: int) -> bool:
+        self._check("drop")
         return self._page("receipts", limit)
 
 
@@ -92,6 +101,12 @@ class Events:
 def house(
     rows: int, events: Events, ahead: timedelta = timedelta()
 ) -> tuple[Housekeeping, Decisions, Receipts]:
+    return whole_house(rows, events, ahead)[:3]
+
+
+def whole_house(
+    rows: int, events: Events, ahead: timedelta = timedelta()
+) -> tuple[Housekeeping, Decisions, Receipts, Recent]:
     decisions, receipts, recent = Decisions(rows), Receipts(rows), Recent(rows)
     made = Housekeeping(
         EngineSettings(),
@@ -106,7 +121,7 @@ def house(
         Clock(),
         StreamClock(ahead),
     )
-    return made, decisions, receipts
+    return made, decisions, receipts, recent
 
 
 @moved
@@ -153,3 +168,25 @@ async def test_where_nats_is_away_receipts_and_counters_stay() -> None:
         await made.clean()
     assert (decisions.left["decisions"], decisions.left["occurrences"]) == (0, 1)
     assert receipts.left["receipts"] == 1
+
+
+@pytest.mark.parametrize("error", [StoreTooSlow("drop"), KeyError("drop")], ids=["slow", "fault"])
+@pytest.mark.parametrize("task", ["forget", "drop"])
+@moved
+async def test_what_fails_keeps_nothing_else_from_being_done(task: str, error: Exception) -> None:
+    made, decisions, receipts, recent = whole_house(1, Events())
+    recent.failing[task] = error
+    with pytest.raises(type(error)), capture_logs() as logs:
+        await made.clean()
+    assert decisions.left["decisions"] == decisions.left["occurrences"] == 0
+    assert receipts.left["receipts"] == 0
+    assert [line["event"] for line in logs] == ["housekeeping.failed"]
+
+
+@moved
+async def test_a_fault_is_told_before_a_server_that_is_away() -> None:
+    made, _, receipts, recent = whole_house(1, Events(is_away=True))
+    recent.failing["drop"] = StoreTooSlow("drop")
+    receipts.failing["suspects"] = KeyError("what")
+    with pytest.raises(KeyError):
+        await made.clean()

@@ -44,6 +44,13 @@ create table recent_events (
 create index recent_events_of_topic on recent_events (topic, time, sequence, position);
 create index recent_events_by_time on recent_events (time, sequence, position);
 
+-- How many bytes there are is the sum of these: whoever keeps or deletes events adds a row, nobody waits
+-- for it, and housekeeping makes one of them.
+create table recent_sizes (
+    id bigint generated always as identity primary key,
+    bytes bigint not null
+);
+
 -- Of each event id and topic the newest one that was dropped for lack of room. An empty topic: of any
 -- key, where there were too many of them.
 create table dropped_events (

@@ -1,25 +1,47 @@
 -- Drop the oldest events beyond so many bytes, and remember up to where those of a topic may be
--- missing.
--- Locks: the rows, where what others have locked is passed over; the marks by event id and topic.
+-- missing. What there is, is counted; as many of the oldest are read as may be dropped, or none.
+-- Of those that do so at the same time one has its turn (advisory lock): else each would drop what is too
+-- much. Who has it next may not see yet what the last one has counted: then it counts less than there is.
+-- Locks: the turn, if it is free; the counts, and the rows, where what others have locked is passed
+-- over; the marks by event id and topic.
 -- :most_bytes bigint, :limit bigint
-with sized as (
-    select position, sum(size) over (
-               order by time desc, sequence desc, position desc
-           ) as bytes
-      from recent_events
+with turn as materialized (
+    select pg_try_advisory_xact_lock(hashtextextended('recent/drop', 9)) as is_mine
 ),
-over as materialized (
-    select e.position
-      from sized s
-      join recent_events e on e.position = s.position
-     where s.bytes > :most_bytes
-     order by e.time, e.sequence, e.position
+mine as materialized (
+    select id from recent_sizes where (select is_mine from turn) for update skip locked
+),
+counted as (
+    delete from recent_sizes where id in (select id from mine) returning bytes
+),
+all_bytes as materialized (
+    select coalesce(sum(bytes), 0) as bytes from counted
+),
+oldest as materialized (
+    select position, time, sequence, size
+      from recent_events
+     where (select bytes from all_bytes) > :most_bytes
+     order by time, sequence, position
      limit :limit
-       for update of e skip locked
+       for update skip locked
+),
+over as (
+    select position
+      from (
+           select position, sum(size) over (order by time, sequence, position) - size as older
+             from oldest
+           ) as sized
+     where older < (select bytes from all_bytes) - :most_bytes
 ),
 gone as (
-    delete from recent_events where position in (select position from over)
-    returning event_id, topic, time, sequence
+    delete from recent_events where position = any (array(select position from over))
+    returning event_id, topic, time, sequence, size
+),
+less as (
+    insert into recent_sizes (bytes)
+    select all_bytes.bytes - (select coalesce(sum(size), 0) from gone)
+      from all_bytes
+     where exists (select from counted)
 ),
 newest as (
     select distinct on (event_id, topic) event_id, topic, time, sequence

@@ -15,6 +15,9 @@ old as materialized (
 ),
 gone as (
     delete from recent_events where position in (select position from old)
-    returning position
+    returning size
+),
+less as (
+    insert into recent_sizes (bytes) select -sum(size) from gone having count(*) > 0
 )
 select count(*) from gone;
