@@ -389,6 +389,7 @@ HOT: dict[str, list[Any]] = {
     "recent/left": [uuid4(), 20],
     "recent/take": [[uuid4()], ["actions[0]"], [NOW], [1]],
     "recent/forget_taken": [uuid4(), 100],
+    "recent/forget": [NOW, 604800.0, 10, 100],
     "runs/list_steps": [uuid4()],
     "artifacts/list": [uuid4()],
 }

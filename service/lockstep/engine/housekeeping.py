@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
@@ -22,6 +22,8 @@ from lockstep.settings.structs import EngineSettings
 AT_ONCE: Final = 5000  # rows: a statement of some 100 ms
 FROZEN_SECONDS: Final = 8.0  # as long as the server lets a transaction be idle
 OUT_OF_WINDOW: Final = timedelta(hours=1)  # more than a counter may be read behind its window
+
+_Tasks: TypeAlias = Mapping[str, Callable[[], Awaitable[object]]]
 
 log = structlog.get_logger()
 
@@ -59,41 +61,44 @@ class Housekeeping:
 
     async def clean(self) -> None:
         """Delete what has no owner. Raise what has failed, when the rest is done."""
-        await _each(
-            {
-                "workers": lambda: self._workers.forget(self._stale()),
-                "bodies": lambda: self._retention.forget_bodies(AT_ONCE),
-                "suspects": lambda: self._receipts.forget_suspects(AT_ONCE),
-                "decisions": lambda: _while_some(
-                    lambda: self._decisions.forget(self._settings.judgements, AT_ONCE)
-                ),
-                "recent_events": lambda: _while_some(
-                    lambda: self._recent.forget(self._clock.now(), AT_ONCE)
-                ),
-                "recent_bytes": lambda: _while_some(lambda: self._recent.drop(AT_ONCE)),
-                "passed": self._clean_passed,
-            }
-        )
+        begins: list[StreamBegin] = []
 
-    async def _clean_passed(self) -> None:
-        """Delete what the stream has passed. NATS is asked, and may be away.
+        async def ask() -> None:
+            begins.append(self._by_ours(await self._events.begin()))
 
-        Receipts of an event that could come again, and counters that a backlog will ask for, stay.
+        failed = await _each({**self._tasks(), "stream": ask})
+        for begin in begins:
+            failed += await _each(self._passed(begin))
+        if failed:
+            # A fault before a server that is away: that passes, and is no fault.
+            raise min(failed, key=lambda one: isinstance(one, Unavailable))
+
+    def _tasks(self) -> _Tasks:
+        """Give what is done whatever the stream has."""
+        kept = self._settings.judgements
+        return {
+            "workers": lambda: self._workers.forget(self._stale()),
+            "bodies": lambda: self._retention.forget_bodies(AT_ONCE),
+            "suspects": lambda: self._receipts.forget_suspects(AT_ONCE),
+            "decisions": lambda: _while_some(lambda: self._decisions.forget(kept, AT_ONCE)),
+            "recent_bytes": lambda: _while_some(lambda: self._recent.drop(AT_ONCE)),
+        }
+
+    def _passed(self, begin: StreamBegin) -> _Tasks:
+        """Give what is done of what the stream has passed.
+
+        Receipts of an event that could come again, and what a backlog will ask for, stay.
         """
-        begin = self._by_ours(await self._events.begin())
         hours = self._settings.receipts_hours
-        oldest = begin.oldest_at or self._clock.now()
-        before = min(oldest, self._clock.now()) - OUT_OF_WINDOW
-        await _each(
-            {
-                "receipts": lambda: _while_some(
-                    lambda: self._receipts.forget(hours, begin, AT_ONCE)
-                ),
-                "occurrences": lambda: _while_some(
-                    lambda: self._decisions.forget_occurrences(before, AT_ONCE)
-                ),
-            }
-        )
+        oldest = min(begin.oldest_at or self._clock.now(), self._clock.now())
+        before = oldest - OUT_OF_WINDOW
+        return {
+            "receipts": lambda: _while_some(lambda: self._receipts.forget(hours, begin, AT_ONCE)),
+            "recent_events": lambda: _while_some(lambda: self._recent.forget(oldest, AT_ONCE)),
+            "occurrences": lambda: _while_some(
+                lambda: self._decisions.forget_occurrences(before, AT_ONCE)
+            ),
+        }
 
     async def end_frozen(self) -> None:
         """End sessions in which a replica is frozen, so that nobody waits for it.
@@ -130,8 +135,8 @@ async def _while_some(delete: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(time.monotonic() - began)
 
 
-async def _each(tasks: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
-    """Do each; what fails keeps none of the others from being done, and is raised in the end."""
+async def _each(tasks: _Tasks) -> list[Exception]:
+    """Do each; what fails keeps none of the others from being done, and is given back."""
     failed: list[Exception] = []
     for name, task in tasks.items():
         try:
@@ -139,6 +144,4 @@ async def _each(tasks: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
         except Exception as error:  # noqa: BLE001 - the others are wanted all the more
             log.warning("housekeeping.failed", task=name, error=error)
             failed.append(error)
-    # A fault before a server that is away: it passes, and is no fault.
-    if failed:
-        raise min(failed, key=lambda one: isinstance(one, Unavailable))
+    return failed

@@ -118,10 +118,8 @@ class Looking(msgspec.Struct, frozen=True):
         """Say behind which event it looks."""
         at, sequence = self.began
         if self.look_back:
-            since: Rank = at - timedelta(seconds=self.look_back), -1
-        else:
-            since = at, sequence or LAST
-        return max(since, (now - LONGEST_LOOK_BACK, LAST))
+            return at - timedelta(seconds=self.look_back), -1  # however long ago that is now
+        return max((at, sequence or LAST), (now - LONGEST_LOOK_BACK, LAST))
 
     def may_lack(self, since: Rank) -> bool:
         """Say whether events behind this one may be missing; what was seen before may."""

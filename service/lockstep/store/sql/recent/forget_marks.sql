@@ -1,6 +1,5 @@
--- Forget up to where events were dropped, where no wait looks back so far any more, or on such events.
+-- Forget up to where events are missing on which no version looks back any more.
 -- Locks: the rows; what others have locked is passed over.
--- :before timestamptz
 with asked as materialized (
     select distinct unnest(looks_back) as event_id
       from automation_versions
@@ -9,7 +8,7 @@ with asked as materialized (
 old as materialized (
     select event_id, topic
       from dropped_events d
-     where d.time < :before or not exists (select from asked a where a.event_id = d.event_id)
+     where not exists (select from asked a where a.event_id = d.event_id)
        for update skip locked
 )
 delete from dropped_events d
