@@ -2,7 +2,7 @@
 
 Counted by the time of the stream, so that a backlog counts as it was published, in whatever order
 its events are handled. Of each counter the last moments are kept: more than its window counts, for
-what is handled late by some minutes.
+what is handled late, by an hour at most where others of its counter have come meanwhile.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from lockstep.model.decisions import Candidate, Counter, Decision, Occurrences
 from lockstep.model.program import WindowRule
 from lockstep.ports.matching import MatchingTransaction
 
-LATEST: Final = timedelta(minutes=10)  # by which events are mostly late: handled again, or slowly
+LATEST: Final = timedelta(hours=1)  # by which events are late: handled again, or in a slow lane
 LEAST_KEPT: Final = 256  # moments: as many as another replica may have taken at once
 
 
@@ -75,7 +75,8 @@ def _seen(occurrences: Sequence[datetime], at: datetime, window: WindowRule) -> 
     """Count what lies in the window that ends at a moment.
 
     Windows that end at later moments have it in them, too, and were counted without it: it stands
-    for the fullest of these. Where all are handled in order, there are none.
+    for the fullest of these, so that one that is full starts its run, in whatever order events in
+    flight are handled. Where all are handled in order, there are none.
     """
     span = timedelta(minutes=window.minutes)
     ends = range(bisect_right(occurrences, at), bisect_left(occurrences, at + span) + 1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,9 +75,9 @@ async def test_a_count_goes_on_where_an_earlier_batch_left_it() -> None:
 @moved
 async def test_what_is_too_old_for_any_decision_is_not_kept() -> None:
     tx = Rows()
-    await passed(at(windowed(count=3), 1, 2, 3, 661, 662), tx)
-    assert tx.counters == {COUNTER: [later(3), later(661), later(662)]}
-    assert tx.expires == {COUNTER: later(722)}
+    await passed(at(windowed(count=3), 1, 2, 3, 3661, 3662), tx)
+    assert tx.counters == {COUNTER: [later(3), later(3661), later(3662)]}
+    assert tx.expires == {COUNTER: later(3722)}
     assert tx.calls == [
         "occurrences",
         "keep_occurrences",
@@ -108,6 +109,26 @@ async def test_what_lies_further_apart_than_the_span_is_not_counted_together() -
     """The late one is out of the window of the newest, and is counted with its own neighbours."""
     assert await passed(at(windowed(count=2), 10, 200, 120), Rows()) == []
     assert await passed(at(windowed(count=2), 10, 200, 15), Rows()) == [15]
+
+
+@pytest.mark.parametrize("minutes", [11, 20, 59])
+@moved
+async def test_one_that_is_handled_late_by_up_to_an_hour_finds_its_neighbours(minutes: int) -> None:
+    now = 60 * minutes
+    tx = Rows()
+    assert await passed(at(windowed(count=2), 1, now), tx) == []
+    assert await passed(at(windowed(count=2), 21), tx) == [21]
+    assert await passed(at(windowed(count=2), now - 59), tx) == [now - 59]
+
+
+@moved
+async def test_one_that_fills_a_later_window_stands_for_it_and_no_window_that_is_full_is_lost() -> (
+    None
+):
+    every = windowed(refire="every")
+    assert await passed(at(every, 20, 30, 10), Rows()) == [10]
+    assert await passed(at(every, 20, 30, 10, 35), Rows()) == [10, 35]
+    assert await passed(at(windowed(), 20, 30, 10, 35), Rows()) == [10]
 
 
 @moved
