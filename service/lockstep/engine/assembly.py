@@ -95,10 +95,8 @@ def build(
     services.add(Publisher, edge.publisher).add(Asker, edge.asker)
     services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
     loops = _loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams)
-    basis.faults.ask(loops.upkeep.faults)
-    basis.faults.ask(basis.stream_clock.faults)
-    basis.faults.ask(pipelines.expiry.faults)
-    basis.faults.ask(pipelines.held_looks.faults)
+    for part in (loops.upkeep, basis.stream_clock, pipelines.expiry, pipelines.held_looks):
+        basis.faults.ask(part.faults)
     return Assembly(
         basis=basis,
         edge=edge,

@@ -1,13 +1,17 @@
 """The one clock, and that of the stream of events."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from lockstep.model.messages import Offset
 from lockstep_schemas.status import BegunBecause
+
+Past: TypeAlias = Sequence[tuple[datetime, Offset]]
+"""By what goes what a stream has stored until some time, by its own clock; oldest first."""
 
 
 class Clock(Protocol):
@@ -51,5 +55,4 @@ class KnownOffset(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: datetime
     begun_because: BegunBecause
     was_ahead: timedelta | None  # before that
-    since: datetime | None = None  # by the stream: what it stored before that goes by `before`
-    before: Offset | None = None
+    past: Past = ()

@@ -7,6 +7,7 @@ measures for itself whether it still holds.
 import asyncio
 import math
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import structlog
 
 from lockstep.model.errors import BusUnavailable, EngineError, StoreUnavailable
 from lockstep.model.messages import EPOCH, Offset, Told, moment
-from lockstep.ports.clock import Clock, KnownOffset
+from lockstep.ports.clock import Clock, KnownOffset, Past
 from lockstep_schemas.status import BegunBecause
 
 LOOK_SECONDS: Final = 5.0  # a question to the stream and one to the store: no load
@@ -30,6 +31,8 @@ FAR: Final = timedelta(milliseconds=500)  # as in the alert
 OLD_SECONDS: Final = 2 * KEPT_SECONDS  # nobody has measured for so long: it says nothing of now
 SETTLE: Final = timedelta(seconds=2 * LOOK_SECONDS)
 """After which a better measurement counts: by then all replicas know of it."""
+FINE: Final = timedelta(milliseconds=5)  # nothing is gained by another offset
+MOST_PAST: Final = 100  # changes of the offset; there is one where clocks have drifted by so much
 TRIES: Final = 3  # another replica keeps what it has measured about once a minute
 
 log = structlog.get_logger()
@@ -56,39 +59,34 @@ class ClockRows(Protocol):
         leader: str,
         offset: Offset,
         because: BegunBecause | None,
-        since: datetime | None,
+        past: Past,
         seen: datetime | None,
     ) -> bool:
-        """Keep a measurement, unless one was kept since `seen`. Raise Unavailable.
-
-        Without `because` it counts for what the stream stores from `since` on, by its clock.
-        """
+        """Keep a measurement, unless one was kept since `seen`. Raise Unavailable."""
         ...
 
 
 class _Dates:
     """What the stream has stored later is never dated earlier, also where the offset is another.
 
-    Events that follow each other within a ms would change their order, if it was renewed between
+    Events that follow each other within some ms would change their order, if it was renewed between
     the handling of the one and that of the other.
     """
 
     def __init__(self, known: KnownOffset | None = None) -> None:
-        self._since_ns = 0
-        self._ahead, self._before = timedelta(), timedelta()
-        self._least = EPOCH
-        if known is not None:
-            self._ahead = known.offset.ahead
-        if known is not None and known.since is not None and known.before is not None:
-            self._since_ns = (known.since - EPOCH) // timedelta(microseconds=1) * 1000
-            self._before = known.before.ahead
-            self._least = known.since - known.before.ahead
+        self._ends: list[int] = []  # in ns, by the clock of the stream
+        self._aheads: list[timedelta] = []
+        self._least = [EPOCH]
+        for until, offset in [] if known is None else known.past:
+            self._ends.append((until - EPOCH) // timedelta(microseconds=1) * 1000)
+            self._aheads.append(offset.ahead)
+            self._least.append(max(self._least[-1], until - offset.ahead))
+        self._aheads.append(timedelta() if known is None else known.offset.ahead)
 
     def time(self, stored_at_ns: int) -> datetime:
         """Date a message of the stream."""
-        if stored_at_ns < self._since_ns:
-            return moment(stored_at_ns, self._before)
-        return max(moment(stored_at_ns, self._ahead), self._least)
+        place = bisect_right(self._ends, stored_at_ns)
+        return max(moment(stored_at_ns, self._aheads[place]), self._least[place])
 
 
 class StreamClock:
@@ -124,7 +122,14 @@ class StreamClock:
     @property
     def offset(self) -> Offset | None:
         """See `ports.clock.StreamClock`."""
-        return None if self._known is None else _in_force(self._known)
+        known = self._known
+        if known is None:
+            return None
+        past = known.past[-1] if known.past else None
+        if past is None or self._clock.now() + known.offset.ahead > past[0] + SETTLE:
+            return known.offset
+        # What is stored now, or was a moment ago, goes by what was known before.
+        return Offset(known.offset.ahead, max(known.offset.error, past[1].error))
 
     @property
     def doubt(self) -> str | None:
@@ -212,15 +217,14 @@ class StreamClock:
                 jumped = "" if is_sure else _jump(known.offset, sample.offset)
                 if because == "jump" and not is_sure:
                     return known, jumped
-            there, since = self._clock.now() + best.offset.ahead, None
+            offset, past = best.offset, _past(best.offset, known, because, self._clock.now())
             if known is not None and because is None:
-                if not _is_better(best, known, there):
+                better = _better(best.offset, known, self._clock.now())
+                if better is None:
                     return known, jumped
-                since = there + SETTLE
+                offset, past = better
             seen = None if known is None else known.measured_at
-            is_kept = await self._rows.renew(
-                self._stream, best.leader, best.offset, because, since, seen
-            )
+            is_kept = await self._rows.renew(self._stream, best.leader, offset, because, past, seen)
             if is_kept and because is not None:
                 _say(self._stream, because, best, known)
         raise StoreUnavailable("other replicas measure something else again and again")
@@ -235,18 +239,29 @@ def _why_anew(known: KnownOffset | None, sample: Sample) -> BegunBecause | None:
     return "jump" if _differ(known.offset, sample.offset) else None
 
 
-def _in_force(known: KnownOffset) -> Offset:
-    """Give what is known, with an error that also holds for what was stored before it counted."""
-    if known.before is None:
-        return known.offset
-    return Offset(known.offset.ahead, max(known.offset.error, known.before.error))
+def _past(best: Offset, known: KnownOffset | None, because: str | None, now: datetime) -> Past:
+    """Say by what older events go when it is begun anew: where another clock says the same."""
+    if known is None or because != "leader" or _differ(best, known.offset):
+        return ()
+    until = max([now + best.ahead, *(until for until, _ in known.past[-1:])])
+    return [*known.past, (until, known.offset)][-MOST_PAST:]
 
 
-def _is_better(best: Sample, known: KnownOffset, there: datetime) -> bool:
-    """Say whether a measurement is worth keeping; not while the one before does not count yet."""
-    if known.since is not None and there < known.since:
-        return False
-    return known.age_seconds > KEPT_SECONDS or best.offset.error < known.offset.error
+def _better(best: Offset, known: KnownOffset, now: datetime) -> tuple[Offset, Past] | None:
+    """Say what is better than what is known, and by what older events go; None: it is as good.
+
+    What is known stays as it is as long as it is off by little: then only its error is another.
+    Another offset counts when all replicas know of it, and not before the last one does.
+    """
+    there, is_old = now + known.offset.ahead, known.age_seconds > KEPT_SECONDS
+    off = abs(best.ahead - known.offset.ahead) + best.error
+    is_settled = not known.past or there >= known.past[-1][0]
+    if off > FINE and best.error < off / 2 and is_settled:
+        past = [*known.past, (there + SETTLE, known.offset)]
+        return best, past[-MOST_PAST:]
+    if is_old or off < known.offset.error:
+        return Offset(known.offset.ahead, off), known.past
+    return None
 
 
 def _are_alike(one: Sample, other: Sample) -> bool:

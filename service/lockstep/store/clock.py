@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lockstep.model.messages import Offset
-from lockstep.ports.clock import KnownOffset
+from lockstep.ports.clock import KnownOffset, Past
 from lockstep.store.pool import Store
 from lockstep.store.queries import query
 from lockstep_schemas.status import BegunBecause
@@ -76,9 +76,8 @@ class StreamClockStore:
             row = await connection.fetchrow(*query("clock/read", stream=stream))
         if row is None:
             return None
-        before = None
-        if row["since"] is not None:
-            before = Offset(row["ahead_before"], row["error_before"])
+        columns = row["past_until"], row["past_ahead"], row["past_error"]
+        past = [(until, Offset(ahead, error)) for until, ahead, error in zip(*columns, strict=True)]
         return KnownOffset(
             stream=row["stream"],
             leader=row["leader"],
@@ -88,8 +87,7 @@ class StreamClockStore:
             begun_at=row["begun_at"],
             begun_because=row["begun_because"],
             was_ahead=row["was_ahead"],
-            since=row["since"],
-            before=before,
+            past=past,
         )
 
     async def renew(
@@ -98,7 +96,7 @@ class StreamClockStore:
         leader: str,
         offset: Offset,
         because: BegunBecause | None,
-        since: datetime | None,
+        past: Past,
         seen: datetime | None,
     ) -> bool:
         """See `replicas.stream_clock.ClockRows`."""
@@ -111,7 +109,9 @@ class StreamClockStore:
                     ahead=offset.ahead,
                     error=offset.error,
                     because=because,
-                    since=since,
+                    past_until=[until for until, _ in past],
+                    past_ahead=[offset.ahead for _, offset in past],
+                    past_error=[offset.error for _, offset in past],
                     seen=seen,
                 )
             )

@@ -8,10 +8,10 @@ import msgspec
 from structlog.testing import capture_logs
 
 from lockstep.model.errors import BusUnavailable, StoreUnavailable
-from lockstep.model.messages import Offset, Told
-from lockstep.ports.clock import KnownOffset
+from lockstep.model.messages import EPOCH, Offset, Told
+from lockstep.ports.clock import KnownOffset, Past
 from lockstep.replicas import StreamClock
-from lockstep.replicas.stream_clock import FRESH_SECONDS, KEPT_SECONDS, LOOK_SECONDS
+from lockstep.replicas.stream_clock import FRESH_SECONDS, KEPT_SECONDS, LOOK_SECONDS, MOST_PAST
 from lockstep_schemas.status import BegunBecause
 from unit.moved import Background, Clock, moved
 from unit.values import NOW
@@ -47,7 +47,7 @@ class Row:
         leader: str,
         offset: Offset,
         because: BegunBecause | None,
-        since: datetime | None,
+        past: Past,
         seen: datetime | None,
     ) -> bool:
         if self.first is not None:
@@ -65,8 +65,7 @@ class Row:
             begun_at=self.known.begun_at if self.known and because is None else now,
             begun_because=because or (self.known.begun_because if self.known else "first"),
             was_ahead=self.known.offset.ahead if self.known and because else None,
-            since=since,
-            before=self.known.offset if self.known and because is None else None,
+            past=past,
         )
         return True
 
@@ -108,7 +107,7 @@ def ahead(clock: StreamClock) -> timedelta:
 
 
 def stored(at: datetime) -> int:
-    return round(at.timestamp() * 1e9)
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 @moved
@@ -165,13 +164,11 @@ async def test_the_smallest_error_of_the_last_minute_is_kept() -> None:
         await clock.begin()
         stream.takes(ms(2))
         await asyncio.sleep(LOOK_SECONDS + 1)
-        assert row.known is not None
-        assert row.known.offset == Offset(ms(0), ms(1))
-        assert clock.offset == Offset(ms(0), ms(2)), "what was stored before goes by the old one"
+        assert clock.offset == Offset(ms(0), ms(1))
         writes = row.writes
         stream.takes(ms(40))
         await asyncio.sleep(KEPT_SECONDS - 2 * LOOK_SECONDS)
-        assert row.known.offset == Offset(ms(0), ms(1))
+        assert clock.offset == Offset(ms(0), ms(1))
         assert row.writes == writes, "what is no better is not written"
         await asyncio.sleep(3 * LOOK_SECONDS + KEPT_SECONDS)
         assert clock.offset == Offset(ms(0), ms(20))
@@ -202,18 +199,62 @@ async def test_what_is_stored_later_is_never_dated_earlier_when_the_offset_is_an
 
 
 @moved
-async def test_a_better_look_counts_when_the_one_before_does() -> None:
-    stream, row = Stream(there=ms(9), back=ms(9)), Row()
+async def test_what_waits_in_the_stream_meanwhile_is_dated_by_what_was_known_when_it_came() -> None:
+    """An event is handled at once, its neighbour when the offset has changed several times."""
+    stream, row = Stream(there=ms(36), back=ms(0)), Row()
     clock = replica(stream, row)
     async with Background(clock.run()):
         await clock.begin()
-        for both in (8, 6, 4, 2):
-            stream.takes(ms(both))
-            await asyncio.sleep(LOOK_SECONDS)
-        assert row.writes == 3, "one, what is better, and what is better when that counts"
-        await asyncio.sleep(4 * LOOK_SECONDS)
-        assert row.known is not None
-        assert row.known.offset == Offset(ms(0), ms(1))
+        stored_at = [Clock().now()]
+        for step in (0, 40, -25, 60, 0):
+            stream.takes(ms(2))
+            stream.ahead = ms(step)
+            await asyncio.sleep(KEPT_SECONDS + 4 * LOOK_SECONDS)
+            stored_at.append(Clock().now() + stream.ahead)
+    assert row.known is not None
+    assert len(row.known.past) >= 4
+    began = clock.time(stored(stored_at[0]))
+    assert abs(began - stored_at[0]) == ms(18)
+    assert clock.time(stored(stored_at[0] + ms(1))) - began == ms(1)
+    dated = [clock.time(stored(one)) for one in sorted(stored_at)]
+    assert dated == sorted(dated)
+    other = replica(stream, row)
+    await other.look()
+    assert [other.time(stored(one)) for one in sorted(stored_at)] == dated
+
+
+@moved
+async def test_an_offset_that_is_off_by_little_stays_and_its_error_is_told() -> None:
+    stream, row = Stream(there=ms(9), back=ms(9)), Row()
+    clock = replica(stream, row)
+    await clock.begin()
+    stream.takes(ms(2))
+    stream.ahead = ms(3)
+    await clock.look()
+    assert clock.offset == Offset(ms(0), ms(4))
+    stream.ahead = ms(5)
+    await asyncio.sleep(KEPT_SECONDS + 1)
+    await clock.look()
+    assert row.known is not None
+    assert row.known.offset == Offset(ms(5), ms(1))
+    ((until, before),) = row.known.past
+    assert until > Clock().now()
+    assert clock.offset == Offset(ms(5), ms(4)), "until it counts"
+    assert before == Offset(ms(0), ms(4))
+
+
+@moved
+async def test_so_many_changes_of_the_offset_are_known() -> None:
+    stream, row = Stream(), Row()
+    clock = replica(stream, row)
+    async with Background(clock.run()):
+        await clock.begin()
+        for _ in range(MOST_PAST + 5):
+            stream.ahead += ms(20)
+            await asyncio.sleep(KEPT_SECONDS + 2 * LOOK_SECONDS)
+    assert row.known is not None
+    assert len(row.known.past) == MOST_PAST
+    assert clock.doubt is None
 
 
 @moved
@@ -253,6 +294,20 @@ async def test_another_leader_begins_it_anew() -> None:
     assert clock.doubt is None
     (line,) = logs
     assert (line["event"], line["because"], line["leader"]) == ("clock.begun", "leader", "n2")
+
+
+@moved
+async def test_what_was_stored_before_another_leader_goes_by_the_clock_of_the_one_before() -> None:
+    stream, row = Stream(), Row()
+    clock = replica(stream, row)
+    await clock.begin()
+    before = Clock().now()
+    await asyncio.sleep(1)
+    stream.leader, stream.ahead = "n2", ms(-40)
+    await clock.look()
+    assert clock.time(stored(before)) == before
+    later_on = Clock().now() + timedelta(seconds=1)
+    assert clock.time(stored(later_on - ms(40))) == later_on
 
 
 @moved

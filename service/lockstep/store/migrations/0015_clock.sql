@@ -4,9 +4,8 @@
 -- stream, as before. Transaction: yes.
 
 -- One row for a stream, so that all replicas go by the same. `begun_because`: first, leader, jump;
--- then `was_ahead` is what was measured before. `since`: what was stored before that, by the clock of
--- the stream, goes by what was measured before, `ahead_before` and `error_before`; null: all goes by
--- `ahead`.
+-- then `was_ahead` is what was measured before. What was stored until some time, by the clock of the
+-- stream, goes by what was measured by then: the three `past_` columns, oldest first.
 create table stream_clocks (
     stream text primary key,
     leader text not null, -- the server of the bus whose clock it is; empty where there is but one
@@ -16,9 +15,9 @@ create table stream_clocks (
     begun_at timestamptz not null default clock_timestamp(),
     begun_because text not null,
     was_ahead interval,
-    since timestamptz,
-    ahead_before interval,
-    error_before interval
+    past_until timestamptz[] not null default '{}',
+    past_ahead interval[] not null default '{}',
+    past_error interval[] not null default '{}'
 );
 
 -- The time of an event, fixed when it is first handled. Null: handled before there was the column.

@@ -3,7 +3,8 @@
 -- Locks: that row, alone.
 -- :stream text, :leader text, :ahead interval, :error interval
 -- :because text: why it is begun anew; null where it goes on
--- :since timestamptz: from when on it counts, by the clock of the stream; null: at once, for all
+-- :past_until timestamptz[], :past_ahead interval[], :past_error interval[]: by what goes what was
+-- stored until then, by the clock of the stream
 -- :seen timestamptz: when that was measured which was read; null where there was nothing
 insert into stream_clocks as c (stream, leader, ahead, error, begun_because)
 values (:stream, :leader, :ahead, :error, coalesce(:because, 'first'))
@@ -13,8 +14,6 @@ values (:stream, :leader, :ahead, :error, coalesce(:because, 'first'))
        begun_at = case when :because is null then c.begun_at else clock_timestamp() end,
        begun_because = coalesce(:because, c.begun_because),
        was_ahead = case when :because is null then c.was_ahead else c.ahead end,
-       since = :since,
-       ahead_before = case when :because is null then c.ahead end,
-       error_before = case when :because is null then c.error end
+       past_until = :past_until, past_ahead = :past_ahead, past_error = :past_error
  where c.measured_at = :seen
 returning stream;
