@@ -1,5 +1,6 @@
 """Parked events: many at once, tried as soon as somebody can, kept for nobody who is gone."""
 
+import msgspec
 import pytest
 
 from databases import on_server
@@ -139,6 +140,8 @@ async def test_an_event_for_a_wait_that_is_over_is_forgotten_and_no_dead_letter(
     servers: Servers, dsn: str, over: str, is_old: bool
 ) -> None:
     settings = _settings(servers, dsn)
+    soon = msgspec.structs.replace(settings.engine, expire_hold_max_seconds=1.0)
+    settings = msgspec.structs.replace(settings, engine=soon)  # it came in time, and is not handled
     async with engine_fixture(settings, plugins=MAILER) as able:
         waits = await able.automation([WAIT, {"delay": {"seconds": 600}}, record("x")])
         for _ in range(2):
