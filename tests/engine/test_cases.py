@@ -292,7 +292,10 @@ async def test_what_workers_that_were_killed_have_left_keeps_its_time(tmp_path: 
         "config": {"subject": "lockstep.trigger.test.event", "payload": {}},
     }
     publishing = {"name": "p", "triggers": [{"event": "go"}], "actions": [publish]}
-    definitions = [("auto-1", publishing), ("auto-2", recording(SECOND, mode="queued"))]
+    told = recording(SECOND, mode="queued")
+    # It sleeps when its worker is killed: what it tells then would be told twice.
+    told["actions"] = [{"delay": {"seconds": 1}}, *told["actions"]]
+    definitions = [("auto-1", publishing), ("auto-2", told)]
     automations = [{"id": name, "definition": definition} for name, definition in definitions]
     killed = case(
         automations=automations,
@@ -302,12 +305,13 @@ async def test_what_workers_that_were_killed_have_left_keeps_its_time(tmp_path: 
             {"event": "test.event", "after_s": 2},
             {"wait_s": 30},
             {"op": "start_engine"},
+            {"wait_s": 5},
         ],
         expect={"recorded": ["2026-01-01T00:00:07", "2026-01-01T00:00:19"]},
     )
     del killed["automation"]
-    told = await lockstep_test(write(tmp_path, killed))
-    assert told.code == 0, told.out
+    result = await lockstep_test(write(tmp_path, killed))
+    assert result.code == 0, result.out
 
 
 async def test_a_case_that_ends_while_no_engine_runs_leaves_nothing_to_the_next(
