@@ -139,7 +139,8 @@ async def look_back(lab: Lab) -> None:
     await lab.publish("doubt.answer", {}, "k", "answer")
     await has(lab, "select count(*) from recent_events", 1)
     await lab.publish("doubt.gate", {}, "k", "gate")
-    await has(lab, "select count(*) from waits where event_id = 'doubt.later'", 1)
+    armed = "select count(*) from waits where event_id = 'doubt.later' and state = 'armed'"
+    await has(lab, armed, 1)  # so that it looks again when the event has come
     await lab.publish("doubt.later", {}, "k", "later")
     await lab.until_ended(1)
 
