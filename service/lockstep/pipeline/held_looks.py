@@ -144,5 +144,4 @@ class HeldLooks:
     def _is_too_long(self, held: _HeldLook) -> bool:
         if held.by is None:
             return False  # nobody could be asked
-        well = max(held.since, self._steady.since)
-        return self._monotonic() - well >= self._times.most_seconds
+        return self._steady.seconds(held.since) >= self._times.most_seconds

@@ -35,6 +35,8 @@ FINE: Final = timedelta(milliseconds=5)  # nothing is gained by another offset
 MOST_PAST: Final = 100  # changes of the offset; there is one where clocks have drifted by so much
 TRIES: Final = 3  # another replica keeps what it has measured about once a minute
 
+_NO_PAST: Final[Past] = ()
+
 log = structlog.get_logger()
 
 
@@ -217,12 +219,12 @@ class StreamClock:
                 jumped = "" if is_sure else _jump(known.offset, sample.offset)
                 if because == "jump" and not is_sure:
                     return known, jumped
-            offset, past = best.offset, _past(best.offset, known, because, self._clock.now())
-            if known is not None and because is None:
-                better = _better(best.offset, known, self._clock.now())
-                if better is None:
+            offset, past = best.offset, _NO_PAST
+            if known is not None:
+                renewed = _renewed(best.offset, known, because, self._clock.now())
+                if renewed is None:
                     return known, jumped
-                offset, past = better
+                offset, past = renewed
             seen = None if known is None else known.measured_at
             is_kept = await self._rows.renew(self._stream, best.leader, offset, because, past, seen)
             if is_kept and because is not None:
@@ -239,29 +241,32 @@ def _why_anew(known: KnownOffset | None, sample: Sample) -> BegunBecause | None:
     return "jump" if _differ(known.offset, sample.offset) else None
 
 
-def _past(best: Offset, known: KnownOffset | None, because: str | None, now: datetime) -> Past:
-    """Say by what older events go when it is begun anew: where another clock says the same."""
-    if known is None or because != "leader" or _differ(best, known.offset):
-        return ()
-    until = max([now + best.ahead, *(until for until, _ in known.past[-1:])])
-    return [*known.past, (until, known.offset)][-MOST_PAST:]
-
-
-def _better(best: Offset, known: KnownOffset, now: datetime) -> tuple[Offset, Past] | None:
-    """Say what is better than what is known, and by what older events go; None: it is as good.
+def _renewed(
+    best: Offset, known: KnownOffset, because: BegunBecause | None, now: datetime
+) -> tuple[Offset, Past] | None:
+    """Say what all go by from now on, and by what older events go; None: it is as good as known.
 
     What is known stays as it is as long as it is off by little: then only its error is another.
     Another offset counts when all replicas know of it, and not before the last one does.
     """
+    if because == "jump":
+        return best, _NO_PAST
+    if because == "leader":  # older events go by the clock before, where both say the same
+        return best, _NO_PAST if _differ(best, known.offset) else _ended(known, now + best.ahead)
     there, is_old = now + known.offset.ahead, known.age_seconds > KEPT_SECONDS
     off = abs(best.ahead - known.offset.ahead) + best.error
     is_settled = not known.past or there >= known.past[-1][0]
     if off > FINE and best.error < off / 2 and is_settled:
-        past = [*known.past, (there + SETTLE, known.offset)]
-        return best, past[-MOST_PAST:]
+        return best, _ended(known, there + SETTLE)
     if is_old or off < known.offset.error:
         return Offset(known.offset.ahead, off), known.past
     return None
+
+
+def _ended(known: KnownOffset, until: datetime) -> Past:
+    """Have what is known count until then, by the clock of the stream; later than what is past."""
+    until = max([until, *(before for before, _ in known.past[-1:])])
+    return [*known.past, (until, known.offset)][-MOST_PAST:]
 
 
 def _are_alike(one: Sample, other: Sample) -> bool:

@@ -281,7 +281,7 @@ class Expiry:
         """Say whether one message holds it up for ever, though the stream could be asked."""
         if held.why is None or held.why.sequence is None:
             return False
-        return self._monotonic() - max(held.since, self._steady.since) >= self._most_seconds
+        return self._steady.seconds(held.since) >= self._most_seconds
 
     async def _force(self, held: Sequence[_Delayed]) -> None:
         """Let these go all the same, with a warning."""

@@ -21,10 +21,9 @@ class Steady:
         self._store_since, self._monotonic = store_since, monotonic
         self._since = monotonic()
 
-    @property
-    def since(self) -> float:
-        """Since when, by the monotonic clock; what is later than now: it is not."""
-        return max(self._since, self._store_since())
+    def seconds(self, since: float) -> float:
+        """Say how long what began then has lasted, as far as it counts; below 0: not at all."""
+        return self._monotonic() - max(since, self._since, self._store_since())
 
     def failed(self) -> None:
         """Note that something does not answer."""
