@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from lockstep.control.errors import MAX_SHOWN, InvalidRequest
+from lockstep.definition.faults import split
 from lockstep.model.errors import EngineError, InternalError
 from lockstep.model.faults import MAX_MESSAGE, STATUS, fault_of
 from lockstep_schemas.api import Issue
@@ -78,23 +79,6 @@ def _check_depth(body: bytes) -> None:
     if place is not None:
         issues = [Issue(path=[name[:MAX_SHOWN]], message=_TOO_DEEP) for name in place]
         raise InvalidRequest(_TOO_DEEP, issues)
-
-
-def split(text: str) -> tuple[str, list[str | int]]:
-    """Split an error of msgspec into its message and the path that stands at its end.
-
-    `Expected `int`, got `str` - at `$.items[0].limit`` gives ["items", 0, "limit"].
-    """
-    message, found, place = text.rpartition(" - at `$")
-    if not found:
-        return text, []
-    path: list[str | int] = []
-    for part in place.rstrip("`").replace("[", ".[").split("."):
-        if part.startswith("[") and part[1:-1].isdigit():
-            path.append(int(part[1:-1]))
-        elif part:
-            path.append(part)
-    return message, path
 
 
 def _actor(headers: Mapping[str, str]) -> Actor | None:

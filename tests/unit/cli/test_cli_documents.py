@@ -6,8 +6,9 @@ import pytest
 from msgspec import UNSET
 
 from lockstep.catalog import build_catalog
-from lockstep.cli.files.documents import Documents, files, load
+from lockstep.cli.files.documents import Documents, load
 from lockstep.cli.files.verdicts import judged
+from lockstep.definition.documents import files
 
 GOOD = "name: {0}\ntriggers: [{{event: a.b}}]\nactions: [{{stop: {{}}}}]\n"
 FRAMED = "id: {0}\nname: {0}\ndefinition:\n  name: {0}\n  triggers: [{{event: a.b}}]\n"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from lockstep.cli.files.diff import MISSING, differences
-from lockstep.cli.files.documents import Document
 from lockstep.cli.files.plan import Plan, PlannedChange, plan
 from lockstep.cli.terminal.changes import change_text
 from lockstep.definition import Source
+from lockstep.definition.documents import Document
 from lockstep_schemas.api import Automation
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from lockstep.cli.terminal import output
 from lockstep.model.errors import EngineError
 
 if TYPE_CHECKING:
-    from lockstep.cli.files.documents import Document
+    from lockstep.definition.documents import Document
     from lockstep.embedded import Servers
     from lockstep.settings.load import Loaded
 

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import UNSET
 
 from lockstep.cli.files.diff import Difference, differences, meaning
-from lockstep.cli.files.documents import Document
-from lockstep.cli.files.faults import Fault
 from lockstep.cli.files.trigger_types import TypeChange
+from lockstep.definition.documents import Document
+from lockstep.definition.faults import Fault
 from lockstep_schemas.api import Automation, AutomationUpdate
 
 APPLY: Final = "apply"

@@ -5,12 +5,13 @@ from collections.abc import Sequence, Set
 import msgspec
 
 from lockstep.cli.files import trigger_types
-from lockstep.cli.files.documents import Document, Documents
-from lockstep.cli.files.faults import Fault
+from lockstep.cli.files.documents import Documents
 from lockstep.cli.files.plan import APPLY, DONE, Plan, PlannedChange, plan
 from lockstep.cli.files.trigger_types import TypeChange
 from lockstep.cli.terminal.progress import progress
 from lockstep.client.remote import ApiRefused, Remote
+from lockstep.definition.documents import Document
+from lockstep.definition.faults import Fault
 from lockstep.model.errors import EngineError
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, Triggers

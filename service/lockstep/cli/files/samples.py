@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from lockstep.cli.files import documents
-from lockstep.cli.files.documents import Document
 from lockstep.cli.files.plan import plan
 from lockstep.cli.files.rollout import carry_out
 from lockstep.cli.terminal import output
 from lockstep.client.remote import Remote
+from lockstep.definition.documents import Document
 
 SAMPLES: Final = "dev"
 """Who manages the sample automations: `apply --prune` leaves them alone."""

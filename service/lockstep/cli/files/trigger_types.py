@@ -7,9 +7,8 @@ import msgspec
 
 from lockstep.catalog import CatalogError, trigger_type
 from lockstep.cli.files.diff import Difference, differences
-from lockstep.cli.files.faults import Fault, fault_at
-from lockstep.control.dispatch import split
 from lockstep.definition import Source
+from lockstep.definition.faults import Fault, fault_at, split
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.catalog import TriggerInfo
 from lockstep_schemas.registration import TriggerRegister

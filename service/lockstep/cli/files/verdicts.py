@@ -9,9 +9,10 @@ import msgspec
 from lockstep import definition
 from lockstep.catalog import CatalogError, MemoryCatalog, trigger_type
 from lockstep.catalog.documents import OWN_WORDS
-from lockstep.cli.files.documents import Document, Documents
-from lockstep.cli.files.faults import Fault
+from lockstep.cli.files.documents import Documents
 from lockstep.cli.files.plan import APPLY
+from lockstep.definition.documents import Document
+from lockstep.definition.faults import Fault
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, QualifiedId

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
-from lockstep.cli.files.documents import Document
+from lockstep.definition.documents import Document
 from lockstep.settings.structs import Settings, without_secrets
 
 _HELLO: Final = """demo.hello --payload '{"name": "Ada"}'"""

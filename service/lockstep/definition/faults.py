@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lockstep.definition import Source
+from lockstep.definition.source import Source
 from lockstep_schemas.api import Issue
 
 
@@ -46,3 +46,20 @@ def path_text(path: Sequence[str | int]) -> str:
         else:
             text += f".{part}" if text else part
     return text
+
+
+def split(text: str) -> tuple[str, list[str | int]]:
+    """Split an error of msgspec into its message and the path that stands at its end.
+
+    `Expected `int`, got `str` - at `$.items[0].limit`` gives ["items", 0, "limit"].
+    """
+    message, found, place = text.rpartition(" - at `$")
+    if not found:
+        return text, []
+    path: list[str | int] = []
+    for part in place.rstrip("`").replace("[", ".[").split("."):
+        if part.startswith("[") and part[1:-1].isdigit():
+            path.append(int(part[1:-1]))
+        elif part:
+            path.append(part)
+    return message, path
