@@ -16,7 +16,7 @@ from lockstep.schedule.configs import (
     schedule_of,
 )
 from lockstep.schedule.faults import faults
-from lockstep.schedule.pattern import PatternFault
+from lockstep.schedule.terms import PatternFault
 from lockstep.schedule.ticks import MISSED, MOST, Ticks, first_due, next_tick, ticks
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from lockstep.schedule.configs import MAX_PATTERN
-from lockstep.schedule.pattern import PatternFault, read
+from lockstep.schedule.pattern import judged
 from lockstep.schedule.zones import zone_names
 from lockstep_schemas.base import Json, JsonObject
 
@@ -26,10 +26,8 @@ def faults(event_id: str, config: JsonObject) -> Sequence[tuple[tuple[str, ...],
 def _of_pattern(pattern: Json) -> Iterator[str]:
     if not isinstance(pattern, str) or not 0 < len(pattern) <= MAX_PATTERN:
         return
-    try:
-        read(pattern)
-    except PatternFault as fault:
-        yield f"'{pattern}' is no cron pattern: {fault}"
+    for wrong in judged(pattern):
+        yield f"'{pattern}' is no cron pattern: {wrong}"
 
 
 def _of_zone(zone: Json) -> Iterator[str]:

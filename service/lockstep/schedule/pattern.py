@@ -1,16 +1,19 @@
 """Cron patterns as clocks on the wall show them: no zones, no daylight saving.
 
-cronsim reads and steps them; here is what it leaves out: macros, and faults that name their place.
+cronsim reads and steps them; here is what it leaves out: macros. What is wrong says `terms`.
 """
 
 import copy
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from cronsim import CronSim, CronSimError
+
+from lockstep.schedule.terms import PatternFault, faults, plain, vain_steps
 
 MACROS: Final[Mapping[str, str]] = {
     "@yearly": "0 0 1 1 *",
@@ -22,31 +25,10 @@ MACROS: Final[Mapping[str, str]] = {
     "@hourly": "0 * * * *",
 }
 
+_CALL: Final = re.compile(r"(cron|rate)\((.*)\)")  # as Amazon's schedules have it
+_INTERVAL: Final = "an interval is the trigger `automation.interval`, with `intervalSeconds`"
 _SECOND: Final = timedelta(seconds=1)
 _ANY: Final = datetime(2026, 1, 1)  # noqa: DTZ001 # a place to begin, replaced before each step
-
-
-class PatternFault(ValueError):
-    """A text is no cron pattern, or one that never comes; the message says where and why."""
-
-
-class _Field(NamedTuple):
-    name: str
-    low: int
-    high: int
-    names: tuple[str, ...] = ()  # the first stands for `low`
-
-
-_MONTHS: Final = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
-_DAYS: Final = "SUN MON TUE WED THU FRI SAT"
-_FIELDS: Final = (
-    _Field("second", 0, 59),
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, tuple(_MONTHS.split())),
-    _Field("day of week", 0, 7, tuple(_DAYS.split())),
-)
 
 
 class Pattern:
@@ -60,9 +42,10 @@ class Pattern:
     """
 
     def __init__(self, text: str) -> None:
-        fields = _expanded(text)
-        parts = fields.upper().split()
-        _check(parts)
+        parts = _expanded(text).upper().split()
+        for wrong in faults(parts):
+            raise PatternFault(wrong)
+        fields = plain(parts)
         try:
             self._onward = CronSim(fields, _ANY)
             self._backward = CronSim(fields, _ANY, reverse=True)
@@ -82,6 +65,18 @@ class Pattern:
         """Give the last match before a time without zone; None if fifty years have none."""
         whole = wall.replace(microsecond=0)
         return _step(self._backward, whole if whole == wall else whole + _SECOND)
+
+
+def judged(text: str) -> Sequence[str]:
+    """Say all that is wrong with a pattern that is about to be stored."""
+    try:
+        parts = _expanded(text).upper().split()
+        if wrong := [*faults(parts)]:
+            return wrong
+        read(text)
+    except PatternFault as fault:
+        return [str(fault)]
+    return [*vain_steps(parts)]
 
 
 @lru_cache(maxsize=1024)
@@ -106,59 +101,20 @@ def _step(pattern: CronSim, wall: datetime) -> datetime | None:
 def _expanded(text: str) -> str:
     """Give the fields that a macro stands for; other texts as they are."""
     stripped = text.strip()
+    if called := _CALL.fullmatch(stripped):
+        own = " ".join(called[2].split()[:5]).replace("?", "*")  # the sixth is the year there
+        meant = f"write `{own}`" if called[1] == "cron" else _INTERVAL
+        raise PatternFault(f"'{called[1]}(...)' is not known here, {meant}")
     if not stripped.startswith("@"):
         return text
     fields = MACROS.get(stripped.lower())
+    if fields is None and stripped.lower().startswith("@every"):
+        raise PatternFault(f"'{stripped}' is unknown, {_INTERVAL}")
     if fields is None:
         near = get_close_matches(stripped.lower(), MACROS, 1)
         meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(MACROS))}"
         raise PatternFault(f"'{stripped}' is unknown, {meant}")
     return fields
-
-
-def _check(parts: list[str]) -> None:
-    """Find what is wrong, field by field; last days (`L`) and nth weekdays are left to cronsim."""
-    if len(parts) not in (5, 6):
-        raise PatternFault(f"5 fields are expected, or 6 with seconds first, got {len(parts)}")
-    for place, (field, part) in enumerate(zip(_FIELDS[-len(parts) :], parts, strict=True), 1):
-        for term in part.split(","):
-            wrong = _term_fault(field, term)
-            if wrong is not None:
-                raise PatternFault(f"field {place} ({field.name}): {wrong}")
-
-
-def _term_fault(field: _Field, term: str) -> str | None:
-    body, slash, step = term.partition("/")
-    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
-        return f"'{term}': the step is expected to be a number above 0"
-    if body == "*" or _is_special(field, body):
-        return None
-    first, dash, last = body.partition("-")
-    values = [_value(field, name) for name in ([first, last] if dash else [first])]
-    for name, value in zip((first, last), values, strict=False):
-        if name == "?":
-            return "'?' is not known here; for any day write `*`"
-        if value is None:
-            named = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
-            return f"'{name}' is not in {field.low}-{field.high}{named}"
-    if dash and (values[0] or 0) > (values[1] or 0):
-        return f"'{body}' goes backwards; write it as two ranges with a comma"
-    return None
-
-
-def _value(field: _Field, text: str) -> int | None:
-    if text in field.names:
-        return field.names.index(text) + field.low
-    if not (text.isascii() and text.isdigit()):
-        return None
-    value = int(text)
-    return value if field.low <= value <= field.high else None
-
-
-def _is_special(field: _Field, body: str) -> bool:
-    if field.name == "day of month":
-        return body in ("L", "LW")
-    return field.name == "day of week" and ("#" in body or body.endswith("L"))
 
 
 def _leftover(text: str, parts: list[str]) -> str:

@@ -22,14 +22,18 @@ from lockstep_schemas.base import JsonObject
         ("0 0 0 * *", "field 3 (day of month): '0' is not in 1-31"),
         ("0 0 * FOO *", "field 4 (month): 'FOO' is not in 1-12 or JAN-DEC"),
         ("0 0 * * 1,MOON", "field 5 (day of week): 'MOON' is not in 0-7 or SUN-SAT"),
-        ("0 0 * * FRI-MON", "'FRI-MON' goes backwards"),
+        ("0 0 * * FRI-MON", "'FRI-MON' goes backwards, write `FRI-SUN,MON`"),
         ("*/0 * * * *", "field 1 (minute): '*/0': the step is expected to be a number above 0"),
         ("1-5/x * * * *", "'1-5/X': the step"),
         ("1,,2 * * * *", "field 1 (minute): '' is not in 0-59"),
         ("1- * * * *", "'' is not in 0-59"),
         ("-5 * * * *", "'' is not in 0-59"),
         ("٣ * * * *", "'٣' is not in 0-59"),
-        ("0 0 * * MON#9", "field 5 (day of week): 'MON#9' is no day of the week"),
+        ("0 0 * * MON#9", "field 5 (day of week): 'MON#9': after `#` a number from 1 to 5"),
+        ("0 0 * * #2", "field 5 (day of week): '' is not in 0-7 or SUN-SAT"),
+        ("0 0 * * FOO#2", "field 5 (day of week): 'FOO' is not in 0-7 or SUN-SAT"),
+        ("@every 5m", "'@every 5m' is unknown, an interval is the trigger `automation.interval`"),
+        ("rate(5 minutes)", "'rate(...)' is not known here, an interval is the trigger"),
         ("* * *", "5 fields are expected, or 6 with seconds first, got 3"),
         ("   ", "got 0"),
         ("0 0 30 2 *", "field 3 (day of month): no month of it has that day"),
@@ -43,6 +47,74 @@ def test_a_wrong_pattern_is_told_with_its_place_and_reason(pattern: str, message
     assert path == ("cronPattern",)
     assert message in text
     assert text.startswith(f"'{pattern}' is no cron pattern: ")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong", "right"),
+    [
+        # Quartz, openHAB, Camunda, Spring
+        ("0 0 12 ? * MON", "?", "*"),
+        ("0 0 12 ?/2 * MON", "?/2", "*/2"),
+        ("0 ? 12 * * *", "?", "*"),
+        ("0 0 12 * * L", "L", "SAT"),
+        ("0 0 12 15W * *", "15W", "15"),
+        ("0 0 12 L-3 * *", "L-3", "L"),
+        ("0 0 12 W * *", "W", "LW"),
+        ("0 0 12 WL * *", "WL", "LW"),
+        ("0 0 12 * * FRI#L", "FRI#L", "FRIL"),
+        ("0 0 12 * * FRIL/2", "FRIL/2", "FRIL"),
+        # ranges over the end
+        ("0 0 * * FRI-MON", "FRI-MON", "FRI-SUN,MON"),
+        ("0 0 * * 5-2", "5-2", "5-7,1-2"),
+        ("0 0 * * 7-2", "7-2", "7,1-2"),
+        ("0 22-4 * * *", "22-4", "22-23,0-4"),
+        ("0 22-4/2 * * *", "22-4/2", "22,0,2,4"),
+        ("0 0 * NOV-FEB *", "NOV-FEB", "NOV-DEC,JAN-FEB"),
+        ("0 0 * 11-2/3 *", "11-2/3", "11,2"),
+        # steps that are larger than their range
+        ("*/60 * * * *", "*/60", "0"),
+        ("*/90 * * * *", "*/90", "0"),
+        ("0 */24 * * *", "*/24", "0"),
+        ("0 0 */31 * *", "*/31", "1"),
+        ("0 0 * */12 *", "*/12", "1"),
+        ("0 0 * * */8", "*/8", "0"),
+        ("10-20/11 * * * *", "10-20/11", "10"),
+        ("50/20 * * * *", "50/20", "50"),
+        ("0 0 * * MON-SUN/7", "MON-SUN/7", "1"),
+        # Jenkins, and words
+        ("H 3 * * *", "H", "*"),
+        ("0 0 * * MONDAY", "MONDAY", "MON"),
+        ("0 0 * JANUARY *", "JANUARY", "JAN"),
+    ],
+)
+def test_what_other_crons_know_is_refused_with_what_to_write(
+    pattern: str, wrong: str, right: str
+) -> None:
+    (message,) = [text for _, text in faults("automation.cron", {"cronPattern": pattern})]
+    assert f"`{right}`" in message
+    fields = [right if field == wrong else field for field in pattern.split()]
+    assert not faults("automation.cron", {"cronPattern": " ".join(fields)})
+
+
+def test_a_schedule_of_amazon_is_told_in_fields_of_ours() -> None:
+    ((_, message),) = faults("automation.cron", {"cronPattern": "cron(0 12 ? * MON *)"})
+    assert "write `0 12 * * MON`" in message
+    assert not faults("automation.cron", {"cronPattern": "0 12 * * MON"})
+
+
+def test_a_year_is_told_as_a_field_too_many() -> None:
+    ((_, message),) = faults("automation.cron", {"cronPattern": "0 0 12 * * MON 2027"})
+    assert "there is no field for the year, leave the last one out" in message
+
+
+def test_every_field_that_is_wrong_is_told() -> None:
+    told = [text for _, text in faults("automation.cron", {"cronPattern": "60 0 ? * L"})]
+    assert ["field 1" in told[0], "field 3" in told[1], "field 5" in told[2]] == [True] * 3
+
+
+@pytest.mark.parametrize("pattern", ["*/60 * * * *", "0 */24 * * *"])
+def test_a_stored_pattern_with_a_step_that_may_not_be_saved_any_more_ticks_on(pattern: str) -> None:
+    assert next_tick(Cron(pattern), datetime(2026, 1, 1, tzinfo=UTC)) is not None
 
 
 @pytest.mark.parametrize(
@@ -77,6 +149,9 @@ def test_every_fault_is_told_even_where_the_shape_is_wrong() -> None:
         {"cronPattern": "0 0 L * *"},
         {"cronPattern": "0 0 * * MON#1,5L"},
         {"cronPattern": "0 0 29 2 *"},
+        {"cronPattern": "0 0 * * MON-SUN"},
+        {"cronPattern": "0 0 LW * *"},
+        {"cronPattern": "*/59 */23 */30 */11 */6"},
         {"cronPattern": 5, "timezone": None},  # these are told by the schema
         {"cronPattern": ""},
         {},
