@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from effort import at_most
 from lockstep.model.errors import RenderError
+from lockstep.model.texts import MARK
 from lockstep.render import BUILT_IN, Limits, Renderer, as_number, less, to_text, truth
 from lockstep.render.limits import Work
+from lockstep.render.parse import parse_bare
+from lockstep.render.written import written
 
 RENDERER = Renderer()
 
@@ -121,6 +124,38 @@ def test_any_expression_evaluates_or_raises_an_error_of_ours(
             return  # the time goes on between two evaluations
         assert expression.holds(scope) is truth(value)
         assert RENDERER.template("{{" + text + "}}").render(scope) == to_text(value)
+
+
+@settings(max_examples=300)
+@given(expressions, scopes)
+def test_what_decides_any_expression_is_told_in_its_own_words(
+    text: str, scope: dict[str, object]
+) -> None:
+    with suppress(RenderError):
+        holds = RENDERER.expression(text).holds(scope)
+        told = RENDERER.expression(text).explain(scope)
+        if "duration_since" in text or "older_than" in text:
+            return  # the time goes on between two evaluations
+        assert (told.holds, told.fault) == (holds, "")
+        assert told.deciders or told.more
+        for one in told.deciders:  # each can be asked by itself, and says the same
+            if MARK not in one.text:
+                assert RENDERER.expression(one.text).holds(scope) is one.holds
+            assert all(len(operand.value) <= 120 for operand in one.operands)
+
+
+@settings(max_examples=300)
+@given(expressions, scopes)
+def test_any_expression_that_is_written_again_is_the_same(
+    text: str, scope: dict[str, object]
+) -> None:
+    again = written(parse_bare(text, Limits()))
+    assert written(parse_bare(again, Limits())) == again
+    with suppress(RenderError):
+        value = RENDERER.expression(text).evaluate(scope)
+        if "duration_since" not in text and "older_than" not in text:
+            same = RENDERER.expression(again).evaluate(scope)
+            assert to_text(same) == to_text(value)
 
 
 @given(st.text().filter(lambda text: "{{" not in text))

@@ -1,14 +1,18 @@
 """Conditions, compiled: each says whether it holds in a scope, at a time."""
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lockstep.model.program import Expression, Scope, Test
-from lockstep.render import Renderer, as_number
+from lockstep.model.errors import RenderError
+from lockstep.model.program import Decider, Explanation, Expression, Operand, Scope, Test
+from lockstep.model.texts import said
+from lockstep.render import Renderer, as_number, joined, shown
 from lockstep_schemas.conditions import And, Condition, Not, NumericBounds, NumericState, Or, Time
+
+_DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
 def compile_condition(condition: Condition, renderer: Renderer) -> Test:
@@ -46,12 +50,18 @@ class _Bare(msgspec.Struct, frozen=True):
     def holds(self, scope: Scope, _: datetime) -> bool:
         return self.expression.holds(scope)
 
+    def explain(self, scope: Scope, _: datetime) -> Explanation:
+        return self.expression.explain(scope)
+
 
 class _All(msgspec.Struct, frozen=True):
     tests: tuple[Test, ...]
 
     def holds(self, scope: Scope, now: datetime) -> bool:
         return all(test.holds(scope, now) for test in self.tests)
+
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        return joined((test.explain(scope, now) for test in self.tests), stop=False)
 
 
 class _Any(msgspec.Struct, frozen=True):
@@ -60,12 +70,19 @@ class _Any(msgspec.Struct, frozen=True):
     def holds(self, scope: Scope, now: datetime) -> bool:
         return any(test.holds(scope, now) for test in self.tests)
 
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        return joined((test.explain(scope, now) for test in self.tests), stop=True)
+
 
 class _Not(msgspec.Struct, frozen=True):
     test: Test
 
     def holds(self, scope: Scope, now: datetime) -> bool:
         return not self.test.holds(scope, now)
+
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        inner = self.test.explain(scope, now)
+        return inner if inner.fault else msgspec.structs.replace(inner, holds=not inner.holds)
 
 
 class _Numeric(msgspec.Struct, frozen=True):
@@ -83,6 +100,23 @@ class _Numeric(msgspec.Struct, frozen=True):
         if self.above is not None and not number > self.above:
             return False
         return self.below is None or number < self.below
+
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        value = self.value
+        text = f"{value:g}" if isinstance(value, int | float) else value.text
+        above = "" if self.above is None else f"{self.above:g} < "
+        below = "" if self.below is None else f" < {self.below:g}"
+        try:
+            seen = () if isinstance(value, int | float) else (_seen(value, scope),)
+            decider = Decider(f"{above}{text}{below}", self.holds(scope, now), seen)
+        except RenderError as error:
+            return Explanation(holds=False, fault=said(error))
+        return Explanation(decider.holds, (decider,))
+
+
+def _seen(expression: Expression, scope: Scope) -> Operand:
+    value = expression.evaluate(scope)
+    return Operand(expression.text, "missing or null" if value is None else shown(value))
 
 
 class _Time(msgspec.Struct, frozen=True):
@@ -106,3 +140,13 @@ class _Time(msgspec.Struct, frozen=True):
         if self.after is not None and self.before is not None and self.after >= self.before:
             return late or early
         return late and early
+
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        local = now.astimezone(self.zone)
+        days = ", ".join(_DAYS[day] for day in sorted(self.weekday or ()))
+        bounds = {"after": self.after, "before": self.before, "on": days}
+        text = "time " + ", ".join(f"{name} {bound}" for name, bound in bounds.items() if bound)
+        moment = f"{_DAYS[local.isoweekday() % 7]} {local:%H:%M}"
+        seen = Operand(f"the time in {self.zone.key}", moment)
+        decider = Decider(text, self.holds(scope, now), (seen,))
+        return Explanation(decider.holds, (decider,))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias, Union
 
+import msgspec
+
 from lockstep_schemas.actions import Retry
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.definition import Mode
@@ -29,6 +31,43 @@ class SharedScope(dict[str, object]):
         self.seconds, self.steps, self.ends_ns = seconds, 0, 0
 
 
+class Operand(msgspec.Struct, frozen=True):
+    """A part of an expression, as it is written, and its value: short, without secrets."""
+
+    text: str
+    value: str
+
+
+class Decider(msgspec.Struct, frozen=True):
+    """A comparison, or what else is true or false by itself, and the values that it saw."""
+
+    text: str
+    holds: bool
+    operands: tuple[Operand, ...] = ()  # those that are not written out in it
+
+    def __str__(self) -> str:
+        values = ", ".join(f"`{one.text}` is {one.value}" for one in self.operands)
+        if len(self.operands) == 1 and self.operands[0].text == self.text:
+            return values
+        verdict = f"`{self.text}` is {'true' if self.holds else 'false'}"
+        return f"{verdict}: {values}" if values else verdict
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What decided whether an expression or a condition holds: of `and` the one that is false."""
+
+    holds: bool
+    deciders: tuple[Decider, ...] = ()
+    more: int = 0  # further ones that are not told
+    fault: str = ""  # why it cannot be told
+
+    def __str__(self) -> str:
+        if self.fault:
+            return f"its values cannot be told: {self.fault}"
+        more = (f"and {self.more} more",) if self.more else ()
+        return "; ".join((*map(str, self.deciders), *more))
+
+
 class Expression(Protocol):
     """A bare expression."""
 
@@ -40,6 +79,10 @@ class Expression(Protocol):
 
     def holds(self, scope: Scope) -> bool:
         """Give its truth. Raise RenderError."""
+        ...
+
+    def explain(self, scope: Scope) -> Explanation:
+        """Say what decides its truth, within the same bounds; it never raises."""
         ...
 
 
@@ -64,6 +107,10 @@ class Test(Protocol):
 
     def holds(self, scope: Scope, now: datetime) -> bool:
         """Say whether it holds at `now` (aware). Raise RenderError."""
+        ...
+
+    def explain(self, scope: Scope, now: datetime) -> Explanation:
+        """Say what decides that; it never raises."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Render: templates and expressions, hardened. The only package that imports Jinja2."""
 
 from lockstep.render.compare import less
+from lockstep.render.explain import joined, shown
 from lockstep.render.filters import BUILT_IN
 from lockstep.render.limits import Limits
 from lockstep.render.renderer import Renderer
@@ -14,7 +15,9 @@ __all__ = [
     "Renderer",
     "Template",
     "as_number",
+    "joined",
     "less",
+    "shown",
     "to_text",
     "truth",
 ]

@@ -22,7 +22,7 @@ Run: TypeAlias = Callable[[Work], object]
 Step: TypeAlias = Callable[[Work, object], object]
 Path: TypeAlias = tuple[str, ...]
 
-_LITERALS: Final[Mapping[str, object]] = {"null": None, "true": True, "false": False}
+LITERALS: Final[Mapping[str, object]] = {"null": None, "true": True, "false": False}
 _RESERVED: Final = frozenset({"and", "else", "if", "in", "is", "not", "or"})
 _POSTFIX: Final = (nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test)
 _SUMS: Final = (nodes.Add, nodes.Sub)
@@ -130,8 +130,8 @@ class Compiler:
     def _root(self, node: nodes.Name, links: list[nodes.Expr]) -> Run:
         """Compile a name, with those of the links behind it that are keys which stand there."""
         name = node.name
-        if name in _LITERALS:
-            value = _LITERALS[name]
+        if name in LITERALS:
+            value = LITERALS[name]
             return lambda work: value
         if name in _RESERVED:
             raise fault(self._text, node.lineno, f"unexpected '{name}'")

@@ -9,10 +9,18 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
 from lockstep.render.faults import excess, fault
+from lockstep.render.limits import Limits
+from lockstep.render.scanner import Scanner
 
 _ENVIRONMENT: Final = Environment(autoescape=False)  # noqa: S701 - it renders nothing
 _FRAMES: Final = 20
 """Brackets from which on the parser, at some 15 frames for each, needs a stack of its own."""
+
+
+def parse_bare(text: str, limits: Limits) -> nodes.Expr:
+    """Give the syntax tree of a bare expression. Raise as `parse`."""
+    scanner = Scanner(text, len(text) - len(text.lstrip()), limits)
+    return parse(text, scanner.bare(), len(text.rstrip()), scanner.deepest)
 
 
 def parse(text: str, tokens: Sequence[Token], end: int, deepest: int) -> nodes.Expr:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
+from lockstep.model.program import Explanation
 from lockstep.model.secrets import PLACEHOLDER
 from lockstep.render.compile import Compiler, Path, Run
+from lockstep.render.explain import Explainer
 from lockstep.render.faults import excess, fault, locate, unexpected
 from lockstep.render.filters import Filters
 from lockstep.render.limits import Limits, Work
-from lockstep.render.parse import parse
+from lockstep.render.parse import parse, parse_bare
 from lockstep.render.scanner import Scanner
 from lockstep.render.values import MISSING, SCALARS, truth
 
@@ -50,6 +52,7 @@ class Expression:
     """What in it works as it has, and may not be written any more."""
     _part: _Part
     _limits: Limits
+    _explainer: Explainer
 
     def evaluate(self, scope: Scope) -> object:
         """Give its value, None where it is missing.
@@ -68,6 +71,10 @@ class Expression:
             LimitExceeded: It takes too long.
         """
         return self._part.finish(Work(scope, self._limits), _truth)
+
+    def explain(self, scope: Scope) -> Explanation:
+        """Say what decides its truth, with the values; it never raises."""
+        return self._explainer.explain(scope)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,15 +136,14 @@ def compile_expression(text: str, filters: Filters, limits: Limits) -> Expressio
     if text.startswith("{{", begin):
         raise _braced(text, begin)
     compiler = Compiler(text, filters, limits)
-    scanner = Scanner(text, begin, limits)
     try:
-        tree = parse(text, scanner.bare(), len(text.rstrip()), scanner.deepest)
-        part = _Part(text, begin, compiler.compile_root(tree))
+        part = _Part(text, begin, compiler.compile_root(parse_bare(text, limits)))
     except SyntaxFault:
         if "{{" in text and "}}" in text:
             raise _braced(text, text.index("{{")) from None
         raise
-    return Expression(text, compiler.references, compiler.outdated, part, limits)
+    explainer = Explainer(text, filters, limits)
+    return Expression(text, compiler.references, compiler.outdated, part, limits, explainer)
 
 
 def compile_template(text: str, filters: Filters, limits: Limits) -> Template:

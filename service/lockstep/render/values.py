@@ -35,7 +35,7 @@ _SOME: Final = 256  # items between two looks at what an evaluation may still co
 Tick: TypeAlias = Callable[[int], None]
 
 
-def _free(_: int) -> None:
+def free(_: int) -> None:
     """Count nothing: for what belongs to no evaluation."""
 
 
@@ -103,7 +103,7 @@ def kind(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def measure(value: object, most: int, indent: int = 0, tick: Tick = _free) -> int:
+def measure(value: object, most: int, indent: int = 0, tick: Tick = free) -> int:
     """Estimate the bytes of a value as JSON, level by level, and stop above `most`.
 
     A list may hold another one a thousand times over, and that one the next: written out, such a
@@ -144,7 +144,7 @@ def _characters(value: object) -> int:
     return 1 + (value.bit_length() >> 2) if isinstance(value, int) else 3
 
 
-def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0, tick: Tick = _free) -> str:
+def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0, tick: Tick = free) -> str:
     """Give JSON, non-ASCII as it is and whole numbers without `.0`; JSON has no NaN: null.
 
     Args:
@@ -172,7 +172,7 @@ def to_json(value: object, most: int = VALUE_BYTES, indent: int = 0, tick: Tick 
     return encoded.decode()
 
 
-def to_text(value: object, most: int = VALUE_BYTES, tick: Tick = _free) -> str:
+def to_text(value: object, most: int = VALUE_BYTES, tick: Tick = free) -> str:
     """Give the text of a value, as a template writes it.
 
     Missing, null and NaN are empty; lists and objects are compact JSON.

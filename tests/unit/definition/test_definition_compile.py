@@ -253,3 +253,45 @@ def test_the_same_clock_in_winter_is_another_hour_of_utc() -> None:
     window = {"time": {"after": "09:00", "before": "10:00", "timezone": "Europe/Berlin"}}
     assert holds(window, datetime(2026, 1, 15, 8, 30, tzinfo=UTC))
     assert not holds(window, datetime(2026, 1, 15, 7, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("x > 5", "`x > 5` is false: `x` is 1"),
+        ({"and": ["x == 1", "gone", "y"]}, "`gone` is missing"),
+        ({"or": ["x == 2", {"not": "x"}]}, "`x == 2` is false: `x` is 1; `x` is 1"),
+        (
+            {"numeric_state": {"value": "x", "above": 1, "below": 5.5}},
+            "`1 < x < 5.5` is false: `x` is 1",
+        ),
+        (
+            {"numeric_state": {"value": "gone.a", "above": 1}},
+            "`1 < gone.a` is false: `gone.a` is missing or null",
+        ),
+        ({"numeric_state": {"value": 7, "below": 5}}, "`7 < 5` is false"),
+        (
+            {"time": {"after": "08:00", "weekday": [0], "timezone": "Asia/Tokyo"}},
+            "`time after 08:00, on Sunday` is false: `the time in Asia/Tokyo` is Saturday 21:00",
+        ),
+        (
+            {"numeric_state": {"value": "1 / 0", "above": 1}},
+            "its values cannot be told: division by zero",
+        ),
+        ({"not": "1 / 0"}, "its values cannot be told: division by zero"),
+        ({"and": ["x == 1", "1 / 0"]}, "its values cannot be told: division by zero"),
+    ],
+)
+def test_what_decides_a_condition_is_told_with_the_values(condition: Any, told: str) -> None:
+    shaped = Shaper().condition(condition, (), 0)
+    made_of = compile_condition(shaped, RENDERER)
+    explained = made_of.explain({"x": 1}, SATURDAY_NOON)
+    assert str(explained) == told
+    if not explained.fault:
+        assert explained.holds is made_of.holds({"x": 1}, SATURDAY_NOON)
+
+
+def test_of_conditions_that_decided_together_a_few_are_told() -> None:
+    shaped = Shaper().condition({"or": [f"x > {level}" for level in range(1, 12)]}, (), 0)
+    told = compile_condition(shaped, RENDERER).explain({"x": 1}, SATURDAY_NOON)
+    assert (len(told.deciders), told.more) == (4, 7)
