@@ -30,6 +30,11 @@ HEADER_FORMAT = "Lockstep-Format"
 HEADER_FOR = "Lockstep-For"
 HEADER_TRACE = "traceparent"
 HEADER_CE_ID = "ce-id"
+HEADER_CE_TRACE = "ce-traceparent"
+HEADER_CONTENT_TYPE = "content-type"
+
+CLOUD_EVENT = "application/cloudevents+json"
+"""Of a CloudEvent in structured form: the whole of it is the body."""
 
 ACTION_DONE = "lockstep.action.done"
 """The one event id of the engine's own that others publish: the result of a remote action."""

@@ -6,8 +6,11 @@ from msgspec import Meta, field
 
 from .base import END, Struct
 from .events import (
+    CLOUD_EVENT,
     HEADER_ACTOR,
     HEADER_CE_ID,
+    HEADER_CE_TRACE,
+    HEADER_CONTENT_TYPE,
     HEADER_CONTEXT_KEY,
     HEADER_DELIVERIES,
     HEADER_DROPPED,
@@ -49,6 +52,13 @@ class EventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
     traceparent: Annotated[
         Text, Meta(description="W3C trace context; the run continues the trace.")
     ] = field(name=HEADER_TRACE, default=None)
+    ce_traceparent: Annotated[
+        Text,
+        Meta(
+            description="Of a CloudEvent in binary form: its trace context, where `traceparent` "
+            "has none."
+        ),
+    ] = field(name=HEADER_CE_TRACE, default=None)
     only: Annotated[
         Text,
         Meta(
@@ -59,7 +69,7 @@ class EventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
     content_type: Annotated[
         Text,
         Meta(description="`application/cloudevents+json`: the body is a CloudEvent around it."),
-    ] = field(name="content-type", default=None)
+    ] = field(name=HEADER_CONTENT_TYPE, default=None)
 
 
 class RunEventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -76,6 +86,10 @@ class RunEventHeaders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=F
             "are added do not raise it: ignore what you do not know.",
         ),
     ] = field(name=HEADER_FORMAT)
+    content_type: Annotated[
+        Text,
+        Meta(description=f"`{CLOUD_EVENT}`; what an earlier version has stored has none."),
+    ] = field(name=HEADER_CONTENT_TYPE, default=None)
     trace: Annotated[Text, Meta(description="The trace of the run, as W3C has it.")] = field(
         name=HEADER_TRACE, default=None
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from .base import Struct
 from .events import Actor
@@ -81,6 +81,13 @@ class RunEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False, o
     datacontenttype: Annotated[Literal["application/json"], Meta(description="Of `data`.")] = (
         "application/json"
     )
+    traceparent: Annotated[
+        str | UnsetType,
+        Meta(
+            description="The trace of the run, as W3C has it; an extension of CloudEvents "
+            "(distributed tracing)."
+        ),
+    ] = UNSET
 
 
 class AutomationEventData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):

@@ -11,6 +11,7 @@ from lockstep_schemas.events import Actor
 
 AT: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 RUN_ID: Final = "0197f3a2-7c1e-7b4d-9a55-3f0c2d9e1b64"
+TRACE: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 AUTOMATION_ID: Final = "triage-orders"
 ANN: Final = Actor(type="user", id="ann", name="Ann")
 

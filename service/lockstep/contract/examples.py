@@ -23,12 +23,14 @@ from lockstep.contract.example_objects import (
     STATUS,
     STEP,
     SUBSCRIPTION,
+    TRACE,
     WAIT,
 )
 from lockstep_schemas import (
     api,
     catalog,
     dead,
+    events,
     headers,
     migration,
     notify,
@@ -231,6 +233,7 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
         subject=RUN_ID,
         time=AT,
         data=RUN_DATA,
+        traceparent=TRACE,
     ),
     run_events.AutomationEvent(
         id=f"{AUTOMATION_ID}:12",
@@ -247,7 +250,12 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
         ),
     ),
     headers.EventHeaders(message_id="order-A-1", actor=ACTOR_HEADER, context_key="A-1"),
-    headers.RunEventHeaders(message_id=f"{RUN_ID}:1", format=run_events.RUN_EVENT_FORMAT),
+    headers.RunEventHeaders(
+        message_id=f"{RUN_ID}:1",
+        format=run_events.RUN_EVENT_FORMAT,
+        content_type=events.CLOUD_EVENT,
+        trace=TRACE,
+    ),
     headers.DeadLetterHeaders(
         reason=LETTER.reason,
         subject=LETTER.subject,

@@ -68,7 +68,7 @@ class Decoder:
     def _event(self, message: Message, event_id: str, kind: TriggerType | None) -> Event:
         headers = message.headers
         others = folded(headers)
-        payload, body, own_id = content(message, others)
+        payload, body, own_id, own_trace = content(message, others)
         _check(kind, payload)
         hop = _hop(headers)
         if hop > self._hop_limit:
@@ -87,7 +87,7 @@ class Decoder:
             time=self._time(message.stored_at_ns),
             sequence=message.sequence,
             message=message,
-            traceparent=traceparent(others),
+            traceparent=traceparent(others, own_trace),
             only=headers.get(HEADER_FOR) or None,
         )
 

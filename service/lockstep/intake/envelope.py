@@ -14,9 +14,13 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from lockstep.model.messages import Message
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.depth import MAX_DEPTH, may_nest_deeper, nests_deeper
-from lockstep_schemas.events import HEADER_CE_ID, HEADER_TRACE
-
-STRUCTURED: Final = "application/cloudevents+json"
+from lockstep_schemas.events import (
+    CLOUD_EVENT,
+    HEADER_CE_ID,
+    HEADER_CE_TRACE,
+    HEADER_CONTENT_TYPE,
+    HEADER_TRACE,
+)
 
 _FAMILY: Final = "application/cloudevents"
 _VERSION: Final = "1.0"
@@ -34,11 +38,12 @@ class EnvelopeRefused(Exception):
 
 
 class Content(NamedTuple):
-    """What a message carries: the payload, its bytes as published, and the id in its envelope."""
+    """What a message carries: the payload, its bytes as published, and what its envelope says."""
 
     payload: JsonObject
     body: bytes
     id: str | None
+    trace: object
 
 
 class _CloudEvent(msgspec.Struct):
@@ -50,6 +55,7 @@ class _CloudEvent(msgspec.Struct):
     type: _Word
     data: Raw | UnsetType = UNSET
     data_base64: str | UnsetType = UNSET
+    traceparent: object = None  # what is no trace is passed over
 
 
 _envelope = msgspec.json.Decoder(_CloudEvent).decode
@@ -71,22 +77,29 @@ def content(message: Message, headers: Mapping[str, str]) -> Content:
     Raises:
         Refused: It has none that is a JSON object, or its envelope is wrong.
     """
-    if (written := headers.get("content-type")) is not None:
+    if (written := headers.get(HEADER_CONTENT_TYPE)) is not None:
         media = written.partition(";")[0].strip().lower()
-        if media == STRUCTURED:
+        if media == CLOUD_EVENT:
             return _unwrapped(message.data)
         if media.startswith(_FAMILY):
             raise EnvelopeRefused(
-                f"content type '{media[:80]}': of the forms of a CloudEvent only {STRUCTURED} is "
+                f"content type '{media[:80]}': of the forms of a CloudEvent only {CLOUD_EVENT} is "
                 "taken, or its attributes as headers; publish each event alone in one of these"
             )
-    return Content(_object(message.data, "the body"), message.data, headers.get(HEADER_CE_ID))
+    payload = _object(message.data, "the body")
+    return Content(payload, message.data, headers.get(HEADER_CE_ID), headers.get(HEADER_CE_TRACE))
 
 
-def traceparent(headers: Mapping[str, str]) -> str | None:
-    """Give the trace that goes on; None if the header, by its folded name, is malformed."""
-    text = headers.get(HEADER_TRACE)
-    if text is None or (found := _PARENT.fullmatch(text.strip())) is None:
+def traceparent(headers: Mapping[str, str], of_envelope: object) -> str | None:
+    """Give the trace that goes on: of the header, by its folded name, else of a CloudEvent.
+
+    One that is malformed is none.
+    """
+    return _trace(headers.get(HEADER_TRACE)) or _trace(of_envelope)
+
+
+def _trace(text: object) -> str | None:
+    if not isinstance(text, str) or (found := _PARENT.fullmatch(text.strip())) is None:
         return None
     version, trace, span, more = found.groups()
     is_known = version == "00" and more is None
@@ -116,7 +129,7 @@ def _unwrapped(body: bytes) -> Content:
         data, name = _unbased(event.data_base64), "data_base64 of the CloudEvent"
     else:
         raise EnvelopeRefused("the CloudEvent has no data")
-    return Content(_object(data, name), data, event.id)
+    return Content(_object(data, name), data, event.id, event.traceparent)
 
 
 def _unbased(text: str) -> bytes:

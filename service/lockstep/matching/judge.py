@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from lockstep.model.decisions import Candidate, Decision, Stage, digest, digest_of_value
 from lockstep.model.errors import RenderError
@@ -184,7 +185,7 @@ def _scope(match: TriggerMatch, at: datetime) -> SharedScope:
 
 def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) -> EventRow:
     """Build the warning event of a trigger that could not be judged; there is no run to name."""
-    automation = match.automation
+    automation, trace = match.automation, judged.event.traceparent
     topic = f"{judged.event.delivery}/{automation.id}/{judged.trigger_id}"
     data = RunEventData(
         run_id="",
@@ -206,6 +207,7 @@ def warning(judged: Decision, match: TriggerMatch, prefix: str, at: datetime) ->
         subject=automation.id,
         time=at,
         data=data,
+        traceparent=UNSET if trace is None else trace,
     )
     subject = f"{prefix}.run.{automation.id}.warning"
-    return EventRow(topic, 1, subject, topic, encoded(event), at)
+    return EventRow(topic, 1, subject, topic, encoded(event), at, trace)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import RunState, StepRow
@@ -73,6 +74,7 @@ def _row(prefix: str, what: What, data: RunEventData, traceparent: str | None) -
         subject=data.run_id,
         time=data.at,
         data=data,
+        traceparent=UNSET if traceparent is None else traceparent,
     )
     subject = f"{prefix}.run.{data.automation_id}.{what}"
     body = encoded(event)

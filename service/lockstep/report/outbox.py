@@ -18,7 +18,13 @@ from lockstep.model.runs import Checkpoint
 from lockstep.ports.bus import Publisher
 from lockstep.ports.clock import Clock
 from lockstep.ports.listeners import Listener
-from lockstep_schemas.events import HEADER_FORMAT, HEADER_MESSAGE_ID, HEADER_TRACE
+from lockstep_schemas.events import (
+    CLOUD_EVENT,
+    HEADER_CONTENT_TYPE,
+    HEADER_FORMAT,
+    HEADER_MESSAGE_ID,
+    HEADER_TRACE,
+)
 from lockstep_schemas.run_events import RUN_EVENT_FORMAT
 
 IN_FLIGHT: Final = 256  # as many as are walked by default: each run has at most one on its way
@@ -242,7 +248,11 @@ class Reporter(Listener):
 
 
 def _headers(row: EventRow) -> Mapping[str, str]:
-    head = {HEADER_MESSAGE_ID: row.message_id, HEADER_FORMAT: RUN_EVENT_FORMAT}
+    head = {
+        HEADER_MESSAGE_ID: row.message_id,
+        HEADER_CONTENT_TYPE: CLOUD_EVENT,
+        HEADER_FORMAT: RUN_EVENT_FORMAT,
+    }
     if row.traceparent is not None:
         head[HEADER_TRACE] = row.traceparent
     return head

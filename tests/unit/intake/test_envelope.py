@@ -162,6 +162,26 @@ def test_the_schema_judges_the_data_and_not_the_envelope() -> None:
 def test_a_trace_goes_on_and_a_malformed_one_is_passed_over(text: str, kept: str | None) -> None:
     assert taken(traceparent=text).traceparent == kept
     assert taken(Traceparent=text).traceparent == kept
+    assert taken(ce_traceparent=text).traceparent == kept
+    assert taken(Ce_Traceparent=text).traceparent == kept
+    assert structured(traceparent=text).traceparent == kept
+
+
+def test_the_trace_is_that_of_the_message_else_that_of_the_cloud_event() -> None:
+    other = f"00-{'1' * 32}-{'2' * 16}-00"
+    assert taken(traceparent=TRACE, ce_traceparent=other).traceparent == TRACE
+    assert taken(traceparent="malformed", ce_traceparent=other).traceparent == other
+    assert taken(traceparent=TRACE, ce_traceparent="malformed").traceparent == TRACE
+    whole = envelope(traceparent=other)
+    assert taken(whole, **STRUCTURED, traceparent=TRACE).traceparent == TRACE
+    assert taken(whole, **STRUCTURED).traceparent == other
+    assert taken(envelope(), **STRUCTURED, ce_traceparent=other).traceparent is None
+    assert taken(whole).traceparent is None, "a payload with such a member is no envelope"
+
+
+@pytest.mark.parametrize("value", [5, True, [TRACE], {"a": TRACE}])
+def test_a_trace_of_another_kind_is_passed_over(value: object) -> None:
+    assert structured(traceparent=value).traceparent is None
 
 
 def test_event_ids_of_the_engine_are_poison_unless_they_are_admitted() -> None:
@@ -201,7 +221,7 @@ bodies = st.binary() | (values | whole).map(lambda value: json.dumps(value).enco
 names = st.sampled_from(
     [
         "Nats-Msg-Id", "Lockstep-Actor", "Lockstep-Context-Key", "Lockstep-Hop", "traceparent",
-        "Traceparent", "ce-id", "CE-ID", "Content-Type", "content-type",
+        "Traceparent", "ce-traceparent", "ce-id", "CE-ID", "Content-Type", "content-type",
     ]
 )  # fmt: skip
 texts = st.one_of(
