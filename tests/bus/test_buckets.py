@@ -1,7 +1,9 @@
 """What sleeps is woken by the server, once, whatever happens to it or to us."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -10,7 +12,7 @@ import pytest
 from nats.js.kv import KeyValue
 
 from bus.helpers import Connecting, Server, settle_all, take
-from lockstep.bus import api, topology
+from lockstep.bus import api, headers, topology
 from lockstep.bus.buckets import Bucket, as_uuid
 from lockstep.bus.connection import Connection, connect
 from lockstep.bus.delivery import Delivery
@@ -19,7 +21,7 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.model.errors import Unavailable
 from lockstep.model.verdicts import Accept
-from patience import briefly, until
+from patience import LIMIT_SECONDS, briefly, patience, until
 
 HALF_A_SECOND = timedelta(seconds=0.5)
 
@@ -100,13 +102,75 @@ async def proof_of_a_wake(connection: Connection, bucket: Bucket) -> None:
         await settle_all(puller, [message], Accept())
 
 
-async def test_a_purged_key_never_wakes_and_leaves_nothing(connection: Connection) -> None:
+async def test_a_removed_key_never_wakes_and_leaves_a_mark_that_goes_by_itself(
+    connection: Connection,
+) -> None:
     bucket, key = Bucket(connection, "delay"), str(uuid4())
-    await bucket.put(key, b"", now() - HALF_A_SECOND)
-    await bucket.purge(key)
-    assert await subjects(connection, bucket) == set()
-    await bucket.purge(key)
+    for _ in "ab":
+        await bucket.put(key, b"body", now() - HALF_A_SECOND)
+        await bucket.remove(key)
+        assert await marks(connection, bucket) == {key: "60"}
+    await bucket.remove(key)
     await proof_of_a_wake(connection, bucket)
+    assert await marks(connection, bucket) == {key: "60"}
+
+
+@pytest.mark.parametrize("kind", ["delay", "wait"])
+async def test_who_watches_sees_keys_come_and_go(
+    connection: Connection, server: Server, prefix: str, kind: Kind
+) -> None:
+    """Such as were never written, and those that the server has taken away when it woke."""
+    bucket = Bucket(connection, kind)
+    scheduled, plain, woken_key, unknown = (str(uuid4()) for _ in range(4))
+    await bucket.put(plain, b"plain", None)
+    async with watched(server, bucket.name) as changes, wakes(bucket, connection) as puller:
+        await bucket.put(scheduled, b"scheduled", now() + timedelta(hours=1))
+        await bucket.put(woken_key, b"woken", now() - HALF_A_SECOND)
+        await settle_all(puller, await take(puller, 1), Accept())
+        for key in (plain, scheduled, woken_key, unknown):
+            await bucket.remove(key)
+        seen = [await anext(changes) for _ in range(7)]
+    assert seen == [
+        (plain, b"plain", None),
+        (scheduled, b"scheduled", None),
+        (woken_key, b"woken", None),
+        *((key, b"", "PURGE") for key in (plain, scheduled, woken_key, unknown)),
+    ]
+
+
+async def marks(connection: Connection, bucket: Bucket) -> dict[str, str]:
+    """What stands for removed keys, and for how many seconds."""
+    found = {}
+    for subject in await subjects(connection, bucket):
+        answer = await api.call(
+            connection, f"STREAM.MSG.GET.{bucket.stream}", {"last_by_subj": subject}
+        )
+        head = headers.unpack(b64decode(answer["message"].get("hdrs", "")))
+        if "KV-Operation" in head:
+            found[subject.rpartition(".")[2]] = head["Nats-TTL"]
+    return found
+
+
+@asynccontextmanager
+async def watched(
+    server: Server, bucket: str
+) -> AsyncIterator[AsyncIterator[tuple[str, bytes | None, str | None]]]:
+    """What another program sees that watches a bucket: key, value, and how it went."""
+    client = await nats.connect(server.url)
+    watcher = await (await client.jetstream().key_value(bucket)).watchall()
+
+    async def changes() -> AsyncIterator[tuple[str, bytes | None, str | None]]:
+        while True:
+            async with patience():
+                entry = await watcher.updates(timeout=LIMIT_SECONDS)
+            if entry is not None:  # else that was all that was there
+                yield entry.key, entry.value or b"", entry.operation
+
+    try:
+        yield changes()
+    finally:
+        await watcher.stop()
+        await client.close()
 
 
 async def test_a_key_without_a_time_stays(connection: Connection) -> None:
@@ -157,7 +221,7 @@ async def test_more_keys_than_the_server_tells_at_once(connecting: Connecting) -
     assert len(await bucket.keys()) == count + 1
 
 
-async def test_hundreds_are_written_and_purged_at_once(connection: Connection) -> None:
+async def test_hundreds_are_written_and_removed_at_once(connection: Connection) -> None:
     bucket = Bucket(connection, "wait")
     keys = [uuid4() for _ in range(640)]
     due_at = now() + timedelta(hours=1)
@@ -166,8 +230,8 @@ async def test_hundreds_are_written_and_purged_at_once(connection: Connection) -
         await asyncio.gather(*(bucket.put(str(key), b"x", due_at) for key in some))
     assert await bucket.keys() == set(keys)
     for start in range(0, len(keys), 64):
-        await asyncio.gather(*(bucket.purge(str(key)) for key in keys[start : start + 64]))
-    assert await subjects(connection, bucket) == set()
+        await asyncio.gather(*(bucket.remove(str(key)) for key in keys[start : start + 64]))
+    assert (await marks(connection, bucket)).keys() == {str(key) for key in keys}
 
 
 async def test_other_programs_see_what_sleeps(connection: Connection, key_value: KeyValue) -> None:
@@ -185,7 +249,7 @@ async def test_a_bucket_that_is_missing_is_a_passing_fault(connecting: Connectin
         await bucket.put(key, b"", None)
     with pytest.raises(Unavailable, match="_delays: stream not found; `lockstep bus apply`"):
         await bucket.keys()
-    await bucket.purge(key)
+    await bucket.remove(key)
     await topology.apply(connection)
     await bucket.put(key, b"", None)
     assert await bucket.keys() == {UUID(key)}

@@ -1,10 +1,13 @@
 """KV buckets of what sleeps: one key for each wait, so that a crash of ours wakes it all the same.
 
 The rows in the store are the truth. A key only makes the server say, a second after the time is
-due, that someone should look; and it shows operators what sleeps.
+due, that someone should look; and it shows operators what sleeps. Who watches a bucket sees each
+key come and go.
 """
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,12 +17,22 @@ from lockstep.bus.api import ApiError
 from lockstep.bus.connection import Connection
 from lockstep.bus.names import Kind
 from lockstep.bus.publisher import Publisher
+from lockstep.bus.requests import NoResponders
 from lockstep.model.errors import BusUnavailable
 
 MARGIN: Final = timedelta(seconds=1)
 """How much later than due the server wakes: the worker that has the wait comes first."""
 WAKE_TTL: Final = "1h"
 """How long a message that wakes is kept; what slept longer than that is found in the store."""
+REMOVED: Final[Mapping[str, str]] = {
+    "KV-Operation": "PURGE",
+    "Nats-Rollup": "sub",
+    "Nats-TTL": "60",
+}
+"""What stands in place of a key that was removed, for a minute: who watches the bucket sees it.
+
+Source: ADR-8 and ADR-43 of the NATS architecture records. `STREAM.PURGE` would tell nobody.
+"""
 
 # The server counts in nanoseconds of 64 bits: a time after 2262 overflows and would be due at once,
 # one before 1677 not for centuries.
@@ -32,7 +45,7 @@ _AT_ONCE: Final = 2_000  # some milliseconds of work, until others run
 class Bucket:
     """A KV bucket of what sleeps: one key for each wait, with a schedule where it has a due time.
 
-    Keys are `str(uuid)`, unique for each visit: a purge does not look at what it removes.
+    Keys are `str(uuid)`, unique for each visit: who removes one does not look at what it is.
     """
 
     def __init__(self, connection: Connection, kind: Kind) -> None:
@@ -47,7 +60,8 @@ class Bucket:
         """Write `key`; what it held before, its schedule too, is no more.
 
         With `due_at` the server puts `body` on the subject `names.wake(kind, key)` a second after
-        that time, once, and removes the key. Without it the key stays until it is purged.
+        that time, once, and the key is gone; who watches sees that when it is removed. Without it
+        the key stays until then.
 
         Raises:
             Unavailable: Not acknowledged in time, the stream is full or has no leader, or it is
@@ -69,26 +83,21 @@ class Bucket:
             }
         await self._publisher.publish(names.key(self.name, key), body, headers)
 
-    async def purge(self, key: str) -> None:
-        """Remove `key` and its schedule without a trace; well if it, or the bucket, is not there.
+    async def remove(self, key: str) -> None:
+        """Remove `key` and its schedule; well if it, or the bucket, is not there.
 
-        A wake that the server has sent before still arrives.
+        Who watches the bucket is told. A wake that the server has sent before still arrives.
 
         Raises:
             Unavailable: JetStream gave no answer, or has no leader. It may be done all the same.
             Refused: JetStream refuses for another reason, such as a stream that is sealed.
         """
-        request = {"filter": self._connection.names.key(self.name, key)}
-        try:
-            await api.call(self._connection, f"STREAM.PURGE.{self.stream}", request)
-        except ApiError as error:
-            if error.err_code == api.STREAM_NOT_FOUND:
-                return
-            error.about = f"key {key} of bucket {self.name} cannot be purged"
-            raise error.as_refusal() from None
+        subject = self._connection.names.key(self.name, key)
+        with suppress(NoResponders):  # it says that there is no such stream
+            await self._publisher.publish(subject, b"", REMOVED)
 
     async def keys(self) -> set[UUID]:
-        """List all keys that are UUIDs.
+        """List all keys that are UUIDs; of the last minute, what was removed is among them.
 
         With more than 100,000 keys they are read in several pages, and a key may be missing from
         the list when others were removed meanwhile.

@@ -171,8 +171,6 @@ def _calls(connection: Connection) -> Iterator[str]:
     yield f"CONSUMER.MSG.NEXT.{names.runs_stream}.x"
     for call in ("MSG.GET", "MSG.DELETE", "PURGE"):
         yield f"STREAM.{call}.{names.dead_stream}"
-    for bucket in (names.delays_bucket, names.waits_bucket):
-        yield f"STREAM.PURGE.{names.bucket_stream(bucket)}"
 
 
 def allows(given: Rights, subject: str) -> bool:

@@ -5,7 +5,7 @@ A hint, no proof: who takes over decides by the row of the worker in the store.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -16,7 +16,7 @@ from nats.aio.subscription import Subscription
 
 from lockstep.bus import api
 from lockstep.bus.api import ApiError
-from lockstep.bus.buckets import as_uuid
+from lockstep.bus.buckets import REMOVED, as_uuid
 from lockstep.bus.connection import Connection
 from lockstep.bus.delivery import Delivery, is_delivery
 from lockstep.bus.publisher import Publisher
@@ -31,8 +31,6 @@ _FORGET_SECONDS: Final = 30.0  # the server removes the consumer of a process th
 _FIRST_PAUSE_SECONDS: Final = 0.25  # a leader that steps down is followed by another at once
 _CLOSE_SECONDS: Final = 5.0  # as `connection`: a server that hangs must not keep us from ending
 _LIMIT: Final = 10_000  # a key that is dropped here is only a hint: rows say who is stale
-_DROP_TTL: Final = "60"
-"""How long the mark of a dropped key is kept, as that of an expired one."""
 
 
 class WorkerKeys:
@@ -60,14 +58,10 @@ class WorkerKeys:
         """Remove the key, and tell the others at once: for a worker that ends in good order.
 
         Raises: as `renew`.
-
-        Source: ADR-8 of the NATS architecture records. `STREAM.PURGE` would leave no mark, and
-        so tell nobody.
         """
-        mark = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": _DROP_TTL}
-        await self._publish(worker_id, b"", mark)
+        await self._publish(worker_id, b"", REMOVED)
 
-    async def _publish(self, worker_id: UUID, body: bytes, headers: dict[str, str]) -> None:
+    async def _publish(self, worker_id: UUID, body: bytes, headers: Mapping[str, str]) -> None:
         subject = self._connection.names.key(self.name, str(worker_id))
         await self._publisher.publish(subject, body, headers)
 

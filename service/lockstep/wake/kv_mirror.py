@@ -5,7 +5,7 @@ is over; now and then both are compared. Losing all of it only costs time.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final, Literal, Protocol
@@ -41,12 +41,12 @@ class Bucket(Protocol):
         """Write a key; with a time, the server rings a second after it. Raise Unavailable."""
         ...
 
-    async def purge(self, key: str) -> None:
+    async def remove(self, key: str) -> None:
         """Take a key away, with its alarm. Raise Unavailable."""
         ...
 
     async def keys(self) -> set[UUID]:
-        """All keys. Raise Unavailable, or ServerUnfit where there is no bucket."""
+        """All keys, and what was removed of late; raise Unavailable, or ServerUnfit: no bucket."""
         ...
 
 
@@ -63,6 +63,7 @@ class KvMirror(Listener):
         self._delays, self._waits = delays, waits
         self._sleepers, self._repair = sleepers, repair
         self._changes: dict[UUID, tuple[Bucket, MirroredWait | None]] = {}
+        self._strays: set[UUID] = set()  # keys without a wait, when both were compared last
         self._changed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -122,7 +123,10 @@ class KvMirror(Listener):
                 await self._wait_for_the_bus()
 
     async def reconcile(self, now: datetime) -> None:
-        """Take away keys of what does not sleep any more, write those that are missing."""
+        """Take away keys of what does not sleep any more, write those that are missing.
+
+        A key is taken away when it is found twice in a row: what was removed of late is found once.
+        """
         try:
             found = {self._delays: await self._delays.keys(), self._waits: await self._waits.keys()}
         except ServerUnfit as error:
@@ -142,14 +146,21 @@ class KvMirror(Listener):
                     self._show([wait])
                     missing += 1
             await self.settled()  # never more on its way than a page
-        # A key whose wait is younger than the list of waits is not an orphan.
-        for bucket, keys in found.items():
-            for key in keys:
-                if _age_seconds(key, now) > SETTLED_SECONDS:
-                    self._change(key, bucket, None)
-        orphans = sum(map(len, found.values()))
+        orphans = self._take_away(found, now)
         if missing or orphans:
             log.info("mirror.reconciled", missing=missing, orphans=orphans)
+
+    def _take_away(self, found: Mapping[Bucket, set[UUID]], now: datetime) -> int:
+        """Take away keys that have no wait, as when it was looked last; say how many."""
+        before, self._strays, orphans = self._strays, set[UUID](), 0
+        for bucket, keys in found.items():
+            for key in keys & before:
+                # A key whose wait is younger than the list of waits is not an orphan.
+                if _age_seconds(key, now) > SETTLED_SECONDS:
+                    self._change(key, bucket, None)
+                    orphans += 1
+            self._strays |= keys - before
+        return orphans
 
     def _show(self, sleepers: Iterable[MirroredWait]) -> None:
         for one in sleepers:
@@ -168,7 +179,7 @@ class KvMirror(Listener):
     async def _write(self, key: UUID, bucket: Bucket, sleeper: MirroredWait | None) -> bool:
         try:
             if sleeper is None:
-                await bucket.purge(str(key))
+                await bucket.remove(str(key))
             else:
                 await bucket.put(str(key), _encode(sleeper), sleeper.due_at)
         except Unavailable:

@@ -88,7 +88,7 @@ class Keys:
             raise LookupError("a fault of ours")
         self.stored[key], self.alarms[key] = body, due_at
 
-    async def purge(self, key: str) -> None:
+    async def remove(self, key: str) -> None:
         """See `Bucket`."""
         await self._written(f"-{key}")
         self.stored.pop(key, None)
@@ -295,11 +295,24 @@ async def test_a_comparison_takes_orphans_away_and_writes_what_is_missing() -> N
     scene.waits.hold(scene.rows[-1], asleep(51, "event"))
     with capture_logs() as logs:
         await scene.reconciled()
+        await scene.reconciled()
     assert set(scene.delays.stored) == {str(one.wait_id) for one in rows}
     assert set(scene.waits.stored) == {str(one.wait_id) for one in scene.rows[5:]}
     # What was right is left alone.
     assert str(rows[0].wait_id) not in scene.delays.written
-    assert [(line["missing"], line["orphans"]) for line in logs] == [(5, 2)]
+    assert [(line["missing"], line["orphans"]) for line in logs] == [(5, 0), (0, 2)]
+
+
+@moved
+async def test_a_comparison_leaves_the_marks_of_removed_keys_to_themselves() -> None:
+    """They are listed for a while, and looked for again only when they are gone."""
+    scene, removed = Scene(), [asleep(1), asleep(2, "event"), asleep(3)]
+    for keys, one in zip((scene.delays, scene.waits, scene.delays), removed, strict=True):
+        keys.hold(one)
+        with capture_logs() as logs:
+            await scene.reconciled()
+        keys.stored.clear()
+        assert (scene.delays.written, scene.waits.written, logs) == ([], [], [])
 
 
 @moved
@@ -317,6 +330,7 @@ async def test_a_comparison_leaves_what_is_so_young_that_it_is_on_its_way() -> N
     scene.rows = [asleep(1, armed_at=young)]  # its key is being written
     orphan = asleep(2, armed_at=young)  # its row was committed after the rows were read
     scene.delays.hold(orphan)
+    await scene.reconciled()
     await scene.reconciled()
     assert set(scene.delays.stored) == {str(orphan.wait_id)}
     assert scene.delays.written == []
