@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ async def test_only_runs_the_case_of_that_id(tmp_path: Path) -> None:
         ({"evnts": []}, "evnts"),
         ({"expect": {"stauts": "success"}}, "stauts"),
         ({"events": [{"event": "x", "paylod": {}}]}, "paylod"),
-        ({"events": [{"wait": 1}]}, "$.events[0]"),
+        ({"events": [{"wait": 1}]}, "events[0]"),
         ({"automation": None, "automations": [{"id": "a", "defintion": {}}]}, "defintion"),
     ],
 )
@@ -183,6 +184,133 @@ async def test_stubs_answer_call_by_call_and_their_calls_can_be_looked_at(tmp_pa
         )
     )
     assert told.code == 0, told.out
+
+
+FLOW = """\
+id: ticket
+definition:
+  name: Tickets
+  triggers: [{event: test.event}]
+  actions:
+    - action: jira.create_issue        # a stub: whether it produces anything is not asked
+      config: {title: "{{ trigger.payload.n }}"}
+"""
+
+
+async def test_a_case_names_the_file_of_its_automation_and_its_stubs_need_no_id(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/ticket.yaml").write_text(FLOW)
+    (tmp_path / "cases").mkdir()
+    named = {
+        "stubs": {"jira.create_issue": {"artifact": {"key": "P-1"}}},
+        "expect": {
+            "status": "success",
+            "calls": [{"action": "jira.create_issue", "config": {"title": 1}}],
+        },
+    }
+    path = write(
+        tmp_path / "cases",
+        case(automation={"file": "../flows/ticket.yaml"}, **named),
+        case(id="c2", automation={"folder": "../flows", "id": "ticket"}, **named),
+    )
+    told = await lockstep_test(path)
+    assert told.code == 0, told.out
+
+
+async def test_an_automation_that_is_refused_is_told_as_validate_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW.replace("config:", "confg:"))
+    wrong = recording("", actions=[{"action": "automation.log", "config": {"mesage": "x"}}])
+    update = {"op": "update_automation", "definition": {"file": "flow.yaml"}}
+    path = write(
+        tmp_path,
+        case(automation={"file": "flow.yaml"}),
+        case(id="c2", automation=wrong),
+        case(id="c3", events=[update]),
+        {
+            "id": "c4",
+            "definition": recording("", actions=[{"delay": {"seconds": -1}}]),
+            "expect": {"valid": False, "issues": [{"path": "actions[0].dely"}]},
+        },
+    )
+    told = await lockstep_test(path)
+    assert told.code == 1
+    fault = rf"cases\.yaml:\d+:\d+: {tmp_path}/flow\.yaml:6:\d+: actions\[0\].* `confg`"
+    assert len(re.findall(fault, told.out)) == 2
+    assert "actions[0].config: unknown key `mesage` (did you mean `message`?)" in told.out
+    assert (
+        "expected an issue at actions[0].dely (exact), got actions[0].delay.seconds: " in told.out
+    )
+
+
+async def test_the_path_of_an_issue_may_be_written_as_validate_writes_it(tmp_path: Path) -> None:
+    definition = recording("", actions=[{"delay": {"seconds": -1}}])
+    paths = ["actions[0].delay.seconds", "actions.0.delay.seconds"]
+    issues = [{"path": one} for one in paths] + [{"path": "actions[0]", "match": "prefix"}]
+    expect = {"valid": False, "issues": issues, "only": True}
+    told = await lockstep_test(
+        write(tmp_path, {"id": "c1", "definition": definition, "expect": expect})
+    )
+    assert told.code == 0, told.out
+
+
+COVERED = """\
+name: Rooms
+triggers: [{event: test.event}]
+actions:
+  - choose:
+      - when: trigger.payload.n == 1
+        sequence:
+          - wait_for_trigger: {event: never, timeout_seconds: 5, continue_on_timeout: true}
+      - when: trigger.payload.n == 2
+        sequence: [{stop: {}}]
+  - action: jira.create_issue
+    continue_on_error: true
+"""
+
+
+async def test_coverage_says_where_no_case_came(tmp_path: Path) -> None:
+    (tmp_path / "rooms.yaml").write_text(COVERED)
+    event = {"event": "test.event", "payload": {"n": 1}}
+    one = case(
+        automation={"file": "rooms.yaml"},
+        stubs={"jira.create_issue": {"artifact": {}}},
+        events=[event, {"wait_s": 9}],
+        expect={"status": "success"},
+    )
+    path = write(tmp_path, one)
+    told = await lockstep_test(path, "--coverage")
+    assert (told.code, told.out.splitlines()) == (
+        0,
+        [
+            "1 passed, 0 failed, 0 skipped",
+            f"{tmp_path}/rooms.yaml:8:9: actions[0].choose[1]: the branch was never taken",
+            f"{tmp_path}/rooms.yaml:4:5: actions[0].else: it never happened that no branch held",
+            (
+                f"{tmp_path}/rooms.yaml:9:20: actions[0].choose[1].sequence[0]: "
+                "the action was never reached"
+            ),
+            f"{tmp_path}/rooms.yaml:10:5: actions[1]: it never failed, which would be passed over",
+            f"Rooms ({tmp_path}/rooms.yaml): 5 of 9 actions and branches reached",
+        ],
+    )
+    failing = {**one, "stubs": {"jira.create_issue": {"error": "why"}}}
+    others = [
+        {**failing, "id": "c2", "events": [{**event, "payload": {"n": 2}}]},
+        # Its runs are gone in the end, and count all the same.
+        {
+            **failing,
+            "id": "c3",
+            "events": [{**event, "payload": {"n": 3}}, {"op": "delete_automation"}],
+            "expect": {"run_count": 1},
+        },
+    ]
+    told = await lockstep_test(write(tmp_path, one, *others), "--coverage", "--json")
+    (covered,) = json.loads(told.out)["coverage"]
+    assert told.code == 1  # as without: a case is wrong
+    assert (covered["automation"], covered["ways"], covered["reached"]) == ("Rooms", 9, 9)
+    assert covered["missing"] == []
 
 
 async def test_several_workers_and_operations_and_repetitions_go_together(tmp_path: Path) -> None:
@@ -367,7 +495,7 @@ def test_what_needs_an_engine_is_refused_with_its_place_where_the_case_has_none(
     with pytest.raises(CasesRefused) as refused:
         load([Path(write(tmp_path, case(events=events)))])
     assert told in str(refused.value)
-    assert f"`$.events[{len(events) - 1}]`" in str(refused.value)
+    assert f"cases[0].events[{len(events) - 1}]: " in str(refused.value)
 
 
 @pytest.mark.parametrize("point", ["run_created", "before_ack", "actions[0]", "actions[1]"])

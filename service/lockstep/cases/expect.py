@@ -21,6 +21,7 @@ class Seen:
     consumed: Sequence[JsonObject]
     calls: Sequence[JsonObject]  # {action, config}, of stubs of the case
     action_calls: int
+    definitions: Mapping[tuple[str, int], Json]  # of the runs, by automation id and version
 
     @property
     def started(self) -> list[RunDetail]:
@@ -153,7 +154,9 @@ def _runs(wanted: Sequence[Expect], seen: Seen) -> Iterator[str]:
         return
     for index, (expect, detail) in enumerate(zip(wanted, started, strict=True)):
         own = [(run_id, value) for run_id, value in seen.recorded if run_id == detail.run.id]
-        alone = Seen(runs=[detail], recorded=own, consumed=[], calls=[], action_calls=0)
+        alone = Seen(
+            runs=[detail], recorded=own, consumed=[], calls=[], action_calls=0, definitions={}
+        )
         for difference in differences(expect, alone):
             yield f"runs[{index}]: {difference}"
 

@@ -93,11 +93,20 @@ class Concurrent(Struct, frozen=True, kw_only=True):
 Entry: TypeAlias = PublishEntry | WaitEntry | OperationEntry | Concurrent
 
 
+class Reference(Struct, frozen=True, kw_only=True):
+    """Stands for a definition: an automation in a file, as `lockstep apply` takes it."""
+
+    file: str | None = None
+    folder: str | None = None
+    id: str | None = None
+
+
 class StoredAutomation(Struct, frozen=True, kw_only=True):
     """An automation of a case with several."""
 
     id: str
     definition: Json
+    name: str | None = None  # else that of the definition
     status: Enabled = "enabled"
 
 

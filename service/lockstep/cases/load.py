@@ -1,6 +1,7 @@
 """Case files: YAML in, cases out; an unknown key is an error with its place."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from lockstep.cases.format import (
     WaitEntry,
 )
 from lockstep.cases.operations import START, STOP
+from lockstep.cases.origins import Origin, Origins, key_of
 from lockstep.definition import Source, SourceError, read
+from lockstep.definition.faults import fault_at, split
 from lockstep.model.errors import EngineError
+from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 
 
@@ -36,12 +40,23 @@ class CasesRefused(EngineError):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A case, the group of its file, and where it stands."""
+    """A case, the group of its file, where it stands, and where its definitions do."""
 
     case: Case
     group: str
     path: Path
     line: int
+    origins: Mapping[bytes, Origin] = {}
+
+    def name_of(self, definition: Json) -> str | None:
+        """Give the name of an automation, where that is not left to the engine."""
+        origin = self.origins.get(key_of(definition))
+        return origin.document.name or None if origin is not None else None
+
+    def told(self, definition: Json, issues: Sequence[Issue]) -> list[str]:
+        """Say what is wrong with a definition of it, in the words and places of `validate`."""
+        origin = self.origins.get(key_of(definition))
+        return [origin.told(issue) for issue in issues] if origin is not None else []
 
 
 def load(paths: list[Path]) -> list[Found]:
@@ -52,6 +67,7 @@ def load(paths: list[Path]) -> list[Found]:
     """
     found: list[Found] = []
     faults: list[str] = []
+    origins = Origins()
     for path in paths:
         try:
             source = read(path.read_text())
@@ -61,7 +77,7 @@ def load(paths: list[Path]) -> list[Found]:
         except OSError as error:
             faults.append(f"{path}: {error.strerror}")
             continue
-        for entry in _cases(path, source):
+        for entry in _cases(path, source, origins):
             if isinstance(entry, str):
                 faults.append(entry)
             else:
@@ -79,23 +95,38 @@ def load(paths: list[Path]) -> list[Found]:
     return found
 
 
-def _cases(path: Path, source: Source) -> Iterator[Found | str]:
+def _cases(path: Path, source: Source, origins: Origins) -> Iterator[Found | str]:
     document = source.value
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
         yield f"{path}:1:1: expected {{group?, cases: [...]}}"
         return
     for name in document:
         if name not in {"group", "cases"}:
-            line, column = source.place((name,))
-            yield f"{path}:{line}:{column}: unknown key `{name}`"
+            yield str(fault_at(str(path), source, (name,), f"unknown key `{name}`"))
     group = str(document.get("group") or path.stem)
-    for index, raw in enumerate(document["cases"]):
-        line, column = source.place(("cases", index))
+    for index in range(len(document["cases"])):
+        place = ("cases", index)
+        resolved = origins.resolve(path, source, place)
+        yield from resolved.faults
+        if resolved.faults:
+            continue
         try:
-            yield Found(_case(raw), group, path, line)
+            case = _case(resolved.raw)
         except msgspec.ValidationError as error:
-            identity = raw.get("id") if isinstance(raw, dict) else None
-            yield f"{path}:{line}:{column}: case {identity or index}: {error}"
+            message, inner = _split(str(error))
+            yield str(fault_at(str(path), source, (*place, *inner), message))
+        else:
+            yield Found(case, group, path, source.place(place)[0], resolved.origins)
+
+
+def _split(text: str) -> tuple[str, list[str | int]]:
+    """Split an error of msgspec into its message and the place, that of a key where it is one."""
+    message, place = split(text)
+    named = re.fullmatch(r"Object (contains unknown|missing required) field `([^`]*)`", message)
+    if named is None:
+        return message, place
+    name = named[2]
+    return f"`{name}` is missing" if named[1][0] == "m" else f"unknown key `{name}`", [*place, name]
 
 
 def _case(raw: Json) -> Case:
@@ -173,5 +204,7 @@ def _entry(raw: Any, place: str) -> Entry:  # noqa: ANN401 - JSON
                 try:
                     return msgspec.convert(raw, kind)
                 except msgspec.ValidationError as error:
-                    raise msgspec.ValidationError(f"{error} (in {place})") from None
+                    message, _, within = str(error).partition(" - at `$")
+                    at = f"{place}{within.removesuffix('`')}"
+                    raise msgspec.ValidationError(f"{message} - at `{at}`") from None
     raise msgspec.ValidationError(f"expected one of event, wait_s, op, concurrent - at `{place}`")

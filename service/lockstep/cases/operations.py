@@ -1,15 +1,17 @@
 """What operators do in a case, and the damage that is done by hand."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from lockstep.cases.expect import Seen
 from lockstep.cases.format import OperationEntry, StoredAutomation
 from lockstep.model.errors import EngineError
+from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
 
 STOP: Final = "stop_engine"
 START: Final = "start_engine"
+DELETE: Final = "delete_automation"
 OPERATIONS: Final = {
     STOP,
     START,
@@ -17,7 +19,7 @@ OPERATIONS: Final = {
     "enable_automation",
     "update_automation",
     "create_automation",
-    "delete_automation",
+    DELETE,
     "restart_engine",
     "recover",
     "redeliver",
@@ -34,6 +36,10 @@ class CaseRefused(EngineError):
     code = "case.refused"
     category = "bad_request"
     advice = "Correct the automation in the case."
+
+    def __init__(self, message: str, issues: Sequence[Issue] = ()) -> None:
+        super().__init__(message)
+        self.issues = issues
 
 
 class OperatorWorld(Protocol):
@@ -82,7 +88,7 @@ async def operate(entry: OperationEntry, world: OperatorWorld) -> None:
     actions: Mapping[str, Callable[[], Awaitable[object]]] = {
         "disable_automation": lambda: world.call("automations.toggle", id=target, enabled=False),
         "enable_automation": lambda: world.call("automations.toggle", id=target, enabled=True),
-        "delete_automation": lambda: world.call("automations.delete", id=target),
+        DELETE: lambda: world.call("automations.delete", id=target),
         "update_automation": lambda: world.call(
             "automations.update", id=target, definition=entry.definition
         ),

@@ -1,8 +1,9 @@
 """Runs cases: each alone, through the whole engine, with a clock that the case moves."""
 
 import asyncio
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +12,8 @@ from msgspec import UNSET
 
 from lockstep.cases.api_calls import ApiWorld, missing
 from lockstep.cases.api_calls import differences as api_differences
-from lockstep.cases.expect import differences
+from lockstep.cases.coverage import Way, of_runs
+from lockstep.cases.expect import Seen, differences
 from lockstep.cases.format import (
     STARTS_AT,
     ApiCase,
@@ -31,11 +33,12 @@ from lockstep.cases.format import (
 )
 from lockstep.cases.load import Found, entries
 from lockstep.cases.migration import differences as migration_differences
-from lockstep.cases.operations import OPERATIONS, CaseRefused, OperatorWorld, operate
+from lockstep.cases.operations import DELETE, OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
 from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
+from lockstep.definition.faults import path_text
 from lockstep.definition.shape import Shaper
 from lockstep.model.errors import RenderError
 from lockstep.model.texts import described
@@ -75,6 +78,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     differences: list[str] = []
     runs: list[RunDetail] = []
+    reached: Mapping[bytes, Set[Way]] = {}  # by the key of the definition
 
 
 FEATURES = frozenset(
@@ -102,6 +106,7 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
     skipped, reason = False, None
     faults: list[str] = []
     runs: Sequence[RunDetail] = []
+    reached: dict[bytes, set[Way]] = {}
     try:
         match case:
             case ValueCase():
@@ -128,7 +133,7 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
                 skipped = reason is not None
                 if not skipped:
                     async with asyncio.timeout(LIMIT_SECONDS * case.repeat):
-                        faults, runs = await _events(case, world)
+                        faults, runs = await _events(case, found, world, reached)
     except Exception as error:  # noqa: BLE001 - it turns the case red, and says why
         await world.abandon()
         faults = [_went_wrong(error, case)]
@@ -142,6 +147,7 @@ async def run(found: Found, world: World, catalog: Catalog, renderer: Renderer) 
         seconds=round(time.monotonic() - began, 4),
         differences=faults,
         runs=list(runs) if faults else [],
+        reached=reached,
     )
 
 
@@ -218,48 +224,62 @@ def _condition(case: ValueCase, scope: Mapping[str, Json], renderer: Renderer) -
 
 def _validation(case: ValidationCase, catalog: Catalog, renderer: Renderer) -> Iterator[str]:
     checked = validate(case.definition, catalog, renderer)
-    found = [(".".join(str(part) for part in i.path), i.message) for i in checked.errors]
-    if bool(found) == case.expect.valid:
-        yield f"expected valid to be {case.expect.valid}, got {found}"
+    told = [f"{path_text(one.path) or 'definition'}: {one.message}" for one in checked.errors]
+    got = "; ".join(told) or "no issue"
+    if bool(told) == case.expect.valid:
+        yield f"expected valid to be {str(case.expect.valid).lower()}, got {got}"
+    paths = [".".join(map(str, one.path)) for one in checked.errors]
     met = set()
     for wanted in case.expect.issues:
+        path = re.sub(r"\[(\d+)\]", r".\1", wanted.path)  # both spellings are understood
         fits = [
             index
-            for index, (path, message) in enumerate(found)
-            if wanted.contains in message
-            and (path == wanted.path or (wanted.match == "prefix" and _is_below(path, wanted.path)))
+            for index, one in enumerate(paths)
+            if wanted.contains in checked.errors[index].message
+            and (one == path or (wanted.match == "prefix" and _is_below(one, path)))
         ]
         met |= set(fits)
         if not fits:
-            yield f"expected an issue at {wanted.path!r} ({wanted.match}), got {found}"
+            about = f" with {wanted.contains!r}" if wanted.contains else ""
+            where = re.sub(r"\.(\d+)\b", r"[\1]", path)
+            yield f"expected an issue at {where} ({wanted.match}){about}, got {got}"
     if case.expect.only:
-        extra = [one for index, one in enumerate(found) if index not in met]
+        extra = [one for index, one in enumerate(told) if index not in met]
         if extra:
-            yield f"expected no further issues, got {extra}"
+            yield f"expected no further issues, got {'; '.join(extra)}"
 
 
 def _is_below(path: str, above: str) -> bool:
     return not above or path.startswith(above + ".")
 
 
-async def _events(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
+async def _events(
+    case: EventCase, found: Found, world: World, reached: dict[bytes, set[Way]]
+) -> tuple[list[str], Sequence[RunDetail]]:
     for number in range(case.repeat):
-        faults, runs = await _once(case, world)
+        faults, runs = await _once(case, found, world, reached)
         if faults:
             again = [f"in repetition {number + 1}: {one}" for one in faults]
             return (again if case.repeat > 1 else faults), runs
     return [], []
 
 
-async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunDetail]]:
+async def _once(
+    case: EventCase, found: Found, world: World, reached: dict[bytes, set[Way]]
+) -> tuple[list[str], Sequence[RunDetail]]:
     starts_at = STARTS_AT if case.starts_at is UNSET else case.starts_at
     await world.begin(case.stubs, case.instances, starts_at)
     faults: list[str] = []
     checkpoints = [] if case.expect.checkpoints is UNSET else case.expect.checkpoints
+    given: Json = None
     try:
-        for automation in _automations(case):
+        for automation in _automations(case, found):
+            given = automation.definition
             await world.store(automation)
         for index, entry in enumerate(entries(case)):
+            given = entry.definition if isinstance(entry, OperationEntry) else None
+            if isinstance(entry, OperationEntry) and entry.op == DELETE:
+                _note(await world.seen(), reached)  # what is deleted takes its runs with it
             await _perform(entry, world, str(index))
             for checkpoint in checkpoints:
                 if checkpoint.after == index:
@@ -268,23 +288,33 @@ async def _once(case: EventCase, world: World) -> tuple[list[str], Sequence[RunD
     except CaseRefused as refused:
         if case.or_rejected_at_save:
             return [], []
-        return [str(refused)], []
+        return found.told(given, refused.issues) or [str(refused)], []
     if case.settle_s:
         await world.advance(case.settle_s)
     seen = await world.seen()
+    _note(seen, reached)
     faults += differences(_without_checkpoints(case.expect), seen)
     return faults, seen.runs
+
+
+def _note(seen: Seen, reached: dict[bytes, set[Way]]) -> None:
+    for key, some in of_runs(seen).items():
+        reached.setdefault(key, set()).update(some)
 
 
 def _without_checkpoints(expect: Expect) -> Expect:
     return msgspec.structs.replace(expect, checkpoints=UNSET)
 
 
-def _automations(case: EventCase) -> list[StoredAutomation]:
-    if case.automation is UNSET:
-        return case.automations
+def _automations(case: EventCase, found: Found) -> list[StoredAutomation]:
+    """Give what is stored before the first entry, under the names that files give."""
+    some = case.automations
+    if case.automation is not UNSET:
+        status = case.automation_status
+        some = [StoredAutomation(id="auto-1", definition=case.automation, status=status)]
     return [
-        StoredAutomation(id="auto-1", definition=case.automation, status=case.automation_status)
+        one if one.name else msgspec.structs.replace(one, name=found.name_of(one.definition))
+        for one in some
     ]
 
 

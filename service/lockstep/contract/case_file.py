@@ -75,14 +75,21 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "after_s": "Engine seconds that pass first.",
     },
     cases.Concurrent: {"concurrent": "What happens at the same moment."},
+    cases.Reference: {
+        "file": "Which file, from that of the case: `../door.yaml`.",
+        "folder": "Which folder, from the file of the case; with an `id`.",
+        "id": "The `id` of the automation, where there are several.",
+    },
     cases.StoredAutomation: {
         "id": "Its id.",
-        "definition": "What it does.",
+        "definition": "What it does, or `{file: ...}`.",
+        "name": "Its name; else that of the file, or of the definition.",
         "status": "Whether events start runs.",
     },
     cases.EventCase: {
         **_CASE,
-        "automation": "One definition, stored as `auto-1`; or give `automations`.",
+        "automation": "One definition, or the file that holds it, as in `{file: ../door.yaml}`; "
+        "stored as `auto-1`. Or give `automations`.",
         "automations": "Several automations.",
         "automation_status": "Whether events start runs of it.",
         "events": "What happens, in order.",
@@ -240,7 +247,10 @@ def _event_case(builder: Builder) -> Schema:
     # Where the engine may refuse it, a definition may be anything.
     refused = {"properties": {"or_rejected_at_save": {"const": True}}}
     made["if"] = {"not": {**refused, **_has("or_rejected_at_save")}}
-    made["then"] = {"properties": {"automation": builder.of(Definition)}}
+    named = {"anyOf": [_has("file"), _has("folder")], "not": _has("triggers")}
+    definition = {"if": named, "then": builder.of(cases.Reference), "else": builder.of(Definition)}
+    made["then"] = {"properties": {"automation": definition}}
+    builder.defs["Reference"]["oneOf"] = [_has("file"), {"required": ["folder", "id"]}]
     return reference
 
 

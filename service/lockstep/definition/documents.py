@@ -15,6 +15,7 @@ from lockstep_schemas.base import Json
 from lockstep_schemas.definition import AutomationDocument
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+TYPES: Final = "trigger_types"  # a document with this key holds types of triggers
 
 # What may stand beside the definition, and of which type.
 _BESIDE: Final[dict[str, object]] = {

@@ -302,7 +302,7 @@ def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[
         message = f"unknown action '{action.action}'"
         yield _issue((*path, "action"), message, _near(action.action, known))
         return
-    if kind.produces is not None and action.id is None:
+    if kind.produces is not None and kind.needs_id and action.id is None:
         message = f"'{action.action}' produces an artifact and needs an `id` to name it by"
         yield _issue((*path, "id"), message)
     yield from _config(action.config, kind.config_schema, (*path, "config"))

@@ -167,6 +167,7 @@ class ActionType:
     description: str | None = None
     category: str = "Uncategorized"
     produces: ArtifactType | None = None
+    needs_id: bool = True  # whether an action that produces must have a name for it
     consumes: tuple[str, ...] = ()  # qualified ids of artifact types
     closes: tuple[str, ...] = ()
     timeout_seconds: float = 300

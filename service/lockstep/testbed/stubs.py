@@ -56,6 +56,7 @@ class Stubs:
             produces=ArtifactType(
                 qualified_id=name, plugin=plugin, display_name=name, schema=anything
             ),
+            needs_id=False,  # whether what it stands for produces anything is not known here
             source="case",
         )
 

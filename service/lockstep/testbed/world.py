@@ -21,6 +21,7 @@ from lockstep.catalog import (
     build_catalog,
     load_plugins,
 )
+from lockstep.control.errors import InvalidDefinition
 from lockstep.engine.assembly import build
 from lockstep.engine.engine import Engine
 from lockstep.engine.parts import Assembly, Seams
@@ -53,7 +54,7 @@ class CaseWorld:
         self.clock, self.recorder = CaseClock(), Recorder()
         self.stubs = Stubs()
         self._engines: list[_Running] = []
-        self._views = store.RunViews(database)
+        self._views, self._automations = store.RunViews(database), store.AutomationStore(database)
         self._publisher = bus.Publisher(client)
         self._times = StreamTimes(self.clock)
         self._taken = TakenMessages(self._times)
@@ -103,7 +104,7 @@ class CaseWorld:
         await self.call(
             "automations.create",
             id=automation.id,
-            name=name if isinstance(name, str) and name else automation.id,
+            name=automation.name or (name if isinstance(name, str) and name else automation.id),
             status=automation.status,
             definition=definition,
         )
@@ -115,7 +116,10 @@ class CaseWorld:
         if reply.error_code >= "500":  # no answer to the case: the engine is not well
             raise InternalError(msgspec.json.decode(reply.body, type=Fault).message)
         if reply.error_code:
-            raise CaseRefused(msgspec.json.decode(reply.body, type=Fault).message)
+            fault = msgspec.json.decode(reply.body, type=Fault)
+            # Of other requests the places are not those of a definition.
+            is_definition = fault.error == InvalidDefinition.code
+            raise CaseRefused(fault.message, (is_definition and fault.issues) or ())
         return msgspec.json.decode(reply.body)
 
     @property
@@ -221,8 +225,11 @@ class CaseWorld:
             )
             for run in reversed(runs)
         ]
+        pinned = {(run.automation_id, run.version) for run in runs}
+        stored = await self._automations.definitions(sorted(pinned))
         return Seen(
             runs=details,
+            definitions={key: one.definition for key, one in stored.items()},
             recorded=[(call.run_id, call.value) for call in self.recorder.records],
             consumed=list(self.recorder.consumed),
             calls=list(self.stubs.calls),

@@ -14,6 +14,7 @@ from lockstep.cli.terminal import output
 from lockstep.model.errors import EngineError
 
 if TYPE_CHECKING:
+    from lockstep.cases.coverage import Covered
     from lockstep.cases.load import Found
     from lockstep.cases.runner import Result
 
@@ -21,6 +22,7 @@ EXAMPLES: Final = (
     "test door-cases.yaml",
     "test cases/ --only door-opens -n 2",
     "test cases/ --junit report.xml",
+    "test cases/ --coverage",
 )
 
 
@@ -39,21 +41,34 @@ def command(
     ] = None,
     workers: Annotated[int, typer.Option("-n", min=1, max=16, help="Cases at a time.")] = 1,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report here.")] = None,
+    coverage: Annotated[
+        bool,
+        typer.Option("--coverage", help="Say which actions and branches no case has reached."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run test cases of automations; needs no server."""
     import structlog
 
     from lockstep.cases import reports
+    from lockstep.cases.coverage import report
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    results = asyncio.run(_run(_wanted(paths, only or []), workers))
+    wanted = _wanted(paths, only or [])
+    results = asyncio.run(_run(wanted, workers))
+    played = [
+        (found.origins.values(), result.reached)
+        for found, result in zip(wanted, results, strict=True)
+        if not result.skipped
+    ]
+    covered = report(played) if coverage else None
     if junit is not None:
         junit.write_text(reports.junit(results))
     if as_json:
-        output.show_json(msgspec.to_builtins(reports.summary(results)))
+        output.show_json(msgspec.to_builtins(reports.summary(results, covered)))
     else:
         _show(results)
+        _show_coverage(covered or ())
     if not all(one.passed or one.skipped for one in results):
         raise typer.Exit(1)
 
@@ -83,6 +98,15 @@ async def _run(wanted: "Sequence[Found]", workers: int) -> "list[Result]":
 
     with progress("cases", len(wanted)) as advance:
         return await run_all(wanted, workers, advance)
+
+
+def _show_coverage(covered: "Sequence[Covered]") -> None:
+    for one in covered:
+        document = one.origin.document
+        for fault in one.faults:
+            output.show_line(str(fault))
+        name = f"{document.name} ({document.file})"
+        output.show_line(f"{name}: {one.reached} of {one.ways} actions and branches reached")
 
 
 def _show(results: "Sequence[Result]") -> None:

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from lockstep.cli.files import trigger_types
 from lockstep.cli.files.trigger_types import TypeDocument
-from lockstep.definition.documents import Document, files, read_document, read_file
+from lockstep.definition.documents import TYPES, Document, files, read_document, read_file
 from lockstep.definition.faults import Fault
 
 
@@ -27,7 +27,7 @@ def load(paths: Iterable[File]) -> Documents:
         sources, wrong = read_file(file)
         faults += wrong
         for source in sources:
-            if isinstance(source.value, dict) and trigger_types.KEY in source.value:
+            if isinstance(source.value, dict) and TYPES in source.value:
                 some, wrong = trigger_types.read(str(file), source)
                 faults, kinds = [*faults, *wrong], [*kinds, *some]
                 continue

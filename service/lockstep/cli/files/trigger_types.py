@@ -1,19 +1,19 @@
 """Types of triggers as they stand in files, and what `apply` changes about them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from lockstep.catalog import CatalogError, trigger_type
 from lockstep.cli.files.diff import Difference, differences
 from lockstep.definition import Source
+from lockstep.definition.documents import TYPES as KEY
 from lockstep.definition.faults import Fault, fault_at, split
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.catalog import TriggerInfo
 from lockstep_schemas.registration import TriggerRegister
 
-KEY: Final = "trigger_types"
 What = Literal["create", "update", "keep"]
 
 

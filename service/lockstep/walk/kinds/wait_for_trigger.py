@@ -28,6 +28,8 @@ def perform(action: Wait, step: Step) -> Outcome:
         return Failed(f"look-back is incomplete: events of {action.event} are not kept any more")
     if not completed and not action.continue_on_timeout:
         return Failed(f"timed out waiting for {action.event}")
+    if not completed:
+        step.row.result = {"completed": False}
     return Ok()
 
 
