@@ -12,7 +12,7 @@ TEXTS = (
     "plain",
     "{{ trigger.payload.text }}",
     "{{ variables.n }}/{{ repeat.index }}",
-    "{{ run_unknown.member }}",
+    "{{ trigger.payload.unknown.member }}",
     "{{ 1 / trigger.payload.zero }}",
 )
 

@@ -5,6 +5,7 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from lockstep.model.types import Catalog
 from lockstep_schemas.actions import (
     Action,
     Choose,
@@ -78,6 +79,17 @@ def called(action: Action) -> ProviderAction | None:
             return None
         case _:
             assert_never(action)
+
+
+def code_places(definition: Definition, catalog: Catalog) -> frozenset[Path]:
+    """Give the paths of config fields that are source code, with braces of their own."""
+    found = set[Path]()
+    for path, action in actions(definition.actions, ("actions",)):
+        call = called(action)
+        kind = catalog.action(call.action) if call else None
+        if kind is not None:
+            found.update((*path, "config", name) for name in kind.code_fields)
+    return frozenset(found)
 
 
 def looked_back(definition: Definition) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 import msgspec
 
 from lockstep import schedule as schedules
-from lockstep.definition import references, warnings
+from lockstep.definition import names, references, warnings
 from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, Text, actions, called, texts
@@ -165,6 +165,7 @@ def _faults(
     yield from _triggers(definition, catalog, set())
     yield from _compilation(definition, renderer, ends)
     yield from _actions(definition, catalog, set())
+    yield from names.unknown(definition, catalog, renderer)
     yield from references.faults(definition, catalog, renderer)
 
 
@@ -207,7 +208,10 @@ def _loose(
             some = _actions(made, catalog, action_ids)
         else:
             made, some = msgspec.structs.replace(stub, conditions=[part]), ()
-        unknown = references.unknown(texts(made), named, renderer)
+        unknown = (
+            *names.unknown(made, catalog, renderer),
+            *references.unknown(texts(made), named, renderer),
+        )
         for issue in (*some, *_compilation(made, renderer, ends), *unknown):
             yield msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from lockstep.definition import names, signs
 from lockstep.definition.reach import unreachable
 from lockstep.definition.references import names_in
 from lockstep.definition.tree import Path, actions, called, texts
@@ -28,6 +29,8 @@ def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator
         yield Issue(path=list(path), message=message)
     yield from _self_starts(definition)
     yield from _secrets(definition, catalog)
+    yield from names.misplaced(definition, catalog, renderer)
+    yield from signs.warned(definition, catalog)
 
 
 def _secrets(definition: Definition, catalog: Catalog) -> Iterator[Issue]:

@@ -51,8 +51,34 @@ _FOREIGN: Final[Mapping[str, str]] = {
     "??": "`value | default(other)`",
     "?.": "`.`: a member of what is missing is missing",
 }
+_NATIVE: Final[Mapping[str, str]] = {
+    "&&": "and",
+    "||": "or",
+    "!": "not",
+    "===": "==",
+    "!==": "!=",
+    "?.": ".",
+}
 _END: Final = "end of the expression"
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
+
+
+def native(text: str) -> str:
+    """Write operators of other languages as ours, where one stands in their place."""
+    made, at = "", 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        token = found.group() if found else text[at]
+        at += len(token)
+        word = _NATIVE.get(token) if found and found.lastgroup == "foreign" else None
+        if word is None:
+            made += token
+        elif word.isalpha():
+            before = "" if not made or made[-1] in " (" else " "
+            made += before + word + ("" if text[at : at + 1].isspace() else " ")
+        else:
+            made += word
+    return made
 
 
 class Scanner:

@@ -13,12 +13,13 @@ from lockstep.render.faults import excess, fault, locate, unexpected
 from lockstep.render.filters import Filters
 from lockstep.render.limits import Limits, Work
 from lockstep.render.parse import parse, parse_bare
-from lockstep.render.scanner import Scanner
+from lockstep.render.scanner import Scanner, native
 from lockstep.render.values import MISSING, SCALARS, truth
 
 Scope: TypeAlias = Mapping[str, object]
 _Made = TypeVar("_Made")
 
+_NO_BLOCKS: Final = "a bare expression has no blocks `{% %}`"
 _TOO_LARGE: Final = "the value has more than {} bytes"
 
 
@@ -132,16 +133,23 @@ def compile_expression(text: str, filters: Filters, limits: Limits) -> Expressio
         LimitExceeded: It is too long, or nested too deep.
     """
     _check_text(text, limits)
-    begin = len(text) - len(text.lstrip())
-    if text.startswith("{{", begin):
-        raise _braced(text, begin)
-    compiler = Compiler(text, filters, limits)
+    if text.lstrip().startswith(("{{", "${{")):
+        raise _braced(text, text.index("{{"), filters, limits)
     try:
-        part = _Part(text, begin, compiler.compile_root(parse_bare(text, limits)))
+        return _expression(text, filters, limits)
     except SyntaxFault:
+        if "{%" in text and "%}" in text:
+            hint = "write what it gives: `condition`, or `a if condition else b`"
+            raise fault(text, text.index("{%"), _NO_BLOCKS, hint) from None
         if "{{" in text and "}}" in text:
-            raise _braced(text, text.index("{{")) from None
+            raise _braced(text, text.index("{{"), filters, limits) from None
         raise
+
+
+def _expression(text: str, filters: Filters, limits: Limits) -> Expression:
+    begin = len(text) - len(text.lstrip())
+    compiler = Compiler(text, filters, limits)
+    part = _Part(text, begin, compiler.compile_root(parse_bare(text, limits)))
     explainer = Explainer(text, filters, limits)
     return Expression(text, compiler.references, compiler.outdated, part, limits, explainer)
 
@@ -177,9 +185,16 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
     return Template(text, compiler.references, constant, compiler.outdated, tuple(parts), limits)
 
 
-def _braced(text: str, at: int) -> SyntaxFault:
-    bare = text.replace("{{", "").replace("}}", "").strip()
-    return fault(text, at, "a bare expression has no braces", f"write `{bare}`" if bare else "")
+def _braced(text: str, at: int, filters: Filters, limits: Limits) -> SyntaxFault:
+    """Say that braces do not belong there; the text without them is shown if it is right."""
+    bare = text.replace("${{", "{{").replace("{{", "").replace("}}", "").strip()
+    bare = native(bare)
+    hint = f"write `{bare}`"
+    try:
+        _expression(bare, filters, limits)
+    except RenderError:
+        hint = "write it without `{{` and `}}`" if bare else ""
+    return fault(text, at, "a bare expression has no braces", hint)
 
 
 def _check_text(text: str, limits: Limits) -> None:

@@ -28,8 +28,10 @@ def wrapped(action: Json, container: str) -> Json:
     """Put an action into the second place of each list that there is."""
     some = [STOP, action]
     return {
-        "choose": {"choose": [{"when": "a", "sequence": [STOP]}, {"when": "b", "sequence": some}]},
-        "else": {"choose": [{"when": "a", "sequence": [STOP]}], "else": some},
+        "choose": {
+            "choose": [{"when": "now", "sequence": [STOP]}, {"when": "now", "sequence": some}]
+        },
+        "else": {"choose": [{"when": "now", "sequence": [STOP]}], "else": some},
         "parallel": {"parallel": some},
         "repeat": {"repeat": {"count": 1, "sequence": some}},
         "sequence": {"sequence": some},
@@ -55,7 +57,7 @@ FAULTS = [
     ({"variables": {"a": {"b": ["{{ a b }}"]}}}, "variables.a.b.0"),
     ({"variables": {"a": "{{ artifacts.no.thing }}"}}, "variables.a"),
     ({"stop": {"reason": "{{ a b }}"}}, "stop.reason"),
-    ({"condition": {"and": ["a", {"not": "a b"}]}}, "condition.and.1.not"),
+    ({"condition": {"and": ["now", {"not": "a b"}]}}, "condition.and.1.not"),
     ({"delay": {"seconds": -1}}, "delay.seconds"),
     ({"stop": {"eror": True}}, "stop"),
     ({"parallel": []}, "parallel"),
@@ -88,7 +90,7 @@ def test_all_faults_of_all_parts_are_told_at_once() -> None:
         "max_runs": 0,
         "triggers": [
             {"event": "test.evnt", "filter": FILTER, "id": "a"},
-            {"event": "test.event", "id": "a", "filter": "{{ x }}"},
+            {"event": "test.event", "id": "a", "filter": "{{ now }}"},
             trigger(window={"count": 0}),
         ],
         "conditions": [FILTER, {"and": []}],
@@ -146,10 +148,10 @@ def test_a_near_miss_is_told_what_was_probably_meant(raw: Json, hint: str) -> No
 @pytest.mark.parametrize(
     "config",
     [
-        {"one": {"n": "{{ x }}"}},
-        {"any": {"m": "{{ x }}"}},
-        {"unique": ["{{ x }}", "{{ x }}"]},
-        {"has": ["{{ x }}"]},
+        {"one": {"n": "{{ now }}"}},
+        {"any": {"m": "{{ now }}"}},
+        {"unique": ["{{ now }}", "{{ now }}"]},
+        {"has": ["{{ now }}"]},
     ],
 )
 def test_what_hangs_on_a_templated_value_inside_is_left_for_run_time(config: Json) -> None:

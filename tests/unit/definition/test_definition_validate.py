@@ -104,7 +104,7 @@ def test_an_unknown_action_is_refused_everywhere() -> None:
         ({"message": None}, ".message", "expected string"),
         ({"message": "m", "level": "loud"}, ".level", "'debug', 'error', 'info', 'warn'"),
         ({"message": "m", "levle": "info"}, "", "unknown key `levle`"),
-        ({"message": ["{{ x }}"]}, ".message", "expected string"),
+        ({"message": ["{{ now }}"]}, ".message", "expected string"),
     ],
 )
 @pytest.mark.parametrize("enabled", [True, False])
@@ -135,7 +135,7 @@ def test_what_is_rendered_later_is_not_judged_now(config: Json) -> None:
 
 
 def test_a_templated_number_is_left_for_run_time() -> None:
-    assert errors(acting({"action": "test.slow", "config": {"seconds": "{{ x }}"}})) == []
+    assert errors(acting({"action": "test.slow", "config": {"seconds": "{{ now }}"}})) == []
     assert places(acting({"action": "test.slow", "config": {"seconds": "x"}})) == [
         "actions.0.config.seconds"
     ]
@@ -196,7 +196,7 @@ USE = told("{{ artifacts.mk.thing.x }}")
         [CREATE, USE],
         [CREATE, {"sequence": [{"parallel": [USE]}]}],
         [{"choose": [{"when": "true", "sequence": [CREATE]}], "else": [USE]}, USE],
-        [{"choose": [{"when": "a", "sequence": [STOP]}], "else": [CREATE]}, USE],
+        [{"choose": [{"when": "now", "sequence": [STOP]}], "else": [CREATE]}, USE],
         [{"parallel": [CREATE, USE]}],
         [{"enabled": False, "sequence": [CREATE]}, USE],
         [{"repeat": {"count": 2, "sequence": [CREATE, USE]}}, USE],
@@ -205,7 +205,7 @@ USE = told("{{ artifacts.mk.thing.x }}")
         [
             {
                 "choose": [
-                    {"when": "a", "sequence": [CREATE]},
+                    {"when": "now", "sequence": [CREATE]},
                     {"when": "artifacts.mk.thing", "sequence": [STOP]},
                 ]
             }
@@ -261,7 +261,7 @@ BARE_PLACES = [
         "triggers.0.window.partition_by",
     ),
     (made(conditions=[BRACED]), "conditions.0"),
-    (made(conditions=[{"or": ["a", {"not": BRACED}]}]), "conditions.0.or.1.not"),
+    (made(conditions=[{"or": ["now", {"not": BRACED}]}]), "conditions.0.or.1.not"),
     (
         made(conditions=[{"numeric_state": {"value": BRACED, "above": 1}}]),
         "conditions.0.numeric_state.value",
@@ -399,7 +399,11 @@ def test_a_stored_definition_without_such_a_pattern_is_not_outdated() -> None:
 
 
 def test_a_definition_that_takes_too_long_to_look_at_is_refused_and_says_from_where() -> None:
-    raw = made(triggers=[trigger(id=f"t{number}", filter=f"x{number}") for number in range(9)])
+    raw = made(
+        triggers=[
+            trigger(id=f"t{number}", filter=f"trigger.payload.x{number}") for number in range(9)
+        ]
+    )
     found = validate(raw, OPEN, RENDERER, seconds=-1.0).errors
     assert [place(issue) for issue in found] == ["triggers.0.filter"]
     assert "takes too long" in found[0].message

@@ -36,7 +36,7 @@ def test_a_payload_field_that_the_schema_has_not_is_told_with_what_was_meant() -
         on("ticket.opened", "un.known", use="trigger.payload.any"),
         on("ticket.odd", use="trigger.payload.any"),
         on("ticket.either", use="trigger.payload.any"),
-        on("ticket.opened", use="trigger.payload and variables.payload.any"),
+        on("ticket.opened", use="trigger.payload and now.payload.any"),
     ],
 )
 def test_a_field_that_may_be_there_is_no_warning(raw: Json) -> None:
@@ -51,7 +51,7 @@ def test_a_field_that_may_be_there_is_no_warning(raw: Json) -> None:
         ("trigger.payload.user.home.cty", "`user.home.cty`", "did you mean `city`?"),
         ("trigger.payload.free.any", None, None),
         ("trigger.payload.usr.name", "`usr`", "did you mean `user`?"),
-        ("artifacts or trigger.payload", None, None),
+        ("now or trigger.payload", None, None),
     ],
 )
 def test_a_field_inside_a_field_is_judged_too(
@@ -101,14 +101,14 @@ def test_filters_are_judged_by_their_own_event() -> None:
         ([{"parallel": [LOG, STOP]}, LOG], "actions.1"),
         ([{"parallel": [{"sequence": [STOP]}, LOG]}, LOG], "actions.1"),
         ([{"repeat": {"count": 2, "sequence": [STOP]}}, LOG], "actions.1"),
-        ([{"repeat": {"until": "a", "sequence": [LOG, STOP]}}, LOG], "actions.1"),
-        ([{"choose": [{"when": "a", "sequence": [STOP]}], "else": [STOP]}, LOG], "actions.1"),
+        ([{"repeat": {"until": "now", "sequence": [LOG, STOP]}}, LOG], "actions.1"),
+        ([{"choose": [{"when": "now", "sequence": [STOP]}], "else": [STOP]}, LOG], "actions.1"),
         ([{"choose": [{"when": "true", "sequence": [STOP]}]}, LOG], "actions.1"),
-        ([{"condition": {"not": {"or": ["true", "a"]}}}, LOG], "actions.1"),
+        ([{"condition": {"not": {"or": ["true", "now"]}}}, LOG], "actions.1"),
         ([{"sequence": [{"condition": "false"}]}, LOG], "actions.1"),
         ([{"choose": [{"when": "false", "sequence": [LOG]}]}], "actions.0.choose.0.sequence.0"),
         (
-            [{"choose": [{"when": w, "sequence": [LOG]} for w in ("a", "true", "b")]}],
+            [{"choose": [{"when": w, "sequence": [LOG]} for w in ("now", "true", "now")]}],
             "actions.0.choose.2.sequence.0",
         ),
         (
@@ -119,7 +119,7 @@ def test_filters_are_judged_by_their_own_event() -> None:
         ([{"sequence": [STOP, LOG]}], "actions.0.sequence.1"),
         ([{"parallel": [{"sequence": [STOP, LOG]}, LOG]}], "actions.0.parallel.0.sequence.1"),
         (
-            [{"choose": [{"when": "a", "sequence": [LOG]}], "else": [STOP, LOG]}],
+            [{"choose": [{"when": "now", "sequence": [LOG]}], "else": [STOP, LOG]}],
             "actions.0.else.1",
         ),
         ([{"repeat": {"count": 1, "sequence": [STOP, LOG]}}], "actions.0.repeat.sequence.1"),
@@ -141,17 +141,17 @@ def test_each_list_has_its_own_first_action_that_is_never_reached() -> None:
         [LOG, STOP],
         [{**STOP, "enabled": False}, LOG],
         [{"condition": "false", "continue_on_error": True}, LOG],
-        [{"condition": "variables.a"}, LOG],
+        [{"condition": "trigger.payload.a"}, LOG],
         [{"parallel": [STOP, LOG]}],
         [{"parallel": [{"condition": "false"}, LOG]}, LOG],
         [{"sequence": [LOG, STOP], "continue_on_error": True}, LOG],
         [{"sequence": [STOP], "enabled": False}, LOG],
         [{"sequence": [STOP, LOG], "enabled": False}],
-        [{"repeat": {"for_each": "a", "sequence": [STOP]}}, LOG],
-        [{"repeat": {"while": "a", "sequence": [STOP]}}, LOG],
-        [{"choose": [{"when": "a", "sequence": [STOP]}]}, LOG],
+        [{"repeat": {"for_each": "now", "sequence": [STOP]}}, LOG],
+        [{"repeat": {"while": "now", "sequence": [STOP]}}, LOG],
+        [{"choose": [{"when": "now", "sequence": [STOP]}]}, LOG],
         [{"choose": [{"when": "1", "sequence": [LOG]}], "else": [LOG]}],
-        [{"choose": [{"when": "a", "sequence": [STOP]}], "else": [LOG]}, LOG],
+        [{"choose": [{"when": "now", "sequence": [STOP]}], "else": [LOG]}, LOG],
     ],
 )
 def test_what_may_be_reached_is_no_warning(actions: list[Json]) -> None:
@@ -181,7 +181,7 @@ def test_an_automation_that_starts_itself_is_told(subject: str) -> None:
     "action",
     [
         publish("lockstep.trigger.test.event2"),
-        publish("lockstep.trigger.{{ variables.e }}"),
+        publish("lockstep.trigger.{{ trigger.payload.e }}"),
         publish("elsewhere.test.event"),
         publish("lockstep.trigger.test.event", enabled=False),
         {"enabled": False, "sequence": [publish("lockstep.trigger.test.event")]},

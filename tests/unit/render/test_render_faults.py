@@ -61,7 +61,7 @@ def renderer() -> Renderer:
         ("a | default(*b)", "unpacked", 1, 5, ""),
         ("a | regex_match('(')", "pattern", 1, 5, ""),
         ("1e999", "too large", 1, 1, ""),
-        ("{% if a %}", "'%'", 1, 2, ""),
+        ("{% if a %}", "has no blocks", 1, 1, "a if condition else b"),
         ("for x in y", "'x'", 1, 5, ""),
         ("lambda: 1", "':'", 1, 7, ""),
         ("{a}", "':'", 1, 3, ""),
@@ -84,6 +84,9 @@ def test_what_is_no_expression_is_refused_with_its_place(
         ("  {{a}}", "a", 3),
         ("{{ a }} and {{ b }}", "a  and  b", 1),
         ("x == {{ y }}", "x ==  y", 6),
+        ("${{ a == 'x' }}", "a == 'x'", 2),
+        ("{{ a && !b || c === 'd && e' }}", "a and not b or c == 'd && e'", 1),
+        ("{{ (!a)||b?.c!==1 }}", "(not a) or b.c!=1", 1),
     ],
 )
 def test_braces_in_a_bare_expression_are_refused_with_the_text_without_them(
@@ -93,6 +96,26 @@ def test_braces_in_a_bare_expression_are_refused_with_the_text_without_them(
         renderer.expression(text)
     assert caught.value.hint == f"write `{bare}`"
     assert caught.value.column == column
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ a }}{{ b }}", "{{ a ? b : c }}", "{{ a | nope }}", "{{ f(x) }}"]
+)
+def test_a_text_that_is_wrong_without_its_braces_too_is_not_proposed(
+    renderer: Renderer, text: str
+) -> None:
+    with pytest.raises(SyntaxFault, match="braces") as caught:
+        renderer.expression(text)
+    assert caught.value.hint == "write it without `{{` and `}}`"
+
+
+@pytest.mark.parametrize("text", ["{% if a %}true{% endif %}", "a and {% b %}"])
+def test_blocks_in_a_bare_expression_are_refused_with_what_to_write(
+    renderer: Renderer, text: str
+) -> None:
+    with pytest.raises(SyntaxFault, match="no blocks") as caught:
+        renderer.expression(text)
+    assert "`a if condition else b`" in caught.value.hint
 
 
 def test_an_object_in_a_bare_expression_is_no_brace(renderer: Renderer) -> None:
