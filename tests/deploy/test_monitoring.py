@@ -47,7 +47,7 @@ SETTINGS = {
     for section in msgspec.structs.fields(Settings)
     for one in section.type.__struct_fields__
 }
-OPEN = {"group", "kind", "endpoint"}
+OPEN = {"group", "kind", "endpoint", "automation"}
 """Labels whose values nobody can list."""
 
 
@@ -55,6 +55,7 @@ async def told(*, servers_answer: bool) -> Samples:
     """Give all samples that an engine tells, once everything has happened."""
     measures = telemetry.Measures()
     measures.step_ended("delay", 1.0)
+    measures.run_ended("orders", "success", 1.0)
     measures.listener_failed("Reporter")
     measures.service_failed("outbox")
     for code in ("200", "400", "404", "409", "500", "503"):
@@ -78,6 +79,7 @@ async def told(*, servers_answer: bool) -> Samples:
             services=lambda: {"intake": True},
             connections=lambda: states,
             decisions_dropped=lambda: 0,
+            automations=lambda: {"orders": "Orders"},
             stream_clock=StreamClock(),
             held_up=lambda: (1, 1.0),
             numbers=numbers,

@@ -40,6 +40,8 @@ NAMES = {
     "lockstep_decisions_dropped", "lockstep_loop_stalls_seconds", "lockstep_parked",
     "lockstep_stream_clock_ahead_seconds", "lockstep_stream_clock_error_seconds",
     "lockstep_stream_clock_doubted", "lockstep_expiry_held", "lockstep_expiry_oldest_seconds",
+    "lockstep_automation_runs_ended", "lockstep_automation_run_duration_seconds",
+    "lockstep_automation_info",
 }  # fmt: skip
 """As the parser names families: without `_total`."""
 
@@ -227,6 +229,16 @@ async def test_figures_count_what_was_done(settings: Settings) -> None:
         assert found["lockstep_runs_ended_total,status=success"] == 3
         assert found["lockstep_runs_ended_total,status=failed"] == 1
         assert found["lockstep_run_duration_seconds_count"] == 4
+        of_automation = "lockstep_automation_runs_ended_total,automation="
+        assert found[f"{of_automation}{works.id},status=success"] == 3
+        assert found[f"{of_automation}{works.id},status=failed"] == 0
+        assert found[f"{of_automation}{fails.id},status=failed"] == 1
+        assert found[f"{of_automation}{waits.id},status=success"] == 0, "a rate needs two numbers"
+        assert found[f"{of_automation}other,status=success"] == 0
+        durations = "lockstep_automation_run_duration_seconds_count,automation="
+        assert [found[f"{durations}{one.id}"] for one in (works, fails, waits)] == [3, 1, 0]
+        name = works.event.removeprefix("e.")
+        assert found[f"lockstep_automation_info,automation={works.id},name={name}"] == 1
         assert found["lockstep_step_duration_seconds_count,kind=action"] == 7
         assert found["lockstep_step_duration_seconds_count,kind=delay"] == 3
         assert found["lockstep_wakes_late_seconds_count"] == 3
@@ -262,6 +274,9 @@ async def test_a_cancelled_run_and_a_skipped_one_are_counted(settings: Settings)
         found = await figures(settings)
         assert found["lockstep_runs_ended_total,status=skipped"] == 1
         assert found["lockstep_runs_ended_total,status=cancelled"] == 1
+        for status in ("skipped", "cancelled"):
+            name = f"lockstep_automation_runs_ended_total,automation={stored.id},status={status}"
+            assert found[name] == 1
 
 
 async def test_a_scrape_is_answered_while_the_servers_are_away(settings: Settings) -> None:

@@ -20,6 +20,7 @@ def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> te
         services=services,
         connections=functools.partial(_connections, assembly.edge.database),
         decisions_dropped=functools.partial(_dropped, assembly),
+        automations=functools.partial(_automations, assembly),
         numbers=functools.partial(store.numbers, assembly.edge.database),
         stream_clock=assembly.basis.stream_clock,
         held_up=functools.partial(_held_up, assembly),
@@ -33,6 +34,11 @@ def _walks(assembly: Assembly) -> int:
 
 def _dropped(assembly: Assembly) -> int:
     return assembly.hearing.decisions.dropped
+
+
+def _automations(assembly: Assembly) -> Mapping[str, str]:
+    found = sorted(assembly.knowledge.index.automations(), key=lambda one: one.position)
+    return {one.id: one.name for one in found}
 
 
 def _held_up(assembly: Assembly) -> tuple[int, float]:

@@ -106,9 +106,11 @@ async def serve(
         ServerUnfit: A server cannot do what the engine needs.
         Unavailable: The bus is lost for good.
     """
-    measures, health = telemetry.Measures(), telemetry.Health(settings.probes.stuck_seconds)
+    probes = settings.probes
+    measures = telemetry.Measures(probes.automations)
+    health = telemetry.Health(probes.stuck_seconds)
     metrics = telemetry.Metrics(measures)
-    address = settings.probes.host, settings.probes.port
+    address = probes.host, probes.port
     async with (
         telemetry.opened(telemetry.Probes(health, metrics), *address),
         AsyncExitStack() as stack,

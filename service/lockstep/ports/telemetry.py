@@ -23,7 +23,7 @@ class Meter(Protocol):
         """So many events went through one transaction, or were to."""
         ...
 
-    def run_ended(self, status: str, seconds: float | None) -> None:
+    def run_ended(self, automation_id: str, status: str, seconds: float | None) -> None:
         """A run has its final status; so long after its start, if it was started."""
         ...
 

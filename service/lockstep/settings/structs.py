@@ -144,6 +144,15 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             description="Without PostgreSQL while NATS answers, until `/livez` asks for a restart.",
         ),
     ] = 300.0
+    automations: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Automations that `/metrics` has figures of, the oldest ones; all others "
+            "are one, called `other`. Each is some 15 series for each replica. 0: no such figures.",
+        ),
+    ] = 100
 
 
 class TraceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

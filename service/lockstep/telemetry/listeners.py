@@ -19,7 +19,7 @@ class Measured(Listener):
         """Count runs that were over before they began."""
         for run in runs:
             if run.status in {"skipped", "cancelled"}:
-                self._meter.run_ended(run.status, None)
+                self._meter.run_ended(run.match.automation.id, run.status, None)
 
     def checkpointed(self, done: Sequence[Checkpoint]) -> None:
         """Measure what walks have done."""
@@ -29,14 +29,16 @@ class Measured(Listener):
                     seconds = (step.finished_at - step.started_at).total_seconds()
                     self._meter.step_ended(step.kind, seconds)
             if checkpoint.status not in ACTIVE:
-                seconds = (checkpoint.at - checkpoint.run.started_at).total_seconds()
-                self._meter.run_ended(checkpoint.status, seconds)
+                run = checkpoint.run
+                seconds = (checkpoint.at - run.started_at).total_seconds()
+                self._meter.run_ended(run.automation_id, checkpoint.status, seconds)
 
     def ended(self, ended: Sequence[Ended]) -> None:
         """Measure runs that did not end by themselves."""
         for one in ended:
-            seconds = (one.ending.at - one.run.started_at).total_seconds()
-            self._meter.run_ended(one.ending.status, seconds if one.has_started else None)
+            run, ending = one.run, one.ending
+            seconds = (ending.at - run.started_at).total_seconds() if one.has_started else None
+            self._meter.run_ended(run.automation_id, ending.status, seconds)
 
 
 class Traced(Listener):

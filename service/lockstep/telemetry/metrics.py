@@ -12,7 +12,12 @@ from typing import Final
 import msgspec
 import structlog
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -21,7 +26,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.findings import Numbers
 from lockstep.model.texts import said
 from lockstep.ports.clock import StreamClock
-from lockstep.telemetry.meter import Histogram, Measures
+from lockstep.telemetry.meter import EndsByAutomation, Histogram, Measures
 
 # Below the 15 s of a scrape: each has new figures, several at once share some.
 FRESH_SECONDS: Final = 5.0
@@ -29,6 +34,7 @@ SHARE: Final = 20.0
 """An answer that took long is kept so many times longer: tables may be large."""
 # Within the 10 s after which Prometheus gives up: the other figures come.
 PATIENCE_SECONDS: Final = 3.0
+OTHER: Final = "other"
 
 log = structlog.get_logger()
 
@@ -40,6 +46,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     services: Callable[[], Mapping[str, bool]]  # whether each works, by name
     connections: Callable[[], Mapping[str, int]]  # of the pool, by state
     decisions_dropped: Callable[[], int]  # since the start
+    automations: Callable[[], Mapping[str, str]]  # names of those enabled, by id, the oldest first
     stream_clock: StreamClock
     held_up: Callable[[], tuple[int, float]]  # what is past its deadline, and by how much at most
     numbers: Callable[[], Awaitable[Numbers]]
@@ -99,6 +106,8 @@ class Metrics(Collector):
         yield from self._counted()
         if self._gauges is not None:
             yield from _looked_at(self._gauges)
+            if self._measures.automations.most:
+                yield from _by_automation(self._measures.automations, self._gauges.automations())
         if self._numbers is not None:
             yield from _stored(self._numbers)
         if self._lag is not None:
@@ -147,6 +156,29 @@ class Metrics(Collector):
             "service",
             measures.service_failures,
         )
+
+
+def _by_automation(found: EndsByAutomation, names: Mapping[str, str]) -> Iterator[Metric]:
+    """What one can be alerted on of one automation; `other` are all that have no figures."""
+    ended = CounterMetricFamily(
+        "lockstep_automation_runs_ended", "Runs of an automation that this replica saw end.",
+        labels=["automation", "status"],
+    )  # fmt: skip
+    durations = HistogramMetricFamily(
+        "lockstep_automation_run_duration_seconds", "From start to end of a run of an automation.",
+        labels=["automation"],
+    )  # fmt: skip
+    info = InfoMetricFamily(
+        "lockstep_automation", "What an automation is called.", labels=["automation"]
+    )
+    own = found.known(names)
+    for automation_id, ends in (*sorted(own.items()), (OTHER, found.others)):
+        name = names.get(automation_id, automation_id)
+        info.add_metric([automation_id], {"name": name})
+        for status, number in ends.statuses.items():
+            ended.add_metric([automation_id, status], number)
+        durations.add_metric([automation_id], ends.runs.buckets(), ends.runs.total)
+    yield from (ended, durations, info)
 
 
 def _looked_at(gauges: Gauges) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ import pytest
 
 from lockstep.telemetry import Health
 from lockstep.telemetry.health import LONGEST_BEAT_SECONDS
-from lockstep.telemetry.meter import Histogram
+from lockstep.telemetry.meter import EndsByAutomation, Histogram, Measures
 
 
 @dataclass
@@ -49,6 +49,46 @@ def test_a_value_counts_in_the_bucket_that_it_equals() -> None:
         histogram.add(value)
     assert histogram.buckets() == [("1.0", 2.0), ("2.0", 4.0), ("+Inf", 5.0)]
     assert histogram.total == 14.0
+
+
+def test_of_more_automations_than_there_is_room_for_the_others_are_one() -> None:
+    measures = Measures(automations=2)
+    for automation in ("a", "b", "c", "d", "a"):
+        measures.run_ended(automation, "failed", 1.0)
+    own = measures.automations.known(["a", "b", "c", "d"])
+    assert {name: ends.statuses["failed"] for name, ends in own.items()} == {"a": 2, "b": 1}
+    assert measures.automations.others.statuses["failed"] == 2
+    assert measures.runs_ended["failed"] == 5
+
+
+def test_with_no_room_at_all_no_automation_has_figures() -> None:
+    found = EndsByAutomation(0)
+    assert found.of("a") is found.others
+    assert found.known(["a"]) == {}
+
+
+def test_an_automation_has_figures_before_its_first_run_ends_the_oldest_first() -> None:
+    found = EndsByAutomation(2)
+    assert [*found.known(["z", "b", "a"])] == ["z", "b"]
+    assert found.known(["z", "b", "a"])["z"].statuses == {
+        "success": 0, "failed": 0, "cancelled": 0, "skipped": 0
+    }  # fmt: skip
+    assert found.of("a") is found.others
+
+
+def test_one_that_is_gone_makes_room_only_where_it_is_needed() -> None:
+    found = EndsByAutomation(3)
+    for automation in ("a", "b"):
+        found.of(automation).statuses["failed"] += 1
+    assert found.known(["b", "c"])["a"].statuses["failed"] == 1, "its last runs are still counted"
+    kept = found.known(["b", "c", "d"])
+    assert {name: ends.statuses["failed"] for name, ends in kept.items()} == {
+        "b": 1,
+        "c": 0,
+        "d": 0,
+    }
+    assert [*found.known(["b", "c", "d", "e"])] == ["b", "c", "d"], "the others are not pushed out"
+    assert found.of("a") is found.others
 
 
 def test_health_names_what_is_missing_in_the_order_in_which_it_comes() -> None:
