@@ -1,7 +1,7 @@
 """The control API: what each endpoint takes and gives."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -100,6 +100,36 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=False):
     waiting_for: Annotated[str | None, Meta(description="What it waits for, in words.")]
 
 
+StepIoKind: TypeAlias = Literal[
+    "config", "consumed", "items", "decided", "assigned", "event", "result", "error", "full"
+]
+
+
+class StepIo(Struct, frozen=True, kw_only=True):
+    """Something that went into a step, or came out of it: secrets masked, cut where it is long."""
+
+    what: Annotated[
+        StepIoKind,
+        Meta(
+            description="`config`: as rendered; of an action that could not render it, as far as "
+            "it came. `consumed`: artifacts that an action was handed. `items`: of a for_each. "
+            "`decided`: whether a condition holds, and the values that it saw. `assigned`: "
+            "variables. `event`: the payload that ended a wait. `result`: what an action gave, "
+            "where it is no artifact. `error`: of an attempt. `full`: there was no room for more."
+        ),
+    ]
+    name: Annotated[
+        str | None, Meta(description="Of `decided`: where; of `full`: `step` or `run`.")
+    ] = None
+    attempt: Annotated[int | None, Meta(description="Of `error`: which attempt, from 1.")] = None
+    holds: Annotated[bool | None, Meta(description="Of `decided`: whether it holds.")] = None
+    value: Annotated[
+        Json,
+        Meta(description="Where it is cut: with shorter texts, or the beginning of its JSON."),
+    ] = None
+    bytes: Annotated[int | None, Meta(description="How long it was; absent: it is not cut.")] = None
+
+
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One visit of an action."""
 
@@ -116,6 +146,13 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=False):
     result: Annotated[Json, Meta(description="What it gave.")]
     started_at: Annotated[datetime, Meta(description="When it was entered first.")]
     finished_at: Annotated[datetime | None, Meta(description="When it ended.")]
+    io: Annotated[
+        list[StepIo],
+        Meta(
+            description="What went in and came out, in that order, as far as it is kept: see the "
+            "setting `engine.keep_io_bytes`."
+        ),
+    ] = []
 
 
 class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=False):

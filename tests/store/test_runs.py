@@ -102,6 +102,21 @@ async def test_a_checkpoint_that_is_tried_again_changes_nothing(laboratory: Stor
     assert len(await laboratory.rows("select from outbox")) == 1
 
 
+async def test_what_is_kept_of_a_step_grows_once_for_each_checkpoint(
+    laboratory: StoreFixture,
+) -> None:
+    (run,) = await launched(laboratory)
+    worker = laboratory.worker()
+    parts: list[bytes | None] = [None, b"first\n", None, b"second line\n", b"3\n", None]
+    for part in parts:
+        one = checkpoint(run)
+        one.io = {} if part is None else {1: part, 7: b"of no row"}
+        for _ in range(3):  # a commit in doubt is tried again
+            assert await worker.checkpoint([one]) == {run.id: None}
+    (row,) = await laboratory.rows("select io, result from run_steps")
+    assert tuple(row) == (b"first\nsecond line\n3\n", b'{"a":1}')
+
+
 async def test_runs_of_a_living_worker_are_not_adopted(laboratory: StoreFixture) -> None:
     (run,) = await launched(laboratory)
     (row,) = await laboratory.rows("select owner from runs where id = $1", run.id)

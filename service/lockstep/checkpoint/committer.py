@@ -174,6 +174,8 @@ def weight(checkpoint: Checkpoint) -> int:
     size += len(checkpoint.document or b"")
     for step in checkpoint.steps:
         size += len(step.items or b"")
+    for lines in checkpoint.io.values():
+        size += len(lines)
     for event in checkpoint.events:
         size += len(event.body)
     for artifact in checkpoint.artifacts:

@@ -58,6 +58,7 @@ STEP: Final = api.Step(
     result=None,
     started_at=AT,
     finished_at=None,
+    io=[api.StepIo(what="config", value={"event": "orders.paid", "context_key": "A-1"})],
 )
 ARTIFACT: Final = api.Artifact(
     id="0197f3a2-7d00-7f11-8c01-5a6b7c8d9e0f",

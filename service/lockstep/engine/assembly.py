@@ -362,6 +362,7 @@ def _walking(
         frames=basis.frames,
         prefix=basis.settings.nats.prefix,
         step_events=basis.settings.engine.step_events,
+        keep_io_bytes=basis.settings.engine.keep_io_bytes,
     )
 
 

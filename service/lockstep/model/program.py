@@ -73,6 +73,11 @@ class Expression(Protocol):
 
     @property
     def text(self) -> str: ...
+    @property
+    def references(self) -> tuple[tuple[str, ...], ...]:
+        """The paths that it asks for, from names on: `a.b[0].c` asks for `("a", "b")`."""
+        ...
+
     def evaluate(self, scope: Scope) -> object:
         """Give its value, None where it is missing. Raise RenderError."""
         ...

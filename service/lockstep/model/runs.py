@@ -116,6 +116,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     closed: list[UUID] = []  # artifacts that were closed
     deadline: UUID | None = None  # of the run, where it has one
     wakes: int = 0  # what the walk knew when it decided to sleep
+    io: Mapping[int, bytes] = {}  # lines to add to what is kept of steps, by seq; see `walk.notes`
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

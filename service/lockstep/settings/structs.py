@@ -99,6 +99,15 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "that needed them fail.",
         ),
     ] = 268_435_456
+    keep_io_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65_536,
+            description="Of each step, for what went in and came out; 64 times as much of a run; "
+            "0: nothing is kept.",
+        ),
+    ] = 4096
     stub_actions: Annotated[bool, Meta(description="The plug-in `test`: for tests only.")] = False
     stub_record_file: Annotated[str, Meta(description="Where stub actions note calls.")] = ""
 

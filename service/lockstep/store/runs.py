@@ -255,6 +255,7 @@ def checkpoint_call(checkpoints: Sequence[Checkpoint]) -> tuple[str, *tuple[obje
             steps,
             run_id=[c.run.id for c in checkpoints for _ in c.steps],
             result=[None if s.result is None else _encode(s.result) for s in steps],
+            io=[c.io.get(s.seq) for c in checkpoints for s in c.steps],
         ),
         # Of an event only half is stored here, so that this is faster than all its attributes.
         events={

@@ -20,6 +20,7 @@ from lockstep_schemas.api import (
     Run,
     RunsList,
     Step,
+    StepIo,
     Wait,
     WhyRequest,
 )
@@ -38,6 +39,7 @@ EXACT_COST: Final = 10_000.0
 
 _decode = msgspec.json.Decoder().decode
 _actor = msgspec.json.Decoder(Actor).decode
+_kept = msgspec.json.Decoder(StepIo).decode
 
 
 class RunViews:
@@ -95,7 +97,10 @@ class RunViews:
         """Its steps, in the order in which they began."""
         async with self._store.connection() as connection:
             rows = await connection.fetch(*query("runs/list_steps", run_id=run_id))
-        return [Step(**{**dict(row), "result": shown(row["result"], _decode)}) for row in rows]
+        return [
+            Step(**{**dict(row), "result": shown(row["result"], _decode), "io": _io(row["io"])})
+            for row in rows
+        ]
 
     async def artifacts(self, run_id: UUID) -> list[Artifact]:
         """What it produced."""
@@ -170,6 +175,12 @@ class RunViews:
         async with self._store.connection() as connection:
             found = await connection.fetchval(*query("artifacts/close", id=artifact_id, now=now))
         return found is not None
+
+
+def _io(lines: bytes | None) -> list[StepIo]:
+    """Read what is kept of a step."""
+    found = (shown(line, _kept) for line in (lines or b"").splitlines())
+    return [one for one in found if one is not None]
 
 
 def _consequence(row: asyncpg.Record) -> Consequence:

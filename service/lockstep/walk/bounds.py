@@ -67,16 +67,18 @@ def check_state(checkpoint: Checkpoint) -> None:
         )
 
 
-def check_parts(field: str, parts: JsonObject) -> None:
-    """Refuse an object that is too large as a whole, and name the largest of its parts.
+def encoded_parts(field: str, parts: JsonObject) -> bytes:
+    """Give an object as JSON; where it is too large as a whole, name the largest of its parts.
 
     Raises:
         ValueTooLarge: It has more than a value may have.
     """
-    size = len(_encode(parts))
+    written = _encode(parts)
+    size = len(written)
     if size > VALUE_BYTES:
         sizes = {name: len(_encode(part)) for name, part in parts.items()}
         largest = max(sizes, key=sizes.__getitem__)
         part = f", of which {field}.{largest} has {sizes[largest]:,}" if len(sizes) > 1 else ""
         name = field if part else f"{field}.{largest}"
         raise ValueTooLarge(f"{name}: {size:,} bytes, at most {VALUE_BYTES:,} are allowed{part}")
+    return written

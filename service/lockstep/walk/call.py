@@ -13,7 +13,7 @@ from lockstep.model.secrets import MASKER, SecretRefused
 from lockstep.model.texts import said
 from lockstep.model.types import ActionContext, ActionResult, ActionType, OwnScope, own
 from lockstep.model.waits import FiredWait
-from lockstep.walk.bounds import check_parts
+from lockstep.walk.bounds import encoded_parts
 from lockstep.walk.fill import secrets_of, with_secrets
 from lockstep.walk.frames import LeafFrame
 from lockstep.walk.step import Step
@@ -158,7 +158,9 @@ async def consume(kind: ActionType, frame: LeafFrame, step: Step) -> None:
     ask = partial(walk.parts.history.consumable, run.automation_id, run.context_key, kind.consumes)
     found = await walk.parts.patience.with_store(ask)
     consumed = {_local(name): one.data for name, one in found.items()}
-    check_parts("consumed_artifacts", consumed)
+    written = encoded_parts("consumed_artifacts", consumed)
+    if consumed:
+        step.note_written("consumed", written)
     frame.consumed = consumed
     frame.closes = [found[name].id for name in kind.closes if name in found] or None
 

@@ -24,6 +24,7 @@ from lockstep.walk.bounds import check_state
 from lockstep.walk.frames import FrameFormat, RootFrame
 from lockstep.walk.journal import Journal
 from lockstep.walk.logger import LazyLogger
+from lockstep.walk.notes import Notes
 from lockstep.walk.patience import Patience
 from lockstep_schemas.base import Json
 from lockstep_schemas.run_events import RunStatus
@@ -54,6 +55,7 @@ class WalkParts:
     refresh_types: Callable[[], Awaitable[None]] | None = None
     prefix: str = "lockstep"
     step_events: bool = True
+    keep_io_bytes: int = 0
     patience: Patience = field(default_factory=Patience)
 
 
@@ -66,6 +68,7 @@ class Execution:
     parts: WalkParts
     root: RootFrame
     journal: Journal
+    notes: Notes
     items: dict[int, list[Json]] = field(default_factory=dict)  # lists of live for_each loops
     fired: dict[UUID, FiredWait] = field(default_factory=dict)  # what no leaf has taken up yet
     wake_events: set[asyncio.Event] = field(
@@ -99,6 +102,7 @@ class Execution:
                 step_events=parts.step_events,
                 traceparent=parts.traces.traceparent(run) if parts.traces else None,
             ),
+            notes=Notes(root, parts.keep_io_bytes),
             base=_base(run),
             log=LazyLogger(run_id=str(run.id), automation_id=run.automation_id),
         )
@@ -234,6 +238,7 @@ class Execution:
         document = self.parts.frames.encode(self.root) if self.is_sound else None
         deadline = self.root.deadline
         taken = self.journal.take(document, status, reason, error, deadline, known)
+        taken.io = self.notes.take()
         try:
             check_state(taken)
             wakes = await self.parts.checkpoints.store(taken)
@@ -248,7 +253,7 @@ class Execution:
         self.pure_steps += 1
         if self.pure_steps % PURE_STEPS == 0:
             await asyncio.sleep(0)
-        if self.journal.is_full:
+        if self.journal.is_full or self.notes.is_full:
             await self.checkpoint()
 
 

@@ -26,16 +26,18 @@ def fill(slot: Slot, scope: Scope) -> Json:
             return slot.value(scope)
 
 
-def fill_config(config: Mapping[str, Slot], kind: ActionType, scope: Scope) -> JsonObject:
+def fill_config(
+    config: Mapping[str, Slot], kind: ActionType, scope: Scope, filled: JsonObject
+) -> None:
     """Render a config for its type: fields declared as text get text, code is left alone.
 
     Raises:
-        RenderError: A template of it failed; the message names the field.
+        RenderError: A template of it failed; the message names the field, `filled` has those
+            before it.
     """
-    return {
-        name: _raw(slot) if name in kind.code_fields else _field(slot, scope, kind, (name,))
-        for name, slot in config.items()
-    }
+    for name, slot in config.items():
+        is_code = name in kind.code_fields
+        filled[name] = _raw(slot) if is_code else _field(slot, scope, kind, (name,))
 
 
 def _field(slot: Slot, scope: Scope, kind: ActionType, path: tuple[str, ...]) -> Json:

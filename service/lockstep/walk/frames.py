@@ -68,10 +68,11 @@ class ListFrame(msgspec.Struct, omit_defaults=True):
 
 
 class Visit(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What every frame has: the seq of its step row, and when the visit began."""
+    """What every frame has: the seq of its step row, when the visit began, what is kept of it."""
 
     seq: int = msgspec.field(name="n")
     began_at: datetime = msgspec.field(name="at")
+    kept: int = msgspec.field(name="io", default=0)  # bytes of notes, see `walk.notes`
 
 
 class Sleep(msgspec.Struct):
@@ -138,6 +139,8 @@ class RootFrame(msgspec.Struct, kw_only=True):
     last_seq: int = msgspec.field(name="n", default=0)
     asleep: bool = False  # `waiting` was told, `resumed` not yet
     deadline: UUID | None = None  # the wait that ends the run when its time is over
+    # Bytes of notes of all steps. Older versions drop this and that of a visit, and keep no notes.
+    kept: int | msgspec.UnsetType = msgspec.field(name="io", default=msgspec.UNSET)
     names: ScopeNames = msgspec.field(name="scope", default_factory=ScopeNames)
     body: ListFrame = msgspec.field(name="in", default_factory=ListFrame)
 

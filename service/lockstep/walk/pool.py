@@ -214,6 +214,7 @@ async def _fail(walk: Execution, text: str) -> None:
         walk.journal.steps.clear()
         walk.journal.artifacts.clear()
         walk.journal.waits.clear()
+        walk.notes.forget()
         walk.journal.event("failed", "failed", now, error=text)
         await walk.end("failed", None, text)
     except OwnerLost as error:

@@ -7,16 +7,18 @@ from typing import Final, TypeVar, assert_never, cast
 from uuid import UUID
 
 from lockstep.model.ids import uuid7
-from lockstep.model.program import Guard, Node, Provide, SharedScope
+from lockstep.model.program import Explanation, Guard, Node, Provide, SharedScope, Test
 from lockstep.model.runs import StepRow
 from lockstep.model.texts import storable
 from lockstep.model.waits import FiredWait, WaitRow
 from lockstep.walk.bounds import encoded
 from lockstep.walk.execution import Execution
 from lockstep.walk.frames import Frame, LeafFrame, ListFrame, Sleep, attempts
+from lockstep.walk.notes import written
 from lockstep.walk.outcome import Failed, Finished, ListEnd, Ok, Skipped, Stopped, Suspended
 from lockstep.walk.scope import Scope
-from lockstep_schemas.base import Json
+from lockstep_schemas.api import StepIoKind
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.run_events import StepStatus, WaitKind, What
 
 F = TypeVar("F", bound=Frame)
@@ -58,7 +60,7 @@ WalkList = Callable[[Execution, Sequence[Node], ListFrame, Place], Awaitable[Lis
 class Step:
     """A visit of `node`; made again when a run is resumed, with the same seq and beginning."""
 
-    __slots__ = ("frame", "holder", "node", "path", "place", "row", "walk", "walk_list")
+    __slots__ = ("frame", "holder", "kept", "node", "path", "place", "row", "walk", "walk_list")
 
     def __init__(
         self, walk: Execution, node: Node, holder: ListFrame, place: Place, walk_list: WalkList
@@ -67,6 +69,7 @@ class Step:
         self.path = f"{place.path}[{holder.index}]"
         self.walk_list = walk_list
         self.frame = holder.inner
+        self.kept = self.frame.kept if self.frame is not None else 0
         self.row = self._row()
 
     @property
@@ -83,6 +86,7 @@ class Step:
         """Give the frame of this visit, made by `new` from seq and beginning if it is the first."""
         if self.frame is None:
             self.frame = self.holder.inner = new(self.row.seq, self.row.started_at)
+            self.frame.kept = self.kept
         return cast("F", self.frame)
 
     def context(self, **more: object) -> SharedScope:
@@ -205,6 +209,55 @@ class Step:
         """Note a warning on the step row and as a run event."""
         self.walk.journal.warn(self.row, message)
 
+    def note(
+        self,
+        what: StepIoKind,
+        value: Json,
+        head: JsonObject | None = None,
+        *,
+        has_failed: bool = False,
+    ) -> None:
+        """Keep what went into this step or came out of it, for people.
+
+        `head`: further fields of the note; `has_failed`: there is room that is kept for failures.
+        """
+        if self.walk.notes.has_room(self.kept, has_failed=has_failed):
+            self.note_written(what, written(value), head, has_failed=has_failed)
+
+    def note_written(
+        self,
+        what: StepIoKind,
+        value: bytes,
+        head: JsonObject | None = None,
+        *,
+        has_failed: bool = False,
+    ) -> None:
+        """Keep what is written as JSON already."""
+        notes = self.walk.notes
+        kept = notes.add(self.row.seq, self.kept, what, value, head, has_failed=has_failed)
+        if kept != self.kept:
+            self.kept = kept
+            if self.frame is not None:
+                self.frame.kept = kept
+            self.walk.journal.step(self.row)
+
+    def note_decided(
+        self, name: str, explain: Callable[[SharedScope], Explanation], *, holds: bool, **more: Json
+    ) -> None:
+        """Keep whether a condition holds, and the values that decided it, as far as it can tell.
+
+        It has a processor time of its own: nothing that is judged fails for it.
+        """
+        if self.walk.notes.has_room(self.kept):
+            decided = explain(self.context(**more))
+            is_told = decided.holds is holds and not decided.fault
+            value: Json = decided.deciders if is_told else decided.fault or None
+            self.note("decided", value, {"name": name, "holds": holds})
+
+    def note_judged(self, name: str, test: Test, now: datetime, *, holds: bool) -> None:
+        """Keep whether a condition holds at a time; see `note_decided`."""
+        self.note_decided(name, lambda scope: test.explain(scope, now), holds=holds)
+
     def keep_items(self, items: list[Json]) -> None:
         """Store the list of a for_each once, in the step row.
 
@@ -212,6 +265,7 @@ class Step:
             ValueTooLarge: It has more bytes than a value may have.
         """
         self.row.items = encoded("repeat.for_each", items)
+        self.note_written("items", self.row.items)
         self.walk.items[self.row.seq] = items
         self.walk.journal.step(self.row)
 

@@ -6,13 +6,14 @@ from typing import Final
 from rich.text import Text
 from rich.tree import Tree
 
-from lockstep.cli.terminal import output
+from lockstep.cli.terminal import output, values
 from lockstep.cli.terminal.output import clock, duration, lasted, line, status
 from lockstep_schemas.api import Run, RunDetail, Step
 from lockstep_schemas.base import Json
 
 # Children of a step that are drawn: what a screen holds. Of more, the first and the last.
 FOLDED: Final = 50
+PAYLOAD: Final = 400  # characters: some lines of a screen
 
 
 def tree(steps: Sequence[Step], label: Text | str = "", *, limit: int | None = FOLDED) -> Tree:
@@ -97,7 +98,7 @@ def run_text(run: Run) -> Text:
     return text
 
 
-def draw(detail: RunDetail, limit: int | None = FOLDED) -> None:
+def draw(detail: RunDetail, limit: int | None = FOLDED, *, whole_payload: bool = False) -> None:
     """Write what is to be known of a run: its steps, and where it came from."""
     run = detail.run
     about = {
@@ -126,6 +127,17 @@ def draw(detail: RunDetail, limit: int | None = FOLDED) -> None:
     for name, value in about.items():
         if value:
             output.show(Text.assemble((f"{name:<12}", "dim"), output.line(value)))
+    _draw_payload(run.trigger_payload, whole=whole_payload)
+
+
+def _draw_payload(payload: Json, *, whole: bool) -> None:
+    if whole:
+        values.draw("payload", payload)
+        return
+    text = values.written(payload)
+    more = "…  (--io shows all of it)" if len(text) > PAYLOAD else ""
+    head = Text.assemble((f"{'payload':<12}", "dim"), output.clean(text[:PAYLOAD]), (more, "dim"))
+    output.show_line(head)
 
 
 def _warnings(result: Json) -> Sequence[Json]:

@@ -15,7 +15,7 @@ from lockstep.model.secrets import SecretRefused
 from lockstep.model.texts import said
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
-from lockstep.walk.bounds import KEY_BYTES, ValueTooLarge, check_parts, encoded
+from lockstep.walk.bounds import KEY_BYTES, ValueTooLarge, encoded, encoded_parts
 from lockstep.walk.call import brought_up, call, consume, converted, follow_up, resolved
 from lockstep.walk.fill import fill_config
 from lockstep.walk.frames import LeafFrame
@@ -63,7 +63,11 @@ async def perform(action: Provide, step: Step) -> Outcome:
     if frame.follow_up is not None:
         step.walk.journal.over.append(frame.follow_up)
         frame.follow_up = None
-    return _keep(kind, came, frame, step) if came.success else _failed(action, came, frame, step)
+    if not came.success:
+        return _failed(action, came, frame, step)
+    if kind.produces is None and came.artifact is not None:
+        step.note("result", came.artifact)
+    return _keep(kind, came, frame, step)
 
 
 async def _perform(
@@ -73,10 +77,7 @@ async def _perform(
     walk = step.walk
     try:
         if not frame.attempt:
-            filled = fill_config(action.config, kind, step.context())
-            stored = walk.program.config_versions.get(kind.qualified_id, 1)
-            frame.config = brought_up(filled, kind, stored)
-            check_parts("config", frame.config)
+            _render(action, kind, frame, step)
             await consume(kind, frame, step)
         config = frame.config or {}
         if kind.secret_paths:
@@ -102,6 +103,26 @@ async def _perform(
             success=False, error=f"'{kind.qualified_id}' answered that it goes on, which it may not"
         )
     return step.rest(msgspec.structs.replace(wait, is_shown=True))
+
+
+def _render(action: Provide, kind: ActionType, frame: LeafFrame, step: Step) -> None:
+    """Render the config, once for all attempts.
+
+    Raises:
+        RenderError: A template of it failed, or it cannot be brought up to date.
+        ValueTooLarge: It is larger than a value may be.
+    """
+    filled: JsonObject = {}
+    try:
+        fill_config(action.config, kind, step.context(), filled)
+        stored = step.walk.program.config_versions.get(kind.qualified_id, 1)
+        frame.config = brought_up(filled, kind, stored)
+        config = encoded_parts("config", frame.config)
+    except (RenderError, ValueTooLarge):
+        step.note("config", filled, has_failed=True)  # as far as it came
+        raise
+    if filled:
+        step.note_written("config", config)
 
 
 def _count_attempt(frame: LeafFrame, step: Step) -> None:
@@ -177,6 +198,10 @@ def _failed(action: Provide, result: ActionResult, frame: LeafFrame, step: Step)
     error = result.error or "the action failed and gave no reason"
     frame.failures += 1
     retry = action.retry
+    if not step.kept and frame.config:  # there was no room for what may go well
+        step.note("config", frame.config, has_failed=True)
+    if retry.attempts > 1:
+        step.note("error", error, {"attempt": frame.attempt}, has_failed=True)
     if frame.failures >= retry.attempts:
         return Failed(error)
     seconds = _asked_seconds(result, step)

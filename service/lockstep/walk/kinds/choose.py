@@ -18,6 +18,7 @@ async def perform(action: Choose, step: Step) -> Outcome:
             taken = _taken(action, step)
         except RenderError as error:
             return Failed(str(error))
+        _note(action, taken, step)
         step.open(lambda seq, at: ListedFrame(seq=seq, began_at=at, branch=taken))
     frame = step.open(lambda seq, at: ListedFrame(seq=seq, began_at=at))
     if frame.branch == ELSE:
@@ -27,6 +28,13 @@ async def perform(action: Choose, step: Step) -> Outcome:
     sequence = action.branches[frame.branch].sequence
     path = f".choose[{frame.branch}].sequence"
     return of_list(await step.inside(sequence, frame.body, path))
+
+
+def _note(action: Choose, taken: int, step: Step) -> None:
+    """Note why the branches before the one that was taken were not, and why that one was."""
+    judged = action.branches[: taken + 1] if taken != ELSE else action.branches
+    for index, branch in enumerate(judged):
+        step.note_judged(f"choose[{index}].when", branch.when, step.now, holds=index == taken)
 
 
 def _taken(action: Choose, step: Step) -> int:

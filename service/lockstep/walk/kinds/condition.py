@@ -12,9 +12,12 @@ REFUSED: Final = "condition gate failed"
 
 def perform(action: Guard, step: Step) -> Outcome:
     """End the run as success where it does not hold, or only the branch of a parallel."""
+    now = step.now
     try:
-        if action.condition.holds(step.context(), step.now):
-            return Ok()
+        holds = action.condition.holds(step.context(), now)
     except RenderError as error:
         return Failed(str(error))
+    step.note_judged("condition", action.condition, now, holds=holds)
+    if holds:
+        return Ok()
     return Skipped(REFUSED) if action.continue_on_error else Stopped(REFUSED, guard=True)

@@ -23,6 +23,8 @@ def perform(action: Delay, step: Step) -> Outcome:
         seconds = _seconds(action, step)
     except (RenderError, ValueError) as error:
         return Failed(f"delay: {error}")
+    if action.template is not None:
+        step.note("config", {"seconds": seconds})
     if seconds == 0:
         return Ok()
     due_at = step.row.started_at + timedelta(seconds=seconds)

@@ -72,22 +72,29 @@ def _goes_on(action: Repeat, step: Step, iteration: int, total: int | None) -> b
 
 def _while(action: Repeat, step: Step, iteration: int) -> bool:
     """Test before an iteration, with the index of the coming one; an error counts as false."""
-    context = step.context(repeat=_loop(action, step, iteration, None))
+    loop, expression = _loop(action, step, iteration, None), cast("Expression", action.expression)
     try:
-        return cast("Expression", action.expression).holds(context)
+        holds = expression.holds(step.context(repeat=loop))
     except RenderError as error:
         step.warn(f"repeat.while counts as false: {error}")
         return False
+    if not holds:  # what the loop ended by, once
+        step.note_decided("repeat.while", expression.explain, holds=False, repeat=loop)
+    return holds
 
 
 def _until(action: Repeat, step: Step, scope: Scope, loop: Mapping[str, object]) -> bool:
     """Test after an iteration, in its scope; an error counts as false."""
-    context = step.context(repeat=loop, variables=scope.variables(), artifacts=scope.artifacts())
+    seen = {"repeat": loop, "variables": scope.variables(), "artifacts": scope.artifacts()}
+    expression = cast("Expression", action.expression)
     try:
-        return cast("Expression", action.expression).holds(context)
+        holds = expression.holds(step.context(**seen))
     except RenderError as error:
         step.warn(f"repeat.until counts as false: {error}")
         return False
+    if holds:  # what the loop ended by, once
+        step.note_decided("repeat.until", expression.explain, holds=True, **seen)
+    return holds
 
 
 def _loop(action: Repeat, step: Step, iteration: int, total: int | None) -> dict[str, object]:

@@ -12,4 +12,6 @@ def perform(action: Stop, step: Step) -> Outcome:
         reason = action.reason.render(step.context()) if action.reason else None
     except RenderError as error:
         return Failed(f"stop.reason: {error}")
+    if reason:
+        step.note("config", {"reason": reason})
     return Stopped(reason or ("stopped" if action.error else None), error=action.error)

@@ -16,7 +16,9 @@ def perform(action: Assign, step: Step) -> Outcome:
         try:
             values[name] = fill(slot, context)
         except RenderError as error:
+            step.note("assigned", values, has_failed=True)  # as far as it came
             return Failed(f"variables.{name}: {error}")
+    step.note("assigned", values)
     scope = step.place.scope
     try:
         for name, value in values.items():

@@ -1,15 +1,20 @@
 """`wait_for_trigger`: sleep until an event comes, or until its time is over."""
 
 from datetime import timedelta
+from typing import Final
 
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Wait
 from lockstep.model.run_events import iso
+from lockstep.model.waits import FiredWait
 from lockstep.walk.bounds import KEY_BYTES, RUN_SCOPE_BYTES, ValueTooLarge, encoded
 from lockstep.walk.frames import LeafFrame, WaitResult
 from lockstep.walk.outcome import Failed, Ok, Outcome, Suspended
 from lockstep.walk.scope import ScopeTooLarge
 from lockstep.walk.step import AwaitedEvent, Step
+
+# What this replica knows of an event that another one may have handled.
+KNOWN: Final = frozenset({("trigger", "event"), ("trigger", "eventId"), ("trigger", "payload")})
 
 
 def perform(action: Wait, step: Step) -> Outcome:
@@ -20,6 +25,9 @@ def perform(action: Wait, step: Step) -> Outcome:
     if fired is None:
         return Suspended()
     completed = fired.cause == "event"
+    if completed:
+        step.note("event", fired.payload)
+        _note_filter(action, fired, step)
     try:  # kept before it may fail: whatever tolerates that sees how the last wait ended
         step.place.scope.keep_answer(WaitResult(completed, fired.payload))
     except ScopeTooLarge as error:
@@ -31,6 +39,20 @@ def perform(action: Wait, step: Step) -> Outcome:
     if not completed:
         step.row.result = {"completed": False}
     return Ok()
+
+
+def _note_filter(action: Wait, fired: FiredWait, step: Step) -> None:
+    """Note what the filter saw that let the event pass, where it asks for what is known here."""
+    if action.filter is None or not all(map(_is_known, action.filter.references)):
+        return
+    trigger = {"event": action.event, "eventId": action.event, "payload": fired.payload}
+    explain = action.filter.explain
+    scope = step.context()
+    step.note_decided("filter", explain, holds=True, trigger=trigger, run_scope=scope)
+
+
+def _is_known(path: tuple[str, ...]) -> bool:
+    return path[0] == "run_scope" or path[:2] in KNOWN
 
 
 def _arm(action: Wait, step: Step) -> Outcome:
@@ -57,5 +79,6 @@ def _arm(action: Wait, step: Step) -> Outcome:
         scope = encoded(name, step.context(), RUN_SCOPE_BYTES) if asks else None
     except ValueTooLarge as error:
         return Failed(str(error))
+    step.note("config", {"event": action.event, "context_key": context_key})
     awaited = AwaitedEvent(action.event, context_key, condition, scope, action.look_back)
     return step.sleep("event", text, due_at, awaited)

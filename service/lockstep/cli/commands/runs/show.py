@@ -9,7 +9,12 @@ from lockstep.cli.context import Reach, engine, finish
 from lockstep.cli.options import AsJson
 from lockstep.cli.terminal import output
 
-EXAMPLES: Final = ("runs show RUN_ID", "runs show RUN_ID --all")
+EXAMPLES: Final = (
+    "runs show RUN_ID",
+    "runs show RUN_ID --all",
+    "runs show RUN_ID --io",
+    "runs show RUN_ID --step 'actions[0].choose[1].sequence[0]'",
+)
 
 
 def command(
@@ -18,19 +23,38 @@ def command(
         str, typer.Argument(metavar="ID", help="Id of the run.", autocompletion=completion.run)
     ],
     whole: Annotated[bool, typer.Option("--all", help="Draw long loops in full.")] = False,
+    io: Annotated[
+        bool, typer.Option("--io", help="Write what went into each step and came out of it.")
+    ] = False,
+    step: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Write that of one step: its path, or its id."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw the steps of a run as a tree."""
-    finish(_show(engine(context), run, whole=whole, as_json=as_json))
+    """Draw the steps of a run as a tree, and the event that started it."""
+    finish(_show(engine(context), run, step, whole=whole, io=io, as_json=as_json))
 
 
-async def _show(engine: Reach, run_id: str, *, whole: bool, as_json: bool) -> bool:
+async def _show(
+    engine: Reach, run_id: str, step: str | None, *, whole: bool, io: bool, as_json: bool
+) -> bool:
+    from lockstep.cli.terminal import step_io
     from lockstep.cli.terminal.tree import FOLDED, draw
 
     async with engine as remote:
         detail = await remote.run(run_id)
+    if step is not None:
+        steps = step_io.steps_at(detail.steps, step)
+        if as_json:
+            output.show_json(steps)
+        else:
+            step_io.draw(steps)
+        return True
     if as_json:
         output.show_json(detail)
     else:
-        draw(detail, limit=None if whole else FOLDED)
+        draw(detail, limit=None if whole else FOLDED, whole_payload=io)
+        if io:
+            step_io.draw(detail.steps)
     return True

@@ -14,7 +14,8 @@
 --     saw them; status `running` goes on, `pending` is given up, `waiting` sleeps, others are final
 -- :steps (run_id uuid, seq integer, path text, action_id text, kind text, provider_action_id text,
 --     status text, attempts integer, error text, result bytea, items bytea,
---     started_at timestamptz, finished_at timestamptz)
+--     started_at timestamptz, finished_at timestamptz, io bytea): `io` has further lines of what
+--     is kept of the step; those of a commit that was in doubt may be there already
 -- :events (run_id uuid, seq bigint, subject text, body bytea)
 -- :artifacts (id uuid, run_id uuid, automation_id text, action_id text, artifact_type text,
 --     data bytea, context_key text)
@@ -81,7 +82,7 @@ ended as (
 steps as (
     insert into run_steps (
         run_id, seq, action_path, action_id, action_kind, provider_action_id, status, attempts,
-        error_message, result, items, started_at, finished_at
+        error_message, result, items, started_at, finished_at, io
     )
     select steps.*
       from unnest(:steps)
@@ -90,7 +91,12 @@ steps as (
        set status = excluded.status, attempts = excluded.attempts,
            error_message = excluded.error_message,
            result = coalesce(excluded.result, run_steps.result),
-           items = coalesce(excluded.items, run_steps.items), finished_at = excluded.finished_at
+           items = coalesce(excluded.items, run_steps.items), finished_at = excluded.finished_at,
+           io = case when excluded.io is null then run_steps.io
+                     when substring(run_steps.io from octet_length(run_steps.io) + 1
+                                                      - octet_length(excluded.io)) = excluded.io
+                     then run_steps.io
+                     else coalesce(run_steps.io, '') || excluded.io end
 ),
 events as (
     insert into outbox (topic, seq, subject, message_id, body)

@@ -11,12 +11,12 @@ with taken as (
 )
 insert into run_steps (
     run_id, seq, action_path, action_id, action_kind, provider_action_id, status, attempts,
-    error_message, result, items, started_at, finished_at
+    error_message, result, items, started_at, finished_at, io
 )
 select :run_id, seq, action_path, action_id, action_kind, provider_action_id,
        case when is_live then 'running' else status end, attempts,
        case when not is_live then error_message end, result, items, started_at,
-       case when not is_live then finished_at end
+       case when not is_live then finished_at end, io
   from (select s.*, s.seq = any (:reopened) as is_live
           from run_steps s
          where s.run_id = :past_id and s.seq <> all (:dropped)) as kept;
