@@ -46,8 +46,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     def fault(self, issue: Issue, severity: str = "error") -> Fault:
         """Say where an issue of the definition is in the file."""
-        line, column = self.source.place((*self.under, *issue.path))
-        located = msgspec.structs.replace(issue, line=line, column=column)
+        located = self.source.locate(issue, self.under)
         return Fault(file=self.file, issue=located, severity=severity)
 
     def fault_beside(self, key: str, message: str, hint: str | None = None) -> Fault:

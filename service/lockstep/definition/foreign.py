@@ -1,7 +1,14 @@
 """What authors of other languages write, and what it is here."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+
+import msgspec
+
+from lockstep.definition.wording import short
+from lockstep_schemas.actions import KINDS
+from lockstep_schemas.base import Json
 
 _PAYLOAD: Final = "what was published is `trigger.payload`"
 _PRODUCED: Final = "what an action has produced is `artifacts.<its id>.<name of the type>`"
@@ -46,7 +53,305 @@ _ROOTS: Final[Mapping[str, str]] = {
     "nil": "write `null`",
 }
 
+_CONFIG: Final = "write what it takes as `config`"
+_IN_CONFIG: Final = "write it in `config`"
+_AS_TEXT: Final = "write it in the condition, such as `trigger.payload.state == 'on'`"
+_NO_NEED: Final = "leave it out, there is no such thing here"
+_AS_GATE: Final = "write `condition` as an action before it, or `choose` around it"
+_ORDER: Final = "leave it out: actions are done in their order, `parallel` does some at once"
+_AS_FILTER: Final = "write it as `filter`, such as `trigger.payload.state == 'on'`"
+_LOOP: Final = "write `repeat: {for_each: ..., sequence: [...]}`, the item is `repeat.item`"
+_COMMAND: Final = (
+    "there are no commands here: write `action: <plugin>.<name>`, of a service or plug-in"
+)
+_SCHEDULE: Final = "write `event: automation.cron` and `config: {cronPattern: ...}`"
+_BY_SERVICE: Final = "leave it out: where an action runs is up to the service that carries it out"
+_BESIDE: Final = "it stands beside the definition: `{}: ...`, then `definition:` with all of this"
+_VARIABLES_FIRST: Final = "write the action `variables` first, in `actions`"
+
+_OF_DEFINITION: Final[Mapping[str, str]] = {
+    "alias": "write `name`",
+    "title": "write `name`",
+    **dict.fromkeys(("trigger", "on", "event", "events"), "write `triggers`, a list"),
+    **dict.fromkeys(("condition", "if", "when"), "write `conditions`, a list"),
+    **dict.fromkeys(
+        ("action", "sequence", "steps", "tasks", "do", "then"), "write `actions`, a list"
+    ),
+    "jobs": "write `actions`, a list of all steps; `parallel` does some at once",
+    **dict.fromkeys(
+        ("variables", "vars", "env", "trigger_variables", "defaults"), _VARIABLES_FIRST
+    ),
+    "inputs": "leave it out: what starts a run brings its payload, `trigger.payload`",
+    "max": "write `max_runs`",
+    "max_exceeded": "leave it out: what the mode refuses is a run that is `skipped`",
+    "concurrency": "write `mode`, `max_runs` and `concurrency_scope`",
+    **dict.fromkeys(("timeout", "timeout-minutes"), "write `max_duration_seconds`"),
+    "schedule": f"in `triggers`, {_SCHEDULE}",
+    "id": _BESIDE.format("id"),
+    "group": _BESIDE.format("group"),
+    "namespace": _BESIDE.format("group"),
+    "status": _BESIDE.format("status"),
+    **dict.fromkeys(("disabled", "enabled", "initial_state"), _BESIDE.format("status")),
+    **dict.fromkeys(("hosts", "become", "gather_facts", "runs-on", "permissions"), _BY_SERVICE),
+    **dict.fromkeys(("labels", "tags", "revision", "use_blueprint"), _NO_NEED),
+}
+_OF_TRIGGER: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("platform", "trigger", "type", "event_type", "topic"), "write `event`"),
+    **dict.fromkeys(
+        ("entity_id", "to", "from", "event_data", "above", "below", "branches", "types", "paths"),
+        _AS_FILTER,
+    ),
+    **dict.fromkeys(("condition", "conditions", "if", "when"), "write `filter`, an expression"),
+    **dict.fromkeys(("at", "cron", "schedule", "minutes", "hours", "seconds"), _SCHEDULE),
+    "value_template": "write `event: automation.template` and it in `config`",
+    "timezone": _IN_CONFIG,
+    **dict.fromkeys(("enabled", "disabled"), "leave it out, or take the trigger out"),
+    "inputs": "leave it out: `config` and `filter` are what a trigger has",
+    **dict.fromkeys(("alias", "name", "description"), "write `id`, or a comment"),
+}
+_OF_ACTION: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("alias", "name", "displayName"), "write `description`"),
+    "register": "write `id`: what it has produced is `artifacts.<id>`",
+    **dict.fromkeys(("response_variable", "outputs"), "write `id`, then read `artifacts.<id>`"),
+    **dict.fromkeys(("if", "when", "only_if", "runIf", "changed_when", "failed_when"), _AS_GATE),
+    **dict.fromkeys(
+        ("continue-on-error", "ignore_errors", "allowFailure", "continue_on_failure"),
+        "write `continue_on_error`",
+    ),
+    **dict.fromkeys(("timeout", "timeout-minutes"), "write `timeout_seconds`"),
+    **dict.fromkeys(("retries", "until"), "write `retry: {attempts: ..., delay_seconds: ...}`"),
+    **dict.fromkeys(("needs", "dependsOn", "depends_on", "notify", "listen"), _ORDER),
+    **dict.fromkeys(("env", "vars"), "write the action `variables` before it"),
+    **dict.fromkeys(("loop", "with_items", "loop_control", "strategy", "forEach"), _LOOP),
+    "disabled": "write `enabled: false`",
+    **dict.fromkeys(
+        ("become", "delegate_to", "run_once", "shell", "working-directory", "runs-on"), _BY_SERVICE
+    ),
+    **dict.fromkeys(("tags", "no_log", "check_mode"), _NO_NEED),
+    **dict.fromkeys(("default", "otherwise", "elif"), "write `else`, or one more branch"),
+}
+_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Definition": _OF_DEFINITION,
+    "Trigger": _OF_TRIGGER,
+    "Branch": {
+        **dict.fromkeys(("conditions", "condition", "if"), "write `when`, one condition"),
+        **dict.fromkeys(("actions", "then", "steps", "tasks", "do"), "write `sequence`"),
+        "alias": "leave it out, or write a comment",
+    },
+    "Loop": {
+        **dict.fromkeys(
+            ("list", "items", "loop", "values", "foreach", "forEach"), "write `for_each`"
+        ),
+        "times": "write `count`",
+        **dict.fromkeys(("actions", "steps", "tasks", "do"), "write `sequence`"),
+    },
+    "WaitFor": {
+        **dict.fromkeys(("platform", "trigger", "type", "event_type"), "write `event`"),
+        "timeout": "write `timeout_seconds`",
+        **dict.fromkeys(("entity_id", "to", "from", "event_data", "condition"), _AS_FILTER),
+    },
+    "DelayFor": dict.fromkeys(
+        ("minutes", "hours", "days", "milliseconds"), "write it as `seconds`, or as `template`"
+    ),
+    "Retry": {
+        **dict.fromkeys(
+            ("maxAttempt", "maxAttempts", "max_attempts", "count", "retries", "max"),
+            "write `attempts`",
+        ),
+        **dict.fromkeys(("interval", "delay"), "write `delay_seconds`"),
+        "type": "write `backoff`, `constant` or `exponential`",
+        **dict.fromkeys(("maxInterval", "max_delay", "maxDelay"), "write `max_delay_seconds`"),
+    },
+    "ProviderAction": {
+        **dict.fromkeys(
+            ("data", "data_template", "with", "params", "args", "target", "inputs", "parameters"),
+            _CONFIG,
+        ),
+        **dict.fromkeys(("entity_id", "message", "url", "body", "uri", "values"), _IN_CONFIG),
+    },
+    "Guard": {
+        **dict.fromkeys(("entity_id", "state", "above", "below", "attribute"), _AS_TEXT),
+        "value_template": "write it as the `condition`, without braces",
+        "conditions": "write `condition: {and: [...]}`, or with `or`",
+    },
+    "Stop": {"error": "write it in `stop`: `stop: {reason: ..., error: true}`"},
+    "StopWith": {"message": "write `reason`"},
+}
+_KINDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("service", "uses", "type", "perform_action"),
+        "write `action: <plugin>.<name>`, and what it takes as `config`",
+    ),
+    **dict.fromkeys(("run", "shell", "command", "script", "commands"), _COMMAND),
+    **dict.fromkeys(
+        ("if", "then", "switch", "cases"),
+        "write `choose: [{when: ..., sequence: [...]}]`, and `else` beside it",
+    ),
+    **dict.fromkeys(
+        ("event", "emit"),
+        "write `action: nats.publish`, with `config: {subject: lockstep.trigger.<event>, ...}`",
+    ),
+    **dict.fromkeys(
+        ("wait_template", "wait_for", "wait"), "write `wait_for_trigger: {event: ..., filter: ...}`"
+    ),
+    **dict.fromkeys(("block", "tasks", "steps", "group"), "write `sequence`"),
+    **dict.fromkeys(("loop", "with_items", "foreach", "for_each"), _LOOP),
+    **dict.fromkeys(
+        ("include_tasks", "import_tasks", "include_role", "import_role", "workflow"),
+        "write `action: automation.start`, and `config: {automation: <its name>}`",
+    ),
+    **dict.fromkeys(("set_fact", "set"), "write `variables`"),
+    **dict.fromkeys(("pause", "sleep"), "write `delay: {seconds: ...}`"),
+    **dict.fromkeys(
+        ("debug", "log", "echo", "print"),
+        "write `action: automation.log`, and `config: {message: ...}`",
+    ),
+    **dict.fromkeys(
+        ("uri", "http", "fetch", "curl"),
+        "write `action: http.request`, and `config: {method: GET, url: ...}`",
+    ),
+    **dict.fromkeys(("fail", "throw"), "write `stop: {reason: ..., error: true}`"),
+    "assert": "write `condition`",
+    "scene": "write `action: <plugin>.<name>`, of a service that knows scenes",
+}
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_CLOCK: Final = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{2})")
+_ISO: Final = re.compile(r"P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?")
+_WORDS: Final = re.compile(r"([0-9]+)\s*([smhd])[a-z]*")
+_DURATIONS: Final = {
+    "DelayFor": "delay",
+    "Hold": "for",
+    "MaxAge": "max_age",
+    "LookBack": "lookback",
+}
+_TAGS: Final = "write `${{ secrets.NAME }}`, in a field that its schema marks as a secret"
+_ANY_LIST: Final = "write it as an item of a list, with `-` before it"
+_UNQUOTED: Final = re.compile(r"(?:[:\-,\[{]\s*|^\s*)\{\{")
+_TRUTHS: Final = {
+    **dict.fromkeys(("yes", "on", "true"), "true"),
+    **dict.fromkeys(("no", "off", "false"), "false"),
+}
+_ACTIONS: Final = frozenset(one.__name__ for one in KINDS.values())
+
 
 def root(name: str) -> str | None:
     """Say what to write for a name at the root of an expression."""
     return _ROOTS.get(name)
+
+
+def key(kind: str, name: str) -> str | None:
+    """Say what to write for a key that an object of the language does not have."""
+    hint = _KEYS.get(kind, {}).get(name)
+    return hint or (_OF_ACTION.get(name) if kind in _ACTIONS else None)
+
+
+def kind(names: Iterable[str]) -> str | None:
+    """Say what to write for an action that has none of the kinds, by its keys."""
+    for name in names:
+        if name in _KINDS:
+            return _KINDS[name]
+        if "." in name:
+            return f"write `action: {short(name)}`, and what it takes as `config`"
+    return None
+
+
+def action(raw: Json) -> str | None:
+    """Say what to write for a value that is no action."""
+    if isinstance(raw, str) and "{{" in raw:
+        return "write `condition:` before it, and it without braces"
+    if isinstance(raw, str) and "." in raw:
+        return f"write `action: {short(raw)}`"
+    return "write `sequence:` before the list" if isinstance(raw, list) else None
+
+
+def kinds(raw: Mapping[str, Json]) -> str:
+    """Say what to write for an action of two kinds."""
+    if "retries" in raw or "until" in raw:
+        return "write `retry: {attempts: ..., delay_seconds: ...}`"
+    if isinstance(raw.get("condition"), str) and "action" in raw:
+        return "write one action for each, the condition first"
+    return "write one action for each"
+
+
+def shape(wanted: str, raw: Json) -> str | None:
+    """Say what to write for a value where an object is expected."""
+    if wanted in _DURATIONS:
+        seconds = _seconds(raw)
+        return None if seconds is None else f"write `{_DURATIONS[wanted]}: {{seconds: {seconds}}}`"
+    if wanted == "StopWith" and isinstance(raw, str):
+        return f"write `stop: {{reason: {msgspec.json.encode(short(raw)).decode()}}}`"
+    if wanted == "Retry" and isinstance(raw, int) and not isinstance(raw, bool):
+        return f"write `retry: {{attempts: {raw + 1}}}`"
+    if wanted == "WaitFor" and isinstance(raw, list):
+        return "write one object, `wait_for_trigger: {event: ..., filter: ...}`"
+    if wanted == "Definition" and isinstance(raw, list):
+        return "an automation is an object; several in a file stand apart by `---`"
+    if wanted == "Trigger" and isinstance(raw, str):
+        return f"write `event: {short(raw)}`"
+    return None
+
+
+def items(raw: Json) -> str | None:
+    """Say what to write for a value where a list is expected."""
+    return _ANY_LIST if isinstance(raw, str | dict) and raw else None
+
+
+def scalar(raw: Json, options: Sequence[object]) -> str | None:
+    """Say what to write for a text where something else is expected."""
+    if isinstance(raw, str) and bool in options and raw.lower() in _TRUTHS:
+        return f"write `{_TRUTHS[raw.lower()]}`"
+    return None
+
+
+def condition(raw: Json) -> str | None:
+    """Say what to write for an object that is no condition."""
+    if isinstance(raw, list):
+        return "write `and:` before the list, or `or:`"
+    if not isinstance(raw, dict):
+        return None
+    named = raw.get("condition")
+    if named in ("and", "or", "not") or ("conditions" in raw and named is None):
+        return f"write `{named or 'and'}:` and the conditions under it"
+    template = raw.get("value_template")
+    if isinstance(template, str) or isinstance(named, str):
+        return "write the expression alone, such as `trigger.payload.state == 'on'`"
+    return None
+
+
+def _seconds(raw: Json) -> int | None:
+    """Read a time as other languages write it."""
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return raw
+    if not isinstance(raw, str):
+        return None
+    if clock := _CLOCK.fullmatch(raw):
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        if clock[1] is None:  # HH:MM
+            hours, minutes, seconds = minutes, seconds, 0
+        return hours * 3600 + minutes * 60 + seconds
+    if (iso := _ISO.fullmatch(raw)) and any(iso.groups()):
+        numbers = zip(iso.groups(), (86_400, 3600, 60, 1), strict=True)
+        return sum(int(part or 0) * unit for part, unit in numbers)
+    if words := _WORDS.fullmatch(raw.lower()):
+        return int(words[1]) * _UNITS[words[2]]
+    return None
+
+
+def tag(name: str) -> str | None:
+    """Say what to write for a tag of YAML."""
+    if name in ("!secret", "!vault", "!env_var"):
+        return _TAGS
+    if name.startswith("!include"):
+        return "write it out: a file holds whole automations, apart by `---`"
+    if name == "!input":
+        return "write the value: what starts a run brings its own, `trigger.payload`"
+    return None
+
+
+def unquoted(line: str) -> str | None:
+    """Say what to write for a line that is no YAML."""
+    if _UNQUOTED.search(line):
+        return "a text that begins with `{{` needs quotes around it"
+    if line[: len(line) - len(line.lstrip())].count("\t"):
+        return "indent with spaces, YAML takes no tabs"
+    return None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT
 
-from lockstep.definition import rules
+from lockstep.definition import foreign, rules
 from lockstep.definition.wording import MAX_MESSAGE, expected, got, short
 from lockstep_schemas.actions import KINDS, Action, ActionBase
 from lockstep_schemas.api import Issue
@@ -78,12 +78,13 @@ class Shaper:
     def struct(self, raw: Json, kind: type[msgspec.Struct], path: Path) -> Any:
         """Convert an object to a struct, field by field; None where a field is wrong."""
         if not isinstance(raw, dict):
-            self.fault(path, f"expected an object, got {got(raw)}")
+            hint = foreign.shape(kind.__name__, raw)
+            self.fault(path, f"expected an object, got {got(raw)}", hint)
             return None
         before = len(self.issues)
         fields = msgspec.structs.fields(kind)
         known = [field.encode_name for field in fields]
-        self._unknown(raw, known, path)
+        self._unknown(raw, known, kind.__name__, path)
         values = {}
         for field in fields:
             name = field.encode_name
@@ -95,11 +96,14 @@ class Shaper:
             self.fault((*path, *place), message)
         return None if len(self.issues) > before else kind(**values)
 
-    def _unknown(self, raw: Mapping[str, Json], known: Sequence[str], path: Path) -> None:
+    def _unknown(
+        self, raw: Mapping[str, Json], known: Sequence[str], kind: str, path: Path
+    ) -> None:
         for name in raw:
             if name not in known:
                 near = get_close_matches(str(name), known, 1)
                 hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
+                hint = foreign.key(kind, str(name)) or hint
                 self.fault(path, f"unknown key `{short(str(name))}`", hint)
 
     def value(self, raw: Json, kind: Any, path: Path) -> Any:
@@ -118,7 +122,8 @@ class Shaper:
             return msgspec.convert(raw, kind, strict=True)
         except msgspec.ValidationError:
             if not self._inside(raw, kind, path):
-                self.fault(path, f"expected {expected(kind)}, got {got(raw)}")
+                hint = foreign.scalar(raw, _options(_bare(kind)[0]))
+                self.fault(path, f"expected {expected(kind)}, got {got(raw)}", hint)
             return None
 
     def _inside(self, raw: Json, kind: Any, path: Path) -> bool:
@@ -157,7 +162,7 @@ class Shaper:
 
     def _list(self, raw: Json, item: Any, least: int, path: Path) -> list[Any] | None:
         if not isinstance(raw, list):
-            self.fault(path, f"expected a list, got {got(raw)}")
+            self.fault(path, f"expected a list, got {got(raw)}", foreign.items(raw))
             return None
         if len(raw) < least:
             self.fault(path, "expected a list with at least 1 item, got an empty one")
@@ -167,7 +172,8 @@ class Shaper:
     def action(self, raw: Json, path: Path) -> Any:
         """Tell the kind of an action by the one key of `KINDS` that is there, and convert it."""
         if not isinstance(raw, dict):
-            self.fault(path, f"expected an action (an object), got {got(raw)}")
+            hint = foreign.action(raw)
+            self.fault(path, f"expected an action (an object), got {got(raw)}", hint)
             return None
         found = [key for key in raw if key in KINDS]
         if len(found) != 1:
@@ -186,7 +192,7 @@ class Shaper:
         common = {field.encode_name for field in msgspec.structs.fields(ActionBase)}
         if found:
             both = " and ".join(f"`{key}`" for key in found)
-            self.fault(path, f"one kind is expected, got {both}", "write one action for each")
+            self.fault(path, f"one kind is expected, got {both}", foreign.kinds(raw))
             for key in found:
                 kind = {field.encode_name for field in msgspec.structs.fields(KINDS[key])} - common
                 self.struct({k: v for k, v in raw.items() if k in kind}, KINDS[key], path)
@@ -194,6 +200,7 @@ class Shaper:
         strange = [str(key) for key in raw if key not in common and key not in {"else", "config"}]
         near = [match for key in strange for match in get_close_matches(key, KINDS, 1)]
         hint = f"did you mean `{near[0]}`?" if near else f"kinds are {', '.join(KINDS)}"
+        hint = foreign.kind(strange) or hint
         self.fault(path, "the action has no kind", hint)
 
     def condition(self, raw: Json, path: Path, depth: int) -> Any:
@@ -205,12 +212,15 @@ class Shaper:
             return raw
         keys = ", ".join(f"`{key}`" for key in CONDITIONS)
         if not isinstance(raw, dict):
-            self.fault(path, f"expected an expression or one of {keys}, got {got(raw)}")
+            hint = foreign.condition(raw)
+            self.fault(path, f"expected an expression or one of {keys}, got {got(raw)}", hint)
             return None
         if len(raw) != 1 or next(iter(raw)) not in CONDITIONS:
             given = ", ".join(f"`{short(str(key))}`" for key in list(raw)[:9]) or "an empty object"
             near = [m for key in raw for m in get_close_matches(str(key), CONDITIONS, 1)]
-            hint = f"did you mean `{near[0]}`?" if near and len(raw) == 1 else None
+            hint = foreign.condition(raw)
+            if near and len(raw) == 1:
+                hint = f"did you mean `{near[0]}`?"
             self.fault(path, f"expected exactly one of {keys}, got {given}", hint)
             return None
         if depth >= MAX_CONDITION_DEPTH:

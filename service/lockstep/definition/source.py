@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 import yaml
 
+from lockstep.definition import foreign
 from lockstep.model.errors import EngineError
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
@@ -30,6 +31,8 @@ _FALSE: Final = frozenset({"false", "False", "FALSE"})
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,400}\Z|0o[0-7]{1,400}\Z|0x[0-9a-fA-F]{1,400}\Z")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+
+_UNKNOWN_KEY: Final = re.compile(r"unknown key `(.*)`")
 
 _PLAIN: Final = "?"
 _PAIR: Final = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
@@ -70,9 +73,15 @@ class SourceError(EngineError):
     category = "bad_request"
     advice = "Correct the text at the line and column that are named."
 
-    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        line: int | None = None,
+        column: int | None = None,
+        hint: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.issue = Issue(path=[], message=message, line=line, column=column)
+        self.issue = Issue(path=[], message=message, hint=hint, line=line, column=column)
         self.issues = [self.issue]
 
 
@@ -89,9 +98,11 @@ class Source(msgspec.Struct, frozen=True):
             wanted = wanted[:-1]
         return self.places.get(wanted, (1, 1))
 
-    def locate(self, issue: Issue) -> Issue:
-        """Add line and column to an issue."""
-        line, column = self.place(issue.path)
+    def locate(self, issue: Issue, under: Path = ()) -> Issue:
+        """Add line and column to an issue of what stands `under` a path."""
+        path = (*under, *issue.path)
+        unknown = _UNKNOWN_KEY.fullmatch(issue.message)
+        line, column = self.place((*path, unknown[1]) if unknown else path)
         return msgspec.structs.replace(issue, line=line, column=column)
 
 
@@ -120,7 +131,9 @@ def read_all(text: str) -> list[Source]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise SourceError(f"no YAML: {what}", *_marked(text, mark)) from None
+        line, column = _marked(text, mark)
+        hint = foreign.unquoted(text.split("\n")[line - 1])
+        raise SourceError(f"no YAML: {what}", line, column, hint) from None
     except yaml.reader.ReaderError as error:
         raise SourceError(f"no YAML: {error.reason}", *_at(text, error.position)) from None
     except (yaml.YAMLError, ValueError) as error:
@@ -231,7 +244,9 @@ class _Builder:
 def _key(node: yaml.Node) -> str:
     """Give a key. A plain word is a text here, whatever it would be as a value."""
     if not isinstance(node, yaml.ScalarNode):
-        raise _error(node, "a key must be a text")
+        braced = isinstance(node, yaml.MappingNode) and node.flow_style
+        hint = "a text that begins with `{{` needs quotes around it" if braced else None
+        raise _error(node, "a key must be a text", hint)
     return str(node.value)
 
 
@@ -264,12 +279,12 @@ def _core(node: yaml.Node, text: str) -> Json:
 
 def _check_tag(node: yaml.Node, kind: str) -> None:
     if node.tag not in {f"tag:yaml.org,2002:{kind}", "!"}:
-        raise _error(node, f"the tag {node.tag} is not allowed")
+        raise _error(node, f"the tag {node.tag} is not allowed", foreign.tag(str(node.tag)))
 
 
 def _place(node: yaml.Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
-def _error(node: yaml.Node, message: str) -> SourceError:
-    return SourceError(message, *_place(node))
+def _error(node: yaml.Node, message: str, hint: str | None = None) -> SourceError:
+    return SourceError(message, *_place(node), hint)

@@ -42,6 +42,11 @@ MAX_BYTES: Final = 256 * 1024
 # What these say of a list or an object hangs on what is in it, also where that is rendered later.
 _OF_THE_WHOLE: Final = frozenset({"anyOf", "oneOf", "not", "contains", "uniqueItems", "const"})
 
+_BRING: Final = (
+    "register it: a service does with `catalog.actions.register` of the API, a plug-in as it is "
+    "installed; `lockstep catalog actions` lists those that are known"
+)
+
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on a definition; the definition itself where there are no errors."""
@@ -152,11 +157,7 @@ def validate(
 def _located(issues: Sequence[Issue], positions: Source | None, under: Path) -> list[Issue]:
     if positions is None:
         return list(issues)
-    made = []
-    for issue in issues:
-        line, column = positions.place((*under, *issue.path))
-        made.append(msgspec.structs.replace(issue, line=line, column=column))
-    return made
+    return [positions.locate(issue, under) for issue in issues]
 
 
 def _faults(
@@ -253,7 +254,20 @@ def _event(event: str, path: Path, catalog: Catalog) -> Iterator[Issue]:
     if catalog.is_open or catalog.trigger(event) is not None:
         return
     known = [kind.qualified_id for kind in catalog.triggers()]
-    yield _issue(path, f"unknown event '{event}'", _near(event, known))
+    if event.startswith("automation."):  # the engine's own: nobody can register one
+        hint = f"known are {', '.join(one for one in known if one.startswith('automation.'))}"
+    elif near := get_close_matches(event, known, 1):
+        hint = f"did you mean `{near[0]}`? Else {_register(event)}"
+    else:
+        hint = _register(event)
+    yield _issue(path, f"unknown event '{event}'", hint)
+
+
+def _register(event: str) -> str:
+    """Say how an event becomes known where they are declared."""
+    document = f"`trigger_types: [{{id: {event}}}]` in a file for `lockstep apply`"
+    api = "`catalog.triggers.register` of the API"
+    return f"register it: {document}, or {api}; or set `engine.catalog` to `open`, which takes any"
 
 
 def _compilation(definition: Definition, renderer: Renderer, ends: float) -> Iterator[Issue]:
@@ -303,8 +317,9 @@ def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[
     kind: ActionType | None = catalog.action(action.action)
     if kind is None:
         known = [one.qualified_id for one in catalog.actions()]
-        message = f"unknown action '{action.action}'"
-        yield _issue((*path, "action"), message, _near(action.action, known))
+        near = get_close_matches(action.action, known, 1)
+        hint = f"did you mean `{near[0]}`? Else {_BRING}" if near else _BRING
+        yield _issue((*path, "action"), f"unknown action '{action.action}'", hint)
         return
     if kind.produces is not None and kind.needs_id and action.id is None:
         message = f"'{action.action}' produces an artifact and needs an `id` to name it by"

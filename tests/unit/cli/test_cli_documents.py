@@ -169,14 +169,14 @@ def test_two_documents_of_one_file_with_one_name_are_refused_too() -> None:
 def test_a_fault_in_a_bare_definition_has_its_place_and_a_hint() -> None:
     text = "name: x\ntriggers: [{event: a.b}]\nactions:\n  - stop: {}\n    enabeld: false\n"
     (fault,) = judge(text)
-    assert fault.startswith("a.yaml:4:5: actions[0]: unknown key `enabeld`")
+    assert fault.startswith("a.yaml:5:5: actions[0]: unknown key `enabeld`")
     assert "did you mean `enabled`?" in fault
 
 
 def test_a_fault_in_a_framed_definition_has_its_place_in_the_file() -> None:
     text = f"{FRAMED.format('x')}  actions:\n    - stop: {{}}\n      enabeld: false\n"
     (fault,) = judge(text)
-    assert fault.startswith("a.yaml:7:7: actions[0]: unknown key `enabeld`")
+    assert fault.startswith("a.yaml:8:7: actions[0]: unknown key `enabeld`")
 
 
 def test_an_action_of_a_service_is_a_warning_here_and_a_fault_when_strict() -> None:

@@ -123,7 +123,7 @@ def test_the_waits_of_a_retry_may_be_fractional(name: str) -> None:
         (in_window, "partition", "partition_by"),
         (in_action, "continue_on_eror", "continue_on_error"),
         (in_action, "confg", "config"),
-        (in_action, "timeout", "timeout_seconds"),
+        (in_action, "timeout_second", "timeout_seconds"),
         (in_retry, "attempt", "attempts"),
         (in_retry, "back_off", "backoff"),
         (in_repeat, "max_iteration", "max_iterations"),

@@ -232,6 +232,6 @@ def test_an_issue_of_a_definition_has_the_place_of_its_key() -> None:
         "name: x\ntriggers:\n  - event: test.event\n    filtr: a\nactions:\n  - condition: '{{a}}'"
     )
     issues = check_source(text, CATALOG, RENDERER).errors
-    assert [(issue.line, issue.column) for issue in issues] == [(3, 5), (6, 5)]
+    assert [(issue.line, issue.column) for issue in issues] == [(4, 5), (6, 5)]
     (broken,) = check_source("a: [", CATALOG, RENDERER).errors
     assert broken.line == 1
