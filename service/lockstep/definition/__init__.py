@@ -1,6 +1,7 @@
 """Definition: reading, judging and compiling what automations say."""
 
 from lockstep.definition.compile import compile_program, derived_ids
+from lockstep.definition.explain import explained
 from lockstep.definition.missing import missing
 from lockstep.definition.source import Source, SourceError, read, read_all
 from lockstep.definition.tree import looked_back
@@ -23,6 +24,7 @@ __all__ = [
     "compile_program",
     "config_versions",
     "derived_ids",
+    "explained",
     "looked_back",
     "missing",
     "outdated",

@@ -91,3 +91,16 @@ def test_validate_judges_types_too(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.yaml").write_text(DOORS)
     assert validate([Path("a.yaml")], strict=False, as_json=False)
     assert "1 type of triggers" in capsys.readouterr().err
+
+
+def test_what_an_automation_does_is_explained_where_it_has_no_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text("name: n\ntriggers: [{event: doors.opened}]\nactions: [{stop: {}}]\n")
+    wrong.write_text("name: w\ntriggers: [{event: doors.opened}]\nactions: [{}]\n")
+    assert not validate([right, wrong], strict=False, as_json=False, explain=True)
+    told = capsys.readouterr().out
+    assert "n\nStarts:\n   at each event doors.opened\nRuns: one at a time" in told
+    assert "the action has no kind" in told
+    assert "w\nStarts:" not in told
