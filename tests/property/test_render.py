@@ -37,8 +37,8 @@ scopes = st.dictionaries(st.sampled_from(["a", "b", "c", "now"]), values, max_si
 
 NO_ARGUMENTS = sorted(
     set(BUILT_IN)
-    - {"map", "selectattr", "rejectattr", "groupby", "replace"}
-    - {"regex_match", "regex_replace", "older_than"}
+    - {"map", "selectattr", "rejectattr", "groupby", "replace", "batch", "slice"}
+    - {"regex_match", "regex_search", "regex_findall", "regex_replace", "older_than"}
 )
 atoms = st.sampled_from(
     ["a", "b", "c", "a.b", "a['c']", "a[0]", "b[-1]", "1", "0", "2.5", "'x'", "'5'", "null", "true"]

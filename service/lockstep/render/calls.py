@@ -20,7 +20,7 @@ Bound: TypeAlias = tuple[Filter, Arguments]
 _HANDED: Final = 2
 """A filter or a test is handed the account and the value before the author's arguments."""
 
-_PATTERNED: Final = frozenset({"regex_match", "regex_replace"})
+_PATTERNED: Final = frozenset({"regex_match", "regex_search", "regex_findall", "regex_replace"})
 
 
 class Compiling(Protocol):

@@ -20,10 +20,14 @@ Filter: TypeAlias = Callable[..., object]
 
 BUILT_IN: Final[Mapping[str, Filter]] = {
     "default": texts.default,
+    "d": texts.default,
     "upper": texts.upper,
     "lower": texts.lower,
     "capitalize": texts.capitalize,
+    "title": texts.title,
     "trim": texts.trim,
+    "indent": texts.indent,
+    "wordcount": texts.wordcount,
     "truncate": texts.truncate,
     "replace": texts.replace,
     "split": texts.split,
@@ -34,6 +38,7 @@ BUILT_IN: Final[Mapping[str, Filter]] = {
     "bool": texts.to_bool,
     "list": lists.to_list,
     "length": lists.length,
+    "count": lists.length,
     "keys": lists.keys,
     "values": lists.values,
     "items": lists.items,
@@ -48,6 +53,9 @@ BUILT_IN: Final[Mapping[str, Filter]] = {
     "sort": lists.ordered,
     "unique": lists.unique,
     "groupby": lists.groupby,
+    "dictsort": lists.dictsort,
+    "batch": lists.batch,
+    "slice": lists.slices,
     "map": loops.plucked,
     **{
         name: partial(tested.run, loops.is_true, tested.wanted)
@@ -61,11 +69,15 @@ BUILT_IN: Final[Mapping[str, Filter]] = {
     "duration_since": times.duration_since,
     "older_than": times.older_than,
     "json": data.json,
+    "tojson": data.json,
+    "fromjson": data.fromjson,
     "b64encode": data.b64encode,
     "b64decode": data.b64decode,
     "urlencode": data.urlencode,
     "sha256": data.sha256,
     "regex_match": patterns.regex_match,
+    "regex_search": patterns.regex_search,
+    "regex_findall": patterns.regex_findall,
     "regex_replace": patterns.regex_replace,
 }
 

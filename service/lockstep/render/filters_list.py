@@ -1,13 +1,13 @@
 """Filters of lists, of objects, and of numbers. What is of another type passes through."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from lockstep.model.errors import LimitExceeded
 from lockstep.render.filters_text import whole
 from lockstep.render.limits import Work
-from lockstep.render.loops import path_of, pick
+from lockstep.render.loops import Path, path_of, paths_of, pick
 from lockstep.render.operators import bounded
 from lockstep.render.values import MISSING, as_number, truth
 
@@ -15,6 +15,7 @@ MOST_SORTED: Final = 50_000
 """Items of a list that is put in order: sorting cannot be interrupted."""
 
 _PAIR_BYTES: Final = 128  # a tuple of two, and its place in a list
+_LIST_BYTES: Final = 64  # a list of its own, and its place in another
 _CHARACTER_BYTES: Final = 64  # a text of one character, and its place in a list
 _PIECE: Final = 512  # items sorted in one go: it takes less than a look at the clock may be late
 _PIECE_STEPS: Final = 8  # of each of them: it is compared about as often
@@ -76,6 +77,48 @@ def last(_: Work, value: object) -> object:
 def backwards(_: Work, value: object) -> object:
     """Give a list or a text from its end."""
     return value[::-1] if isinstance(value, list | str) else value
+
+
+def batch(work: Work, value: object, linecount: object, fill_with: object = None) -> object:
+    """Give lists of so many items of a list each, the last one filled up on demand."""
+    size = whole(linecount)
+    if not isinstance(value, list) or size is None or size < 1:
+        return value
+    work.take(8 * len(value) + _LIST_BYTES * (len(value) // size + 1))
+    made = [value[at : at + size] for at in range(0, len(value), size)]
+    if made and fill_with is not None and fill_with is not MISSING:
+        lacking = size - len(made[-1])
+        work.take(8 * lacking)
+        made[-1] += [fill_with] * lacking
+    return made
+
+
+def slices(work: Work, value: object, slices: object, fill_with: object = None) -> object:
+    """Give a list as so many lists of about the same length, the shorter ones filled on demand."""
+    number = whole(slices)
+    if not isinstance(value, list) or number is None or number < 1:
+        return value
+    work.take(8 * len(value) + _LIST_BYTES * number)
+    work.tick(number)
+    size, longer = divmod(len(value), number)
+    fill = [] if fill_with is None or fill_with is MISSING else [fill_with]
+    made, end = [], 0
+    for place in range(number):
+        begin, end = end, end + size + (place < longer)
+        made.append(value[begin:end] + (fill if place >= longer else []))
+    return made
+
+
+def dictsort(
+    work: Work,
+    value: object,
+    case_sensitive: object = False,
+    by: object = "key",
+    reverse: object = False,
+) -> object:
+    """Give the keys and values of an object as pairs in order, of keys or by `value`."""
+    pairs = items(work, value)
+    return ordered(work, pairs, reverse, case_sensitive, 1 if by == "value" else 0)
 
 
 def absolute(_: Work, value: object) -> object:
@@ -144,7 +187,8 @@ def _extreme(
 ) -> object:
     if not isinstance(value, list):
         return value
-    keyed = [pair for pair in _keyed(work, value, case_sensitive, attribute) if pair[0] != (0,)]
+    pairs = _keyed(work, value, case_sensitive, [path_of(attribute)])
+    keyed = [pair for pair in pairs if pair[0] != (0,)]
     return choose(keyed, key=lambda pair: pair[0])[1] if keyed else MISSING
 
 
@@ -155,12 +199,15 @@ def ordered(
     case_sensitive: object = False,
     attribute: object = None,
 ) -> object:
-    """Give a list in order: null, numbers, texts without regard to case, lists, objects."""
+    """Give a list in order: null, numbers, texts without regard to case, lists, objects.
+
+    `attribute` may name several members: where the first are equal, the next ones decide.
+    """
     if not isinstance(value, list):
         return value
     if len(value) > MOST_SORTED:
         raise LimitExceeded(f"a list of more than {MOST_SORTED} items cannot be put in order")
-    keyed = _keyed(work, value, case_sensitive, attribute)
+    keyed = _keyed(work, value, case_sensitive, paths_of(attribute))
     return [item for _, item in _sorted(work, keyed, reverse=truth(reverse))]
 
 
@@ -184,7 +231,10 @@ def groupby(
     default: object = None,
     case_sensitive: object = False,
 ) -> object:
-    """Give pairs of a member's value and the items that have it, in order of the value."""
+    """Give pairs of a member's value and the items that have it, in order of the value.
+
+    They are also reached as `.grouper` and `.list`, as in Jinja2.
+    """
     if not isinstance(value, list):
         return value
     path, other = path_of(attribute), None if default is MISSING else default
@@ -200,17 +250,19 @@ def groupby(
 
 
 def _keyed(
-    work: Work, value: list[object], case_sensitive: object, attribute: object
+    work: Work, value: list[object], case_sensitive: object, paths: Sequence[Path]
 ) -> list[_Keyed]:
     """Pair each item with what it is ordered by."""
     work.weigh(value)
-    exact, path = truth(case_sensitive), path_of(attribute)
-    made = []
+    exact, steps = truth(case_sensitive), 3 + sum([1 + len(path) for path in paths])
+    made: list[_Keyed] = []
     for item in value:
-        work.tick(4 + len(path))
-        member = pick(item, path)
-        work.approach(member)
-        made.append((_order(member, exact=exact), item))
+        work.tick(steps)
+        members = [pick(item, path) for path in paths]
+        for one in members:
+            work.approach(one)
+        order = [_order(one, exact=exact) for one in members]
+        made.append((order[0] if len(order) == 1 else tuple(order), item))
     return made
 
 

@@ -1,5 +1,6 @@
 """Filters of text. What is no text passes through; an odd argument changes nothing."""
 
+import re
 from typing import Final
 
 from lockstep.render.limits import Work
@@ -13,6 +14,9 @@ _FALSE_WORDS: Final = frozenset({"false", "no", "off", "0", ""})
 _PART_BYTES: Final = 64  # the head of a text, and its place in a list
 _MOST_TRIMMED: Final = 64
 """Characters to strip; each is looked for at each step."""
+
+_WORD: Final = re.compile(r"[^-\s({\[<]+")
+_COUNTED: Final = re.compile(r"\w+")
 
 
 def default(_: Work, value: object, default_value: object = "", boolean: object = False) -> object:
@@ -35,6 +39,53 @@ def lower(_: Work, value: object) -> object:
 def capitalize(_: Work, value: object) -> object:
     """Give a text with its first character in upper case and all others in lower case."""
     return value.capitalize() if isinstance(value, str) else value
+
+
+def title(work: Work, value: object) -> object:
+    """Give a text with each word in lower case, but for its first character.
+
+    Source: the filter of Jinja2; a word begins after white space, `-`, `(`, `{`, `[` and `<`.
+    """
+    if not isinstance(value, str):
+        return value
+
+    def titled(word: re.Match[str]) -> str:
+        work.take(_PART_BYTES)
+        return word[0][0].upper() + word[0][1:].lower()
+
+    return _WORD.sub(titled, value)
+
+
+def indent(
+    work: Work, value: object, width: object = 4, first: object = False, blank: object = False
+) -> object:
+    """Give a text with its lines indented by so many spaces or by a text, the first on demand.
+
+    Source: the filter of Jinja2; lines with nothing in them stay empty, unless `blank` says so.
+    """
+    spaces = whole(width)
+    if not isinstance(value, str) or (spaces is None and not isinstance(width, str)):
+        return value
+    work.fit(max(spaces or 0, 0))
+    mark = width if isinstance(width, str) else " " * max(spaces or 0, 0)
+    head, *rest = f"{value}\n".splitlines()
+    work.take(_PART_BYTES * len(rest))
+    work.fit(len(value) + len(mark) * (1 + len(rest)))
+    every = truth(blank)
+    lines = [mark + line if line or every else line for line in rest]
+    return "\n".join([mark + head if truth(first) else head, *lines])
+
+
+def wordcount(work: Work, value: object) -> object:
+    """Give how many words there are in the text of a value.
+
+    Source: the filter of Jinja2.
+    """
+    found = 0
+    for _ in _COUNTED.finditer(work.text(value)):
+        work.tick()
+        found += 1
+    return found
 
 
 def trim(_: Work, value: object, chars: object = None) -> object:

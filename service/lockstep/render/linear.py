@@ -88,6 +88,8 @@ class Linear:
         if self._made.match("") is not None and _NOTHING_FIRST.search(pattern):
             raise _refusal(pattern, "it would rather match nothing than something")
         self._size: int = self._made.programsize
+        self.groups: int = self._made.groups
+        """How many groups it has."""
 
     def suits(self, text: str, seconds: float) -> bool:
         """Say whether it means the same as ever in a text, and is done with it in that time."""

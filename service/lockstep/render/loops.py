@@ -31,6 +31,21 @@ def path_of(attribute: object) -> Path:
     ]
 
 
+def paths_of(attribute: object) -> Sequence[Path]:
+    """Take the paths of several members apart, between commas: `a.b, c`.
+
+    Raises:
+        LimitExceeded: They have too many parts.
+    """
+    if not isinstance(attribute, str):
+        return [path_of(attribute)]
+    texts = attribute.split(",", _MOST_PARTS)
+    paths = [path_of(text.strip()) for text in texts]
+    if sum(map(len, paths)) > _MOST_PARTS:
+        raise LimitExceeded(f"the members to sort by have more than {_MOST_PARTS} parts")
+    return paths
+
+
 def pick(item: object, path: Path, default: object = MISSING) -> object:
     """Give the member of an item that lies at a path, or the default where there is none."""
     for key in path:

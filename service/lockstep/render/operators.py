@@ -3,29 +3,39 @@
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeGuard
+from typing import Final
 
 from lockstep.model.errors import LimitExceeded, RenderError
 from lockstep.render.compare import key_of
 from lockstep.render.limits import INTEGER_BITS, Work
 from lockstep.render.values import MISSING, kind
 
-_BITS: Final = 8  # a power of two: bits of whole numbers that take a step
+BITS: Final = 8  # a power of two: bits of whole numbers that take a step
+
+GROUP: Final = ("grouper", "list")
+"""The names of the two items of a group."""
 
 Operation = Callable[[Work, object, object], object]
 
 
 def member(value: object, key: object) -> object:
-    """Give the member of an object or the item of a list; nothing else has members."""
+    """Give the member of an object, or what stands at a place of a list or a text.
+
+    What `groupby` gives has two names besides, as it has in Jinja2: `grouper` and `list`. It is a
+    pair and stays one when it is stored, so these are the names of any value with a list behind it.
+    """
     if isinstance(value, Mapping):
         name = key_of(key)
         return MISSING if name is None else value.get(name, MISSING)
-    if not isinstance(value, list) or not _is_number(key):
+    if not isinstance(value, list | str):
         return MISSING
-    if isinstance(key, float) and not key.is_integer():
+    if isinstance(key, str) and isinstance(value, list):
+        paired = len(value) == len(GROUP) and isinstance(value[-1], list)
+        return value[GROUP.index(key)] if paired and key in GROUP else MISSING
+    index = _whole(key)
+    if index is None or not -len(value) <= index < len(value):
         return MISSING
-    index = int(key)
-    return value[index] if -len(value) <= index < len(value) else MISSING
+    return value[index]
 
 
 def piece(work: Work, value: object, bounds: Sequence[object]) -> object:
@@ -34,9 +44,10 @@ def piece(work: Work, value: object, bounds: Sequence[object]) -> object:
         return MISSING
     whole: list[int | None] = []
     for bound in bounds:
-        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
+        place = _whole(bound)
+        if place is None and bound is not None:
             return MISSING
-        whole.append(bound)
+        whole.append(place)
     if whole[2] == 0:
         return MISSING
     made = value[slice(*whole)]
@@ -112,7 +123,7 @@ def _calculate(
             f"'{sign}' has no meaning for {kind(a)} and {kind(b)}", hint=_hint(sign, a, b)
         )
     if isinstance(a, int) and isinstance(b, int):
-        work.tick((a.bit_length() + b.bit_length()) >> _BITS)
+        work.tick((a.bit_length() + b.bit_length()) >> BITS)
     return bounded(operation(a, b))
 
 
@@ -135,8 +146,11 @@ def _bound(bits: int) -> None:
         raise LimitExceeded(f"an integer would have more than {INTEGER_BITS} bits")
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _whole(value: object) -> int | None:
+    """Give the whole number that a place is; `6 / 2` is one too."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _plain(sign: str, operation: Callable[[float, float], float]) -> Operation:

@@ -24,6 +24,7 @@ MOST_REPEATS: Final = 50_000
 
 _MOST_SECONDS: Final = 0.05  # for which the loop stands still: no other run is to notice
 _MATCH_STEPS: Final = 64  # a match is found in C, and noted in Python
+_PART_BYTES: Final = 64  # the head of a text, and its place in a list
 _REPEAT: Final = regex.compile(r"\{\s*(\d+)")
 _GROUP: Final = plain.compile(r"\\(?:([0-9]{1,2})|g<(\w+)>|(.))", plain.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "\\": "\\"}
@@ -51,6 +52,11 @@ class BoundedPattern:
             except Exception as error:  # its parser lets errors of Python through
                 raise self.refused or RenderError(f"a pattern is wrong: {error}") from error
         return self._before
+
+    @property
+    def groups(self) -> int:
+        """How many groups it has."""
+        return self.before().groups if self._linear is None else self._linear.groups
 
     def begins(self, work: Work, value: str) -> bool:
         """Say whether a text begins with a match."""
@@ -82,6 +88,48 @@ def regex_match(work: Work, value: object, pattern: object, ignorecase: object =
         return _compiled(pattern, truth(ignorecase)).begins(work, value)
     except TimeoutError:
         raise _too_slow(pattern) from None
+
+
+def regex_search(work: Work, value: object, pattern: object, ignorecase: object = False) -> object:
+    """Say whether there is a match of a pattern anywhere in a text; false for what is no text.
+
+    Source: the filter of Home Assistant.
+
+    Raises:
+        RenderError: The pattern is wrong.
+        LimitExceeded: The pattern is too large, or takes too long on this text.
+    """
+    if not isinstance(value, str) or not isinstance(pattern, str):
+        return False
+    try:
+        return any(True for _ in _compiled(pattern, truth(ignorecase)).matches(work, value))
+    except TimeoutError:
+        raise _too_slow(pattern) from None
+
+
+def regex_findall(work: Work, value: object, pattern: object, ignorecase: object = False) -> object:
+    """Give all matches of a pattern in a text: of one with groups what these have matched.
+
+    Source: `re.findall`, as the filters of Home Assistant and Ansible have it.
+
+    Raises:
+        RenderError: The pattern is wrong.
+        LimitExceeded: The pattern is too large or takes too long, or there are too many matches.
+    """
+    if not isinstance(value, str) or not isinstance(pattern, str):
+        return []
+    compiled = _compiled(pattern, truth(ignorecase))
+    made: list[object] = []
+    try:
+        for found in compiled.matches(work, value):
+            work.tick(_MATCH_STEPS)
+            parts = [found.group(which) or "" for which in range(1, compiled.groups + 1)]
+            parts = parts or [found.group(0) or ""]
+            work.take(sum([_PART_BYTES + len(part) for part in parts]) + _PART_BYTES)
+            made.append(parts if len(parts) > 1 else parts[0])
+    except TimeoutError:
+        raise _too_slow(pattern) from None
+    return made
 
 
 def regex_replace(

@@ -1,22 +1,34 @@
 """The tests of `is`, of `select` and of its kin: they look at a value and never raise on a type."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from lockstep.render.compare import contains, equal, less
 from lockstep.render.limits import Work
+from lockstep.render.operators import BITS
 from lockstep.render.values import MISSING
 
 Predicate = Callable[..., bool]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _divisible(_: Work, value: object, by: object) -> bool:
-    whole = isinstance(value, int) and isinstance(by, int) and not isinstance(value, bool)
-    return whole and by != 0 and value % by == 0  # type: ignore[operator] # whole numbers
+def _rest(work: Work, value: object, by: object) -> int | float | None:
+    """Give what is left of a number; None where there is no number, or no division."""
+    if not _is_number(value) or not _is_number(by) or by == 0:
+        return None
+    if isinstance(value, int):
+        work.tick(value.bit_length() >> BITS)
+    try:
+        return value % by
+    except OverflowError:  # an integer that no float can hold
+        return None
+
+
+def _divisible(work: Work, value: object, num: object) -> bool:
+    return _rest(work, value, num) == 0
 
 
 def _lower(work: Work, value: object) -> bool:
@@ -70,8 +82,8 @@ PREDICATES: Final[Mapping[str, Predicate]] = {
     "mapping": lambda _, value: isinstance(value, Mapping),
     "lower": _lower,
     "upper": _upper,
-    "even": lambda work, value: _divisible(work, value, 2),
-    "odd": lambda _, value: type(value) is int and value % 2 == 1,
+    "even": lambda work, value: _rest(work, value, 2) == 0,
+    "odd": lambda work, value: _rest(work, value, 2) == 1,
     "divisibleby": _divisible,
     "in": contains,
     **dict.fromkeys(("eq", "equalto", "=="), _eq),

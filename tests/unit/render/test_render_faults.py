@@ -222,10 +222,11 @@ def test_a_built_in_filter_stays() -> None:
 
 def test_the_built_in_filters_are_those_of_the_language() -> None:
     words = """
-        default upper lower capitalize trim truncate length json iso date join replace
+        default d upper lower capitalize title trim truncate length json iso date join replace
         int float string bool list round abs min max sum first last sort unique reverse
-        map select reject selectattr rejectattr groupby keys values items split
-        regex_match regex_replace b64encode b64decode urlencode sha256
+        map select selectattr reject rejectattr groupby batch slice dictsort indent wordcount
+        count tojson fromjson keys values items split
+        regex_match regex_search regex_findall regex_replace b64encode b64decode urlencode sha256
         minutes hours days duration_since older_than
     """
     assert set(BUILT_IN) == set(words.split())
