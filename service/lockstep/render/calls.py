@@ -1,24 +1,21 @@
 """Binds filters and tests to their arguments when an expression is compiled."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from jinja2 import nodes
 
-from lockstep.model.errors import LimitExceeded, RenderError
+from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
 from lockstep.render import loops, patterns
 from lockstep.render.faults import excess, fault, locate
-from lockstep.render.filters import Filter, Filters, misfit
+from lockstep.render.filters import Filter, Filters, misfit, takes
 from lockstep.render.limits import Limits, Work
 from lockstep.render.predicates import PREDICATES, Predicate
+from lockstep.render.translate import HANDED, Translator
 
 Arguments: TypeAlias = Callable[[Work], tuple[Sequence[object], Mapping[str, object]]]
 Bound: TypeAlias = tuple[Filter, Arguments]
-
-_HANDED: Final = 2
-"""A filter or a test is handed the account and the value before the author's arguments."""
 
 _PATTERNED: Final = frozenset({"regex_match", "regex_search", "regex_findall", "regex_replace"})
 
@@ -47,7 +44,7 @@ class Binder:
             LimitExceeded: The pattern in its arguments is too large.
         """
         self._check_plain(node)
-        return self._filter(node.name, node.args, node.kwargs, node.lineno, depth)
+        return self._filter(node, node.name, node.args, node.kwargs, depth)
 
     def test(self, node: nodes.Test, depth: int) -> Bound:
         """Bind a test, as a filter that says yes or no.
@@ -56,60 +53,87 @@ class Binder:
             SyntaxFault: There is none of this name, or it does not take these arguments.
         """
         self._check_plain(node)
-        predicate = self._predicate(node.name, len(node.args), node.kwargs, node.lineno)
+        predicate = self._predicate(node, node.name, len(node.args), node.kwargs)
         return predicate, self._arguments(node.args, [], depth)
+
+    def hint(self, node: nodes.Expr, name: str = "", known: Iterable[str] = ()) -> str:
+        """Say what to write instead of what the language does not have; or which name is meant."""
+        translator = Translator(self._filters)
+        return translator.hint(node) or translator.near(name, known)
+
+    def check_test(self, test: nodes.Test, whole: nodes.Expr) -> None:
+        """Refuse an unknown test with a hint for all that hangs on it: `x is not match("a")`.
+
+        Raises:
+            SyntaxFault: There is none of this name.
+        """
+        if test.name not in PREDICATES:
+            raise self._unknown_test(whole, test.name, test.lineno)
+
+    def _unknown_test(self, node: nodes.Expr, name: str, at: int) -> SyntaxFault:
+        hint = self.hint(node, name, PREDICATES)
+        return fault(self._text, at, f"unknown test '{name}'", hint)
 
     def _filter(
         self,
+        node: nodes.Filter,
         name: str,
         args: Sequence[nodes.Expr],
         named: Sequence[nodes.Pair],
-        at: int,
         depth: int,
     ) -> Bound:
+        at = node.lineno
         if depth > self._nesting:
             raise excess(self._text, at, "filters are nested too deep")
         if name == "map" and args:
             inner = self._word(args[0], at, "filter")
-            call, arguments = self._filter(inner, args[1:], named, at, depth + 1)
+            call, arguments = self._filter(node, inner, args[1:], named, depth + 1)
             return partial(loops.mapped, call), arguments
         if name in loops.TESTED and len(args) > loops.TESTED[name].before:
-            return self._tested(name, args, named, at, depth)
+            return self._tested(node, name, args, named, depth)
         known = self._filters.find(name)
         if known is None:
-            raise fault(
-                self._text, at, f"unknown filter '{name}'", _near(name, self._filters.names())
-            )
+            hint = self.hint(node, name, self._filters.names())
+            raise fault(self._text, at, f"unknown filter '{name}'", hint)
         wrong = misfit(known.function, known.handed, len(args), [str(pair.key) for pair in named])
         if wrong:
-            raise fault(self._text, at, f"filter '{name}': {wrong}")
+            hint = takes(known.function, known.handed)
+            raise fault(self._text, at, f"filter '{name}': {wrong}", hint)
         if name in _PATTERNED:
             self._check_pattern(args, at)
         return known.call, self._arguments(args, named, depth)
 
     def _tested(
         self,
+        node: nodes.Filter,
         name: str,
         args: Sequence[nodes.Expr],
         named: Sequence[nodes.Pair],
-        at: int,
         depth: int,
     ) -> Bound:
         """Bind `select` and its kin to a test that is named by an argument."""
         before, run, wanted = loops.TESTED[name]
         more = args[before + 1 :]
-        predicate = self._predicate(self._word(args[before], at, "test"), len(more), named, at)
+        word = self._word(args[before], node.lineno, "test")
+        predicate = self._predicate(node, word, len(more), named)
         arguments = self._arguments([*args[:before], *more], [], depth)
         return partial(run, predicate, wanted), arguments
 
-    def _predicate(self, name: str, count: int, named: Sequence[nodes.Pair], at: int) -> Predicate:
-        predicate = PREDICATES.get(name)
+    def _predicate(
+        self,
+        node: nodes.Filter | nodes.Test,
+        name: str,
+        count: int,
+        named: Sequence[nodes.Pair],
+    ) -> Predicate:
+        at, predicate = node.lineno, PREDICATES.get(name)
         if predicate is None:
-            raise fault(self._text, at, f"unknown test '{name}'", _near(name, PREDICATES))
-        wrong = misfit(predicate, _HANDED, count, [str(pair.key) for pair in named])
+            raise self._unknown_test(node, name, at)
+        wrong = misfit(predicate, HANDED, count, [str(pair.key) for pair in named])
         if wrong or named:
             reason = wrong or "it takes no arguments by name"
-            raise fault(self._text, at, f"test '{name}': {reason}")
+            hint = takes(predicate, HANDED)
+            raise fault(self._text, at, f"test '{name}': {reason}", hint)
         return predicate
 
     def _arguments(
@@ -147,8 +171,3 @@ class Binder:
         if isinstance(node, nodes.Const) and isinstance(node.value, str):
             return node.value
         raise fault(self._text, at, f"the name of a {what} must be a text that is written out")
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f"did you mean `{near[0]}`?" if near else ""

@@ -28,7 +28,7 @@ _POSTFIX: Final = (nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test)
 _SUMS: Final = (nodes.Add, nodes.Sub)
 _PRODUCTS: Final = (nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod)
 _REFUSED: Final[Mapping[type[nodes.Node], tuple[str, str]]] = {
-    nodes.Call: ("nothing can be called here", "write `value | filter(argument)`"),
+    nodes.Call: ("nothing can be called here", "filters do it instead: `value | upper`"),
     nodes.Pow: ("'**' is no operator of the language", ""),
     nodes.Slice: ("a slice stands alone in its brackets", ""),
 }
@@ -106,7 +106,8 @@ class Compiler:
     def _refused(self, node: nodes.Node) -> SyntaxFault:
         unknown = f"{type(node).__name__} is no part of the language"
         message, hint = _REFUSED.get(type(node), (unknown, ""))
-        return fault(self._text, node.lineno, message, hint)
+        written = self._binder.hint(node) if isinstance(node, nodes.Call) else ""
+        return fault(self._text, node.lineno, message, written or hint)
 
     def _const(self, node: nodes.Const, _: int) -> Run:
         value = node.value
@@ -251,6 +252,8 @@ class Compiler:
         return run
 
     def _not(self, node: nodes.Not, depth: int) -> Run:
+        if isinstance(node.node, nodes.Test):
+            self._binder.check_test(node.node, node)
         inner = self.compile(node.node, depth + 1)
         return lambda work: not truth(inner(work))
 

@@ -177,3 +177,17 @@ def misfit(function: Callable[..., object], before: int, count: int, named: Coll
     except TypeError as error:
         return str(error)
     return ""
+
+
+def takes(function: Callable[..., object], before: int) -> str:
+    """Say which arguments a filter or a test takes.
+
+    Args:
+        function: What is called.
+        before: How many arguments it is handed before those of the author.
+    """
+    try:
+        names = list(inspect.signature(function).parameters)[before:]
+    except (TypeError, ValueError):
+        return ""
+    return f"it takes {', '.join(names)}" if names else "it takes no arguments"

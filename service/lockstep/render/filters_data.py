@@ -17,7 +17,7 @@ from lockstep.render.values import MISSING, to_json
 _MOST_INDENT: Final = 8  # as JSON is indented at most; more would only be longer
 _CHUNK: Final = 4096  # characters that are quoted until the limits are looked at again
 
-_PAIR: Final = 2
+_PAIR: Final = 2  # a name and a value
 _LIST_BYTES: Final = 128  # an empty list or object, and its place in another
 _ITEM_BYTES: Final = 32  # a small value
 

@@ -14,6 +14,7 @@ from lockstep.render.filters import Filters
 from lockstep.render.limits import Limits, Work
 from lockstep.render.parse import parse, parse_bare
 from lockstep.render.scanner import Scanner, native
+from lockstep.render.translate import Translator
 from lockstep.render.values import MISSING, SCALARS, truth
 
 Scope: TypeAlias = Mapping[str, object]
@@ -149,7 +150,8 @@ def compile_expression(text: str, filters: Filters, limits: Limits) -> Expressio
 def _expression(text: str, filters: Filters, limits: Limits) -> Expression:
     begin = len(text) - len(text.lstrip())
     compiler = Compiler(text, filters, limits)
-    part = _Part(text, begin, compiler.compile_root(parse_bare(text, limits)))
+    tree = parse_bare(text, limits, Translator(filters).hint)
+    part = _Part(text, begin, compiler.compile_root(tree))
     explainer = Explainer(text, filters, limits)
     return Expression(text, compiler.references, compiler.outdated, part, limits, explainer)
 
@@ -176,7 +178,7 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
         tokens, at = scanner.braced(begin)
         if not tokens:
             raise fault(text, begin, "the expression is empty")
-        tree = parse(text, tokens, at - 2, scanner.deepest)
+        tree = parse(text, tokens, at - 2, scanner.deepest, Translator(filters).hint)
         parts.append(_Part(text, begin, compiler.compile_root(tree)))
         seek = at
     constant = not parts

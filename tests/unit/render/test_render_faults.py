@@ -39,7 +39,7 @@ def renderer() -> Renderer:
         ("a + if", "'if'", 1, 5, ""),
         ("²", "no name", 1, 1, ""),
         ("2 ** 3", "**", 1, 1, ""),
-        ("range(3)", "called", 1, 6, "|"),
+        ("range(3)", "called", 1, 6, "repeat"),
         ("a.b()", "called", 1, 4, "|"),
         ("(a | upper)(1)", "called", 1, 12, "|"),
         ("a\n| nope", "'nope'", 2, 3, ""),
