@@ -20,6 +20,7 @@ from lockstep.contract.channels import (
     Operation,
     Spoken,
 )
+from lockstep.contract.components import components
 from lockstep.contract.schemas import reply_of, request_of
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.run_events import What
@@ -47,6 +48,9 @@ SECURITY: Final[Mapping[str, JsonObject]] = {
 def asyncapi() -> str:
     """Give the document as YAML; the same each time."""
     endpoints = _Api()
+    messages = {**MESSAGES, **endpoints.messages}
+    documents = {one for spoken in messages.values() for one in (spoken.headers, spoken.payload)}
+    found = components({*filter(None, documents)})
     document: JsonObject = {
         "asyncapi": VERSION,
         "info": {
@@ -66,10 +70,8 @@ def asyncapi() -> str:
             name: _operation(one) for name, one in {**OPERATIONS, **endpoints.operations}.items()
         },
         "components": {
-            "messages": {
-                name: _message(name, one)
-                for name, one in {**MESSAGES, **endpoints.messages}.items()
-            },
+            "messages": {name: _message(name, one, found.names) for name, one in messages.items()},
+            "schemas": {name: found.schemas[name] for name in sorted(found.schemas)},
             "securitySchemes": dict(SECURITY),
         },
     }
@@ -174,19 +176,16 @@ def _operation(one: Operation) -> JsonObject:
     return made
 
 
-def _message(name: str, one: Spoken) -> JsonObject:
+def _message(name: str, one: Spoken, names: Mapping[str, str]) -> JsonObject:
     made: JsonObject = {"name": name, "summary": one.about, "contentType": one.content}
     if one.headers is not None:
-        made["headers"] = _file(one.headers)
+        made["headers"] = _ref("components", "schemas", names[one.headers])
     if one.payload is not None:
-        made["payload"] = _file(one.payload)
+        made["payload"] = _ref("components", "schemas", names[one.payload])
     elif name == "event":
-        made["payload"] = {"type": "object", "description": "The payload of the event."}
+        about = "The payload of the event."
+        made["payload"] = {"title": "EventPayload", "type": "object", "description": about}
     return made
-
-
-def _file(schema: str) -> JsonObject:
-    return {"$ref": f"./json/{schema}.schema.json"}
 
 
 def _ref(*path: str) -> JsonObject:
