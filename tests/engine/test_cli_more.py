@@ -97,6 +97,36 @@ async def test_a_type_that_is_not_known_is_refused_with_what_is_near(shell: Shel
     assert "did you mean test.record" in told.err
 
 
+async def test_schemas_for_an_editor_know_the_types_of_services(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    action = f"{unique('mail')}.send"
+    fields = {"to": {"type": "string", "description": "The address."}}
+    await shared.call(
+        "catalog.actions.register", id=action, owner="mailer",
+        config_schema={"type": "object", "properties": fields, "required": ["to"]},
+    )  # fmt: skip
+    event = unique("doors")
+    await shared.call("catalog.triggers.register", id=event, owner="doors")
+    await shell.run("schemas", "known", "--with-catalog")
+    text = (shell.folder / "known/json/automation-document.schema.json").read_text()
+    defs = json.loads(text)["$defs"]
+    assert action in defs["ProviderAction"]["properties"]["action"]["enum"]
+    assert defs[f"config.{action}"]["properties"]["to"]["description"] == "The address."
+    assert event in defs["Trigger"]["properties"]["event"]["examples"]
+    await shell.run("schemas", "known", "--with-catalog", "--check")
+
+
+async def test_schemas_know_what_is_installed_where_no_engine_answers(shell: Shell) -> None:
+    nowhere = f"nats://127.0.0.1:{closed_port()}"
+    told = await shell.run("--nats-url", nowhere, "schemas", "known", "--with-catalog")
+    assert "types of services are left out" in told.err
+    defs = json.loads((shell.folder / "known/json/definition.schema.json").read_text())["$defs"]
+    named = defs["ProviderAction"]["properties"]["action"]
+    assert "automation.log" in named["examples"]
+    assert "enum" not in named  # another one may be known to an engine
+
+
 # versions
 
 

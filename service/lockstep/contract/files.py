@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from lockstep.contract.asyncapi import asyncapi
+from lockstep.contract.known import KnownTypes
 from lockstep.contract.schemas import schemas
 
 JSON_FOLDER: Final = "json"
@@ -22,17 +23,18 @@ class FileChange(msgspec.Struct, frozen=True):
     text: str | None
 
 
-def documents() -> Mapping[str, str]:
+def documents(known: KnownTypes | None = None) -> Mapping[str, str]:
     """Give the text of every file by its path under `schemas/`; the same each time."""
     found = {
-        f"{JSON_FOLDER}/{name}{SUFFIX}": _json(document) for name, document in schemas().items()
+        f"{JSON_FOLDER}/{name}{SUFFIX}": _json(document)
+        for name, document in schemas(known).items()
     }
     return {**dict(sorted(found.items())), ASYNCAPI: asyncapi()}
 
 
-def changes(folder: Path) -> list[FileChange]:
+def changes(folder: Path, known: KnownTypes | None = None) -> list[FileChange]:
     """Say what `write` would do."""
-    wanted = documents()
+    wanted = documents(known)
     found = []
     for name, text in wanted.items():
         path = folder / name
@@ -47,9 +49,9 @@ def changes(folder: Path) -> list[FileChange]:
     ]
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, known: KnownTypes | None = None) -> None:
     """Make the files under `folder` what they must be; schemas that are gone are deleted."""
-    for change in changes(folder):
+    for change in changes(folder, known):
         path = folder / change.path
         if change.text is None:
             path.unlink()

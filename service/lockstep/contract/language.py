@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from lockstep.contract.builder import Addition, Builder, Schema, Special
-from lockstep_schemas.actions import KINDS, Action, DelayFor, Loop
+from lockstep.contract.builder import Addition, Builder, Schema, Special, docstring
+from lockstep_schemas.actions import KINDS, Action, ActionBase, DelayFor, Loop
 from lockstep_schemas.conditions import CONDITIONS, Condition, NumericBounds, TimeWindow
 from lockstep_schemas.definition import Hold, Trigger
 from lockstep_schemas.durations import UNIT_SECONDS, LookBack, MaxAge
@@ -50,20 +50,45 @@ ADDITIONS: Final[Mapping[type[msgspec.Struct], Addition]] = {
 
 
 def action(builder: Builder) -> Schema:
-    """The kind is the one key that is there; what is wrong is told of that kind alone."""
+    """The kind is the one key that is there; what is wrong is told of that kind alone.
+
+    Where there is none yet, an editor is told of all; the words are those that it shows.
+    """
 
     def make() -> Schema:
+        kinds = {key: builder.of(kind) for key, kind in KINDS.items()}
+        common = builder.struct(ActionBase)["properties"]
+        offered = {key: _offered(builder, key, kind) for key, kind in KINDS.items()}
+        words = ", ".join(f"`{key}`" for key in KINDS)
+        none = {"title": "Action", "properties": {**offered, **common}}
         return {
-            "type": "object",
             "description": "One of the kinds: the key says which.",
-            "anyOf": [{"required": [key]} for key in KINDS],
-            "allOf": [
-                {"if": {"type": "object", "required": [key]}, "then": builder.of(kind)}
-                for key, kind in KINDS.items()
-            ],
+            "if": {"type": "object", "anyOf": [{"required": [key]} for key in KINDS]},
+            "then": {
+                "allOf": [{"if": {"required": [key]}, "then": kinds[key]} for key in KINDS],
+            },
+            "else": {
+                "if": {"properties": {key: {} for key in common}, "additionalProperties": False},
+                "then": {
+                    **none,
+                    "type": "object",
+                    "required": ["action"],  # or another kind, as the message says
+                    "errorMessage": f"An action has one of these keys: {words}.",
+                },
+                "else": {
+                    **none,
+                    "additionalProperties": False,
+                    "errorMessage": f"There is no such kind of action; there are {words}.",
+                },
+            },
         }
 
     return builder.ref("Action", make)
+
+
+def _offered(builder: Builder, key: str, kind: type[ActionBase]) -> Schema:
+    """Give the field that tells a kind, with what the kind is for."""
+    return {**builder.struct(kind)["properties"][key], "description": docstring(kind)}
 
 
 def condition(builder: Builder) -> Schema:

@@ -10,6 +10,7 @@ from lockstep.contract import case_file
 from lockstep.contract.automations import CASES
 from lockstep.contract.builder import Builder, Schema
 from lockstep.contract.examples import EXAMPLES
+from lockstep.contract.known import KnownTypes, teach
 from lockstep.contract.language import ADDITIONS, SPECIALS
 from lockstep_schemas.api import Fault
 from lockstep_schemas.base import JsonObject
@@ -57,11 +58,18 @@ GIVEN: Final[Mapping[str, type[msgspec.Struct]]] = {
 
 CASE_FILE: Final = "case-file"
 AUTOMATION: Final = "automation-document"
+LANGUAGE: Final = ("definition", AUTOMATION, CASE_FILE)
+"""What authors keep to."""
 
 
-def schemas() -> Mapping[str, Schema]:
-    """Give all documents by name."""
-    return dict(_all())
+def schemas(known: KnownTypes | None = None) -> Mapping[str, Schema]:
+    """Give all documents by name; those that authors keep to know these types."""
+    made = dict(_all())
+    if known is not None:
+        for name in LANGUAGE:
+            teach(made[name]["$defs"], known)
+            made[name]["$defs"] = dict(sorted(made[name]["$defs"].items()))
+    return made
 
 
 def request_of(endpoint: str) -> str:

@@ -51,50 +51,13 @@ class CatalogEndpoints:
         """All types of triggers, by id."""
         await self._refresh()
         kinds = _behind(request.after, self._catalog.triggers())
-        return Triggers(
-            *_page(
-                [
-                    TriggerInfo(
-                        qualified_id=kind.qualified_id,
-                        display_name=kind.display_name,
-                        description=kind.description,
-                        category=kind.category,
-                        owner_plugin_id=kind.owner or kind.plugin,
-                        payload_schema=kind.payload_schema.document if kind.payload_schema else {},
-                        config_schema=kind.config_schema.document if kind.config_schema else None,
-                        context_key=kind.context_key_text,
-                        source=kind.source,
-                    )
-                    for kind in kinds
-                ]
-            )
-        )
+        return Triggers(*_page([trigger_info(kind) for kind in kinds]))
 
     async def actions(self, request: CatalogList, _: Actor | None) -> Actions:
         """All types of actions, by id."""
         await self._refresh()
         kinds = _behind(request.after, self._catalog.actions())
-        return Actions(
-            *_page(
-                [
-                    ActionInfo(
-                        qualified_id=kind.qualified_id,
-                        display_name=kind.display_name,
-                        description=kind.description,
-                        category=kind.category,
-                        owner_plugin_id=kind.owner or kind.plugin,
-                        config_schema=kind.config_schema.document,
-                        produces=kind.produces.qualified_id if kind.produces else None,
-                        consumes=list(kind.consumes),
-                        closes=list(kind.closes),
-                        timeout_seconds=kind.timeout_seconds,
-                        retry_safe=kind.retry_safe,
-                        source=kind.source,
-                    )
-                    for kind in kinds
-                ]
-            )
-        )
+        return Actions(*_page([action_info(kind) for kind in kinds]))
 
     async def artifact_types(self, request: CatalogList, _: Actor | None) -> ArtifactTypes:
         """All types of artifacts, by id."""
@@ -133,6 +96,39 @@ class CatalogEndpoints:
         except RenderError as error:
             fault = RenderFault(message=error.message, line=error.line, column=error.column)
             return Rendered(success=False, error=fault)
+
+
+def trigger_info(kind: TriggerType) -> TriggerInfo:
+    """Say of a type of trigger what programs are told."""
+    return TriggerInfo(
+        qualified_id=kind.qualified_id,
+        display_name=kind.display_name,
+        description=kind.description,
+        category=kind.category,
+        owner_plugin_id=kind.owner or kind.plugin,
+        payload_schema=kind.payload_schema.document if kind.payload_schema else {},
+        config_schema=kind.config_schema.document if kind.config_schema else None,
+        context_key=kind.context_key_text,
+        source=kind.source,
+    )
+
+
+def action_info(kind: ActionType) -> ActionInfo:
+    """Say of a type of action what programs are told."""
+    return ActionInfo(
+        qualified_id=kind.qualified_id,
+        display_name=kind.display_name,
+        description=kind.description,
+        category=kind.category,
+        owner_plugin_id=kind.owner or kind.plugin,
+        config_schema=kind.config_schema.document,
+        produces=kind.produces.qualified_id if kind.produces else None,
+        consumes=list(kind.consumes),
+        closes=list(kind.closes),
+        timeout_seconds=kind.timeout_seconds,
+        retry_safe=kind.retry_safe,
+        source=kind.source,
+    )
 
 
 def _behind(after: str | None, kinds: Iterable[Kind]) -> list[Kind]:
