@@ -114,8 +114,8 @@ def replace(
     old, new = work.text(old), work.text(new)
     times = value.count(old) if old else 0
     most = whole(count)
-    if most is not None:
-        times = min(times, max(most, 0))
+    if most is not None and most >= 0:
+        times = min(times, most)
     work.fit(len(value) + times * max(len(new) - len(old), 0))
     return value.replace(old, new, times) if times else value
 

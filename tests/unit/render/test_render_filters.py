@@ -68,6 +68,8 @@ TEXT = [
     ("1234 | truncate(1)", 1234),
     ("'aba' | replace('a', 'x')", "xbx"),
     ("'aba' | replace('a', 1, 1)", "1ba"),
+    ("'aba' | replace('a', 'x', -1)", "xbx"),
+    ("'aba' | replace('a', 'x', 0)", "aba"),
     ("'aba' | replace('', 'x')", "aba"),
     ("'aba' | replace(gone, 'x')", "aba"),
     ("'a,b' | split(',')", ["a", "b"]),
