@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lockstep.definition import foreign
 from lockstep.definition.faults import Fault, fault_at
 from lockstep.definition.source import Source, SourceError, read_all
 from lockstep_schemas.api import AutomationCreate, Enabled, Issue
@@ -96,11 +97,13 @@ def read_file(file: File) -> tuple[list[Source], list[Fault]]:
 def read_document(file: str, source: Source) -> tuple[Document | None, list[Fault]]:
     """Read one document: a definition with its frame, or without."""
     value = source.value
-    if isinstance(value, dict) and "definition" not in value and "triggers" in value:
+    begins = isinstance(value, dict) and ("triggers" in value or foreign.begins(value))
+    if begins and "definition" not in value:
         return _make(file, source, (), {"definition": value}), []
     if not isinstance(value, dict) or "definition" not in value:
         message = "no automation: neither `definition` nor, as a definition has, `triggers`"
-        return None, [fault_at(file, source, (), message)]
+        hint = foreign.shape("Definition", value)
+        return None, [fault_at(file, source, (), message, hint)]
     faults = []
     for key, inner in value.items():
         if key not in _BESIDE:

@@ -231,12 +231,18 @@ _TRUTHS: Final = {
     **dict.fromkeys(("yes", "on", "true"), "true"),
     **dict.fromkeys(("no", "off", "false"), "false"),
 }
+_BEGINNINGS: Final = ("trigger", "on", "actions", "action", "jobs", "tasks", "steps", "alias")
 _ACTIONS: Final = frozenset(one.__name__ for one in KINDS.values())
 
 
 def root(name: str) -> str | None:
     """Say what to write for a name at the root of an expression."""
     return _ROOTS.get(name)
+
+
+def begins(raw: Mapping[str, Json]) -> bool:
+    """Say whether a document is an automation in another language: its keys are worth a message."""
+    return any(name in raw for name in _BEGINNINGS)
 
 
 def key(kind: str, name: str) -> str | None:

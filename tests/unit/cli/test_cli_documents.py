@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from lockstep.catalog import build_catalog
 from lockstep.cli.files.documents import Documents, load
-from lockstep.cli.files.verdicts import judged
+from lockstep.cli.files.verdicts import faults_of, judged
 from lockstep.definition.documents import files
 
 GOOD = "name: {0}\ntriggers: [{{event: a.b}}]\nactions: [{{stop: {{}}}}]\n"
@@ -192,3 +192,16 @@ def test_an_action_that_no_service_can_have_is_a_fault(action: str) -> None:
     text = f"name: x\ntriggers: [{{event: a.b}}]\nactions:\n  - action: {action}\n"
     assert judge(text)
     assert not [line for line in judge(text) if "warning:" in line]
+
+
+def test_a_file_of_another_language_is_told_key_by_key(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("alias: Door\ntrigger: []\naction: []\n")
+    (document,) = load([file]).documents
+    told = [str(fault) for fault in faults_of(load([file]), build_catalog(open=True), strict=False)]
+    assert document.name == ""
+    assert any(":1:1: unknown key `alias` (write `name`)" in one for one in told)
+    assert any(":3:1: unknown key `action` (write `actions`, a list)" in one for one in told)
+    file.write_text("- name: Door\n  hosts: all\n")
+    (fault,) = load([file]).faults
+    assert "several in a file stand apart by `---`" in str(fault)
