@@ -22,6 +22,7 @@ from .automations import (
 from .base import AutomationId, Enabled, Json, JsonObject, Limit, Offset, Struct, Text
 from .events import Actor
 from .run_events import RunStatus, StepStatus, WaitKind
+from .runs import RunsFilter, RunsList, StatusFilter
 
 # What is found here beside what stands below.
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "Issue",
     "Limit",
     "Offset",
+    "RunsFilter",
+    "RunsList",
+    "StatusFilter",
     "ValidateRequest",
     "Validation",
     "Version",
@@ -171,31 +175,12 @@ class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=False):
     created_at: Annotated[datetime, Meta(description="When it was produced.")]
 
 
-class RunsList(Struct, frozen=True, kw_only=True):
-    """Request of `runs.list`."""
-
-    automation_id: Annotated[Text | None, Meta(description="Only of this automation.")] = None
-    status: Annotated[RunStatus | None, Meta(description="Only those.")] = None
-    context_key: Annotated[
-        Text | None | UnsetType, Meta(description="Only of this one; null: of those without one.")
-    ] = UNSET
-    since: Annotated[
-        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Only those created since.")
-    ] = None
-    limit: Annotated[Limit, Meta(description="At most so many.")] = 50
-    offset: Annotated[
-        Offset, Meta(description="Leaves out so many; at most 10,000, further on by `cursor`.")
-    ] = 0
-    cursor: Annotated[
-        str | None, Meta(description="`next_cursor` of the page before; `offset` is passed over.")
-    ] = None
-
-
 class RunsPage(Struct, frozen=True, kw_only=True):
     """Runs, newest first; fewer than `limit` where more would not fit into a reply.
 
-    `next_cursor` leads to older ones and stays right while runs arrive. `total` is counted where
-    that is quick; where very many runs match, it is an estimate.
+    Where `event` is a pattern, or an error or a text is looked for, a page looks through 50,000
+    runs at most: it may have few items, or none, and a `next_cursor`. That leads to older ones and
+    stays right while runs arrive. `total` is counted where that is quick, else an estimate.
     """
 
     items: Annotated[list[Run], Meta(description="Newest first.")]

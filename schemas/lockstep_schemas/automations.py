@@ -5,7 +5,19 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from .base import AutomationId, Enabled, Json, JsonObject, Limit, Offset, Struct, Text, Title
+from .base import (
+    AutomationId,
+    Enabled,
+    EventPattern,
+    Json,
+    JsonObject,
+    Limit,
+    Offset,
+    Part,
+    Struct,
+    Text,
+    Title,
+)
 from .events import Actor
 
 
@@ -50,6 +62,18 @@ class AutomationsList(Struct, frozen=True):
     offset: Annotated[Offset, Meta(description="Leaves out so many.")] = 0
     status: Annotated[Enabled | None, Meta(description="Only those.")] = None
     group: Annotated[Text | None, Meta(description="Only of this group.")] = None
+    managed_by: Annotated[Text | None, Meta(description="Only those that this tool keeps.")] = None
+    event: Annotated[
+        EventPattern | None,
+        Meta(description="Only those with such an `event`: in a trigger, a wait or elsewhere."),
+    ] = None
+    text: Annotated[
+        Part | None,
+        Meta(
+            description="Only with this in the id, the name, the description, the group or the "
+            "JSON of the definition, in any case of letters."
+        ),
+    ] = None
     cursor: Annotated[
         str | None, Meta(description="`next_cursor` of the page before; `offset` is passed over.")
     ] = None

@@ -25,6 +25,14 @@ EventId = Annotated[
         description="Id of a trigger: dot-separated words of letters, digits, `_`, `-`, `:`.",
     ),
 ]
+EventPattern = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        pattern=r"^[^\x00]*$",
+        description="An event id; `orders.*` for all that begin with `orders.`; `*` for all.",
+    ),
+]
 TriggerId = Annotated[
     str,
     Meta(
@@ -60,6 +68,15 @@ Template = Annotated[str, Meta(description="Text with `{{ expression }}`.")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 # The store takes no zero bytes; texts that it keeps as text say so where they come in.
 Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
+Part = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[^\x00]*$",
+        description="A text without U+0000, to be looked for.",
+    ),
+]
 Title = Annotated[Name, Meta(pattern=r"^[^\x00]*$", description="A text without U+0000.")]
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Offset = Annotated[int, Meta(ge=0, le=2**53 - 1)]

@@ -5,25 +5,36 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from .api import Limit
-from .base import Struct
+from .base import EventPattern, Limit, Part, Struct, Text
 
 LetterId = Annotated[
     int, Meta(ge=1, le=2**63 - 1, description="Its position in the stream of dead letters.")
 ]
-DeadEvent = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        description="An event id; `orders.*` for all that begin with `orders.`; `*` for all.",
-    ),
-]
 
 
-class DeadList(Struct, frozen=True, kw_only=True):
+class DeadFilter(Struct, frozen=True, kw_only=True):
+    """Which dead letters: all for which everything holds that is given."""
+
+    event: Annotated[EventPattern | None, Meta(description="Only of these events.")] = None
+    context_key: Annotated[
+        Text | None | UnsetType,
+        Meta(description="Only with this header `Lockstep-Context-Key`; null: without one."),
+    ] = UNSET
+    error: Annotated[
+        Part | None, Meta(description="Only with this in the reason, in any case of letters.")
+    ] = None
+    text: Annotated[
+        Part | None,
+        Meta(
+            description="Only with this in the event id, its message id, the actor, the context "
+            "key or the reason, in any case of letters."
+        ),
+    ] = None
+
+
+class DeadList(DeadFilter, frozen=True, kw_only=True):
     """Request of `dead.list`: newest first; `before` is `next_before` of the page before."""
 
-    event: Annotated[DeadEvent | None, Meta(description="Only of these events.")] = None
     limit: Annotated[Limit, Meta(description="At most so many.")] = 50
     before: Annotated[
         LetterId | None,
@@ -52,14 +63,23 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class DeadPage(Struct, frozen=True, omit_defaults=False):
-    """Dead letters, newest first; `total` counts those of all pages."""
+    """Dead letters, newest first; `total` counts those of all pages.
+
+    Where more than an event is asked for, a page looks through 2,000 letters at most: it may have
+    few items, or none, and a `next_before`; `total` is then that of all letters of the event.
+    """
 
     items: Annotated[list[DeadLetter], Meta(description="Newest first.")]
-    total: Annotated[int, Meta(description="Of all pages.")]
+    total: Annotated[
+        int, Meta(description="Of all pages; the most that it can be where `total_is_estimate`.")
+    ]
     limit: Annotated[int, Meta(description="As asked for.")]
     next_before: Annotated[
         int | None, Meta(description="For the page after this; null: there is none.")
     ]
+    total_is_estimate: Annotated[
+        bool, Meta(description="Whether `total` counts letters too that were not asked for.")
+    ] = False
 
 
 class DeadById(Struct, frozen=True):
@@ -94,7 +114,7 @@ class DeadSelect(Struct, frozen=True, kw_only=True):
         Annotated[list[LetterId], Meta(min_length=1, max_length=200)] | None,
         Meta(description="Which letters; or give `event`."),
     ] = None
-    event: Annotated[DeadEvent | None, Meta(description="All letters of these events.")] = None
+    event: Annotated[EventPattern | None, Meta(description="All letters of these events.")] = None
     cursor: Annotated[str | None, Meta(description="Of the reply before, to go on.")] = None
 
 

@@ -257,7 +257,7 @@ async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
     logs.silence()  # as for every command; the log would stand among the results
     letters = await die(office, event, b"first\nline", b"\xff", **{"X-Own": "a"})
     reach = partial(connected, office.settings)
-    assert await list_letters(reach(), event, 1, None, as_json=False)
+    assert await list_letters(reach(), schemas.DeadList(event=event), 1, as_json=False)
     said = capsys.readouterr()
     assert said.out.splitlines()[0].split() == [
         *("id", "died", "event", "message", "id", "size", "why")
@@ -265,7 +265,7 @@ async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
     assert str(letters[1]["id"]) in said.out
     assert "is no JSON" in said.out
     assert "1 of 2 are shown" in said.err
-    assert await list_letters(reach(), event, 500, None, as_json=True)
+    assert await list_letters(reach(), schemas.DeadList(event=event), 500, as_json=True)
     assert json.loads(capsys.readouterr().out)["items"] == letters[::-1]
     assert await show_letter(reach(), letters[0]["id"], as_json=False)
     said = capsys.readouterr()

@@ -317,6 +317,9 @@ def scans(plan: Any) -> list[tuple[str, str]]:
 SMALL = {"workers", "catalog_revision"}
 """Tables that are small by nature."""
 
+LISTED = [None, None, "a1", None, True, None, None, None]
+"""What an index finds, in the parameters of a list of runs: those of one automation."""
+
 HOT: dict[str, list[Any]] = {
     "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1], [NOW]],
     "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
@@ -378,7 +381,8 @@ HOT: dict[str, list[Any]] = {
     "queues/promote": [["a1"]],
     "runs/lock": [[uuid4()], [uuid4()]],
     "runs/count_ready": [10],
-    "runs/list": ["a1", None, True, None, None, None, 50, 0],
+    "runs/list": [*LISTED, *[None] * 4, None, None, 50, 0],
+    "runs/floor": [*LISTED, None, 50_000],
     "runs/get": [uuid4()],
     "runs/large": [uuid4()],
     "bodies/read": [uuid4()],

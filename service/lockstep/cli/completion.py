@@ -85,10 +85,11 @@ def artifact_type(context: typer.Context, incomplete: str) -> Iterator[Offer]:
 
 
 def status(incomplete: str) -> list[str]:
-    """Offer the statuses of a run."""
+    """Offer the statuses of a run, and what stands for several."""
     from lockstep_schemas.run_events import RunStatus
 
-    return [one for one in get_args(RunStatus) if one.startswith(incomplete)]
+    known = (*get_args(RunStatus), "active", "ended")
+    return [one for one in known if one.startswith(incomplete)]
 
 
 def file(incomplete: str) -> list[str]:

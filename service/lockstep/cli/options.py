@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from msgspec import UNSET, UnsetType
 
 from lockstep.cli import completion
 from lockstep.cli.context import WANTS_JSON
@@ -57,6 +58,18 @@ OfEvent = Annotated[
         autocompletion=completion.event,
     ),
 ]
+OfKey = Annotated[
+    str | None,
+    typer.Option(
+        "--key", "--context-key", help="Only of this context key; empty for those of none."
+    ),
+]
+OfError = Annotated[
+    str | None, typer.Option("--error", help="Only with this in the error, in any case.")
+]
+OfText = Annotated[
+    str | None, typer.Option("--text", help="Only with this somewhere, in any case.")
+]
 AllLetters = Annotated[bool, typer.Option("--all", help="All that are there now.")]
 OfKind = Annotated[
     ParkedKind | None,
@@ -72,6 +85,22 @@ ParkedIds = Annotated[
 AllParked = Annotated[bool, typer.Option("--all", help="All that is parked now.")]
 EVERY_EVENT: Final = "*"
 """As `--event`: the letters of all events."""
+
+
+def key_of(typed: str | None) -> str | None | UnsetType:
+    """Give the context key that was typed: empty for those of none, nothing for all."""
+    return UNSET if typed is None else typed or None
+
+
+def typed(option: str, text: str | None) -> str | None:
+    """Give what was typed.
+
+    Raises:
+        typer.BadParameter: It is empty, which would ask for all.
+    """
+    if text == "":
+        raise typer.BadParameter("it is empty: leave it out for all", param_hint=option)
+    return text
 
 
 def letters_of(ids: LetterIds, event: OfEvent, *, everything: bool) -> str | None:

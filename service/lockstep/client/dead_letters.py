@@ -2,28 +2,30 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from lockstep.client.paging import PAGE
 from lockstep.client.remote import Remote
 from lockstep_schemas import dead
 
 
-async def page_of(
-    remote: Remote, event: str | None, limit: int, before: int | None = None
-) -> dead.DeadPage:
+async def page_of(remote: Remote, wanted: dead.DeadList, limit: int) -> dead.DeadPage:
     """Read as many pages as are wanted, as one."""
-    items = list[dead.DeadLetter]()
+    items, request = list[dead.DeadLetter](), wanted
     while True:
-        request = dead.DeadList(event=event, limit=min(PAGE, limit - len(items)), before=before)
+        request = msgspec.structs.replace(request, limit=min(PAGE, limit - len(items)))
         page = await remote.call("dead.list", request, dead.DeadPage)
         items += page.items
-        before = page.next_before
-        if before is None or len(items) >= limit:
-            return dead.DeadPage(items, page.total, limit, before)
+        if page.next_before is None or len(items) >= limit:
+            return msgspec.structs.replace(page, items=items, limit=limit)
+        request = msgspec.structs.replace(request, before=page.next_before)
 
 
 async def number_of(remote: Remote, ids: Sequence[int], event: str | None) -> int:
     """Count what was chosen: these ids, or where there is an event, the letters of it."""
-    return len(ids) if event is None else (await page_of(remote, event, 1)).total
+    return (
+        len(ids) if event is None else (await page_of(remote, dead.DeadList(event=event), 1)).total
+    )
 
 
 async def each_of(

@@ -15,6 +15,7 @@ from lockstep_schemas.dead import (
     DeadDetail,
     DeadDone,
     DeadFault,
+    DeadFilter,
     DeadLetter,
     DeadList,
     DeadPage,
@@ -25,6 +26,8 @@ from lockstep_schemas.events import Actor
 BODY_BYTES: Final = 128 * 1024
 """Of a larger body `dead.show` gives the beginning: escaped, it has to fit into a reply."""
 PORTION: Final = 100  # letters until the clock is looked at again: each takes a few round trips
+PAGE: Final = 200  # letters that are read at once, to be looked through
+LOOKED_THROUGH: Final = 2_000  # for a page: some tenths of a second
 FAULTS: Final = 500  # a reply has to hold them; at some 200 bytes each they are 100 KiB
 RETRY_SECONDS: Final = 5.0  # of one request: who asks waits some 15 s for an answer
 
@@ -98,7 +101,21 @@ class DeadEndpoints:
 
     async def list(self, request: DeadList, _: Actor | None) -> DeadPage:
         """Newest first."""
-        return await self._box.page(request.event, request.limit, request.before)
+        if not _looks(request):
+            return await self._box.page(request.event, request.limit, request.before)
+        items, before, looked = list[DeadLetter](), request.before, 0
+        while True:
+            page = await self._box.page(request.event, PAGE, before)
+            for number, letter in enumerate(page.items):
+                if not _fits(letter, request):
+                    continue
+                items.append(letter)
+                if len(items) == request.limit:
+                    goes_on = page.next_before is not None or number + 1 < len(page.items)
+                    return _found(items, page, request, letter.id if goes_on else None)
+            looked, before = looked + len(page.items), page.next_before
+            if before is None or looked >= LOOKED_THROUGH:
+                return _found(items, page, request, before)
 
     async def show(self, request: DeadById, _: Actor | None) -> DeadDetail:
         """One of them, with headers and body."""
@@ -147,6 +164,30 @@ class DeadEndpoints:
             if time.monotonic() > deadline or len(failed) >= FAULTS:
                 return DeadDone(done, failed, f"{after}-{until}")
         return DeadDone(done, failed)
+
+
+def _looks(wanted: DeadFilter) -> bool:
+    """Tell whether each letter must be looked at: their subjects tell the events only."""
+    return (wanted.context_key, wanted.error, wanted.text) != (UNSET, None, None)
+
+
+def _fits(letter: DeadLetter, wanted: DeadFilter) -> bool:
+    """Tell whether a letter is one of those that are asked for, by what a list shows of it."""
+    if wanted.context_key is not UNSET and (letter.context_key or None) != wanted.context_key:
+        return False
+    if wanted.error is not None and wanted.error.casefold() not in letter.reason.casefold():
+        return False
+    if wanted.text is None:
+        return True
+    texts = (letter.event, letter.message_id, letter.actor, letter.context_key, letter.reason)
+    return any(wanted.text.casefold() in text.casefold() for text in texts if text is not None)
+
+
+def _found(
+    items: Sequence[DeadLetter], page: DeadPage, request: DeadList, next_before: int | None
+) -> DeadPage:
+    total = len(items) if next_before is None and request.before is None else page.total
+    return DeadPage([*items], total, request.limit, next_before, total != len(items))
 
 
 def _chosen(request: DeadSelect) -> str | Sequence[int]:

@@ -89,14 +89,15 @@ class RunEndpoints:
             )
         found = await self._store.page(request, before)
         items = fitting(found.runs)
-        goes_on = len(items) < len(found.runs) or len(items) == request.limit
+        is_full = len(items) < len(found.runs) or len(items) == request.limit
+        last = found.positions[len(items) - 1] if is_full else found.floor
         return RunsPage(
             items=items,
             total=found.total,
             total_is_estimate=not found.is_exact,
             limit=request.limit,
             offset=UNSET if request.cursor is not None else request.offset,
-            next_cursor=str(found.positions[len(items) - 1]) if goes_on else None,
+            next_cursor=None if last is None else str(last),
         )
 
     async def get(self, request: RunGet, _: Actor | None) -> RunDetail:

@@ -151,3 +151,4 @@ class FoundRuns(msgspec.Struct, frozen=True):
     positions: Sequence[int]  # of each: a page goes on behind one
     total: int  # that match, of all pages
     is_exact: bool  # else the total is an estimate
+    floor: int | None = None  # the position down to which was looked, if not through all

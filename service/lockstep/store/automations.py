@@ -18,7 +18,7 @@ from lockstep.store.imports import begin_import
 from lockstep.store.outbox import add_events
 from lockstep.store.parked import UNREADABLE, shown
 from lockstep.store.pool import Store
-from lockstep.store.queries import query
+from lockstep.store.queries import like, query
 from lockstep.store.triggers import keep_holds
 from lockstep.store.waits import end_runs
 from lockstep_schemas.api import Automation, AutomationsList, Version
@@ -214,7 +214,13 @@ class AutomationStore:
         self, wanted: AutomationsList, after: int | None
     ) -> tuple[list[Automation], int, list[int]]:
         """A page by creation, how many there are in all, and the position of each."""
-        where = {"status": wanted.status, "group": wanted.group}
+        where = {
+            "status": wanted.status,
+            "group": wanted.group,
+            "managed_by": wanted.managed_by,
+            "event_named": None if wanted.event is None else _named(wanted.event),
+            "text_like": like(wanted.text),
+        }
         async with self._store.connection() as connection:
             rows = await connection.fetch(
                 *query(
@@ -256,6 +262,13 @@ class AutomationStore:
                         limit=FORGET_AT_ONCE,
                     )
                 )
+
+
+def _named(event: str) -> str:
+    """Give what stands in the JSON of a definition that names such an event."""
+    if event.endswith("*"):
+        return f'"event":"{event.removesuffix("*")}'
+    return f'"event":{_encode(event).decode()}'
 
 
 async def _read(connection: "Connection", automation_id: str) -> Automation | None:

@@ -32,6 +32,10 @@ _DECLARATION: Final = re.compile(r"^-- :(?:[^()\n]|\([^()]*\))*", re.MULTILINE)
 _PARAMETER: Final = re.compile(r":(\w+) (?:\((\s*\w+ \w+(?:,\s*\w+ \w+)*)\)|(\w+(?:\[\])?))")
 _USE: Final = re.compile(r"unnest\(:(\w+)\)( with ordinality)?|(?<![:\w]):([a-z]\w*)")
 
+# In a pattern of `like`, and what it is written as.
+_SPECIAL: Final = re.compile(r"[\\%_]")
+_ESCAPED: Final = r"\\\g<0>"
+
 
 class Query(msgspec.Struct, frozen=True):
     """A statement as the driver takes it, and its parameters in the order of their placeholders.
@@ -81,6 +85,11 @@ def query(name: str, /, **values: object) -> tuple[str, *tuple[object, ...]]:
     """
     named = QUERIES[name]
     return (named.text, *named.bind(values))
+
+
+def like(part: str | None) -> str | None:
+    """Make a pattern for `ilike` of a text that is looked for; None looks for nothing."""
+    return None if part is None else f"%{_SPECIAL.sub(_ESCAPED, part)}%"
 
 
 def columns(

@@ -79,6 +79,6 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_no_context_key_is_another_wish_than_an_empty_one() -> None:
-    assert wish(None, None, None, None).context_key is UNSET
-    assert wish(None, "", None, None).context_key is None
-    assert wish(None, "k", None, None).context_key == "k"
+    assert wish().context_key is UNSET
+    assert wish(key="").context_key is None
+    assert wish(key="k").context_key == "k"

@@ -2,56 +2,54 @@
 
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson, Limit
+from lockstep.cli.options import AsJson, Limit, OfEvent, OfText, typed
 from lockstep.cli.terminal import output
 from lockstep.client.paging import PAGE
 from lockstep_schemas import api
 
-EXAMPLES: Final = ("automations list --status disabled", "automations list --group doors")
+EXAMPLES: Final = (
+    "automations list --status disabled",
+    "automations list --group doors --text vault",
+    "automations list --event 'orders.*'",
+)
 
 
 def command(
     context: typer.Context,
     status: Annotated[api.Enabled | None, typer.Option(help="Only those.")] = None,
     group: Annotated[str | None, typer.Option(help="Only of this group.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Only those that this owner has applied, `apply` by default.")
+    ] = None,
+    event: OfEvent = None,
+    text: OfText = None,
     limit: Limit = 50,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """List automations, oldest first."""
-    finish(
-        _list(
-            engine(context),
-            status=status,
-            group=group,
-            limit=limit,
-            offset=offset,
-            as_json=as_json,
-        )
+    wanted = api.AutomationsList(
+        status=status,
+        group=group,
+        managed_by=owner,
+        event=typed("--event", event),
+        text=typed("--text", text),
+        offset=offset,
     )
+    finish(_list(engine(context), wanted, limit, as_json=as_json))
 
 
-async def _list(
-    engine: Reach,
-    *,
-    status: api.Enabled | None,
-    group: str | None,
-    limit: int,
-    offset: int,
-    as_json: bool,
-) -> bool:
+async def _list(engine: Reach, wanted: api.AutomationsList, limit: int, *, as_json: bool) -> bool:
     """List automations by creation."""
-    items = list[api.Automation]()
+    items, offset = list[api.Automation](), wanted.offset
     async with engine as remote:
         while True:
-            request = api.AutomationsList(
-                limit=min(PAGE, limit - len(items)),
-                offset=offset + len(items),
-                status=status,
-                group=group,
+            request = msgspec.structs.replace(
+                wanted, limit=min(PAGE, limit - len(items)), offset=offset + len(items)
             )
             page = await remote.call("automations.list", request, api.AutomationsPage)
             items += page.items

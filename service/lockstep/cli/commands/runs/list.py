@@ -6,20 +6,30 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
-from msgspec import UNSET
 
+from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson, Limit, OfAutomation
+from lockstep.cli.options import (
+    AsJson,
+    Limit,
+    OfAutomation,
+    OfError,
+    OfEvent,
+    OfKey,
+    OfText,
+    key_of,
+    typed,
+)
 from lockstep.cli.terminal import output
 from lockstep.client.paging import PAGE
 from lockstep_schemas import api
-from lockstep_schemas.run_events import RunStatus
 
 if TYPE_CHECKING:
     from lockstep.client.remote import Remote
 
 EXAMPLES: Final = (
     "runs list --automation sample-orders --status failed --since 2h",
+    "runs list --event 'orders.*' --error 'timed out' --key A-1",
     "runs list --limit 200 --cursor 4711",
 )
 
@@ -30,10 +40,16 @@ _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 def command(
     context: typer.Context,
     automation: OfAutomation = None,
-    status: Annotated[RunStatus | None, typer.Option(help="Only those.")] = None,
-    context_key: Annotated[
-        str | None, typer.Option(help="Only of this context key; empty for those of none.")
+    status: Annotated[
+        str | None,
+        typer.Option(
+            help="Only those; `active` and `ended` are several.", autocompletion=completion.status
+        ),
     ] = None,
+    event: OfEvent = None,
+    error: OfError = None,
+    text: OfText = None,
+    key: OfKey = None,
     since: Annotated[
         str | None, typer.Option(help="Only since this time, or so long ago: 30s, 15m, 2h, 7d.")
     ] = None,
@@ -44,12 +60,18 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    wanted = wish(status, context_key, since, cursor)
+    wanted = wish(status, event, error, text, key, since, cursor)
     finish(_list(engine(context), automation, wanted, limit, as_json=as_json))
 
 
 def wish(
-    status: RunStatus | None, context_key: str | None, since: str | None, cursor: str | None
+    status: str | None = None,
+    event: str | None = None,
+    error: str | None = None,
+    text: str | None = None,
+    key: str | None = None,
+    since: str | None = None,
+    cursor: str | None = None,
 ) -> api.RunsList:
     """Make the first request of what was typed.
 
@@ -57,11 +79,23 @@ def wish(
         typer.BadParameter: It is none.
     """
     return api.RunsList(
-        status=status,
-        context_key=UNSET if context_key is None else context_key or None,
+        status=None if status is None else _status(status),
+        event=typed("--event", event),
+        error=typed("--error", error),
+        text=typed("--text", text),
+        context_key=key_of(key),
         since=None if since is None else moment(since),
         cursor=cursor,
     )
+
+
+def _status(text: str) -> api.StatusFilter:
+    try:
+        found: api.StatusFilter = msgspec.convert(text, api.StatusFilter)
+    except msgspec.ValidationError:
+        known = ", ".join(completion.status(""))
+        raise typer.BadParameter(f"{text!r}: one of {known}", param_hint="--status") from None
+    return found
 
 
 def moment(text: str) -> datetime:
