@@ -43,6 +43,9 @@ Payload = Annotated[
         autocompletion=completion.payload,
     ),
 ]
+Last = Annotated[
+    bool, typer.Option("--last", help="The newest run; with --automation, the newest of it.")
+]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 LetterIds = Annotated[
     list[int] | None,
@@ -101,6 +104,18 @@ def typed(option: str, text: str | None) -> str | None:
     if text == "":
         raise typer.BadParameter("it is empty: leave it out for all", param_hint=option)
     return text
+
+
+def check_run(run: str | None, automation: str | None, *, last: bool) -> None:
+    """Check that one run was named.
+
+    Raises:
+        typer.BadParameter: None was, or in two ways.
+    """
+    if last == (run is not None):
+        raise typer.BadParameter("one argument: name a run, or --last", param_hint="RUN_ID")
+    if automation is not None and not last:
+        raise typer.BadParameter("it goes with --last", param_hint="--automation")
 
 
 def letters_of(ids: LetterIds, event: OfEvent, *, everything: bool) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lockstep.client.paging import PAGE
-from lockstep.client.remote import Remote
+from lockstep.client.remote import IdAmbiguous, Remote
 from lockstep_schemas import parked
 
 
@@ -34,10 +34,31 @@ async def page_of(
 async def chosen(
     remote: Remote, ids: Sequence[str], kind: parked.ParkedKind | None, automation: str | None
 ) -> list[str]:
-    """Give the ids that were named, or those of all that was chosen in another way."""
-    if ids:
-        return [*ids]
-    return [one.id for one in (await page_of(remote, kind, automation, sys.maxsize)).items]
+    """Give the ids that were named, by their beginnings too, or those of all that was chosen.
+
+    Raises:
+        IdAmbiguous: Several begin so.
+    """
+    found = [one.id for one in (await page_of(remote, kind, automation, sys.maxsize)).items]
+    return [_meant(one, found) for one in ids] if ids else found
+
+
+async def row_id(remote: Remote, typed: str) -> str:
+    """Give the id that is meant: what was typed, or what begins so.
+
+    Raises:
+        IdAmbiguous: Several begin so.
+    """
+    return (await chosen(remote, [typed], None, None))[0]
+
+
+def _meant(typed: str, known: Sequence[str]) -> str:
+    begin = [one for one in known if one.startswith(typed)]
+    if typed in begin or not begin:
+        return typed
+    if len(begin) > 1:
+        raise IdAmbiguous("parked rows", typed, begin)
+    return begin[0]
 
 
 async def each_of(remote: Remote, endpoint: str, ids: Sequence[str]) -> parked.ParkedDone:

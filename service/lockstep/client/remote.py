@@ -1,7 +1,8 @@
 """A running engine, by its API on the bus."""
 
 import getpass
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -19,6 +20,12 @@ from lockstep_schemas.events import HEADER_ACTOR, Actor
 
 REQUEST_SECONDS: Final = 15.0
 """For an answer: an engine that waits itself answers after 5 s; thrice that where it is busy."""
+CANDIDATES: Final = 10
+"""Of an ambiguous beginning of an id: so many are listed."""
+SHORTEST: Final = 4
+"""Characters of an id that stand for it, where no other begins so."""
+FULL_ID: Final = 36
+_ID_PART: Final = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]*")
 _OLDEST: Final = "automations.list"
 """What every engine answers to, of whatever version."""
 
@@ -45,6 +52,34 @@ class NameAmbiguous(ApiRefused):
 
     def __init__(self, message: str) -> None:
         super().__init__(api.Fault(code=self.category, error=self.code, message=message))
+
+
+class NoRunYet(ApiRefused):
+    """The newest run was asked for, and there is none."""
+
+    code = "run.none_yet"
+    category = "not_found"
+    advice = "Publish an event that starts one, or `lockstep start` one."
+
+    def __init__(self, automation: str | None, status: api.StatusFilter | None) -> None:
+        of = "" if automation is None else f" of automation '{automation}'"
+        which = "" if status is None else f" that is {status}"
+        text = f"there is no run{of}{which}"
+        super().__init__(api.Fault(code=self.category, error=self.code, message=text))
+
+
+class IdAmbiguous(ApiRefused):
+    """Several things have an id that begins with what was typed; the message lists them."""
+
+    code = "id.ambiguous"
+    category = "conflict"
+    advice = "Type more of the id."
+
+    def __init__(self, what: str, typed: str, candidates: Sequence[str]) -> None:
+        shown = "".join(f"\n  {one}" for one in candidates[:CANDIDATES])
+        more = "\n  and others" if len(candidates) > CANDIDATES else ""
+        text = f"several {what} have an id that begins with '{typed}':{shown}{more}"
+        super().__init__(api.Fault(code=self.category, error=self.code, message=text))
 
 
 class ReplyUnreadable(EngineError):
@@ -74,8 +109,42 @@ class Remote:
                 return found
             after = page.next_after
 
-    async def run(self, run_id: str) -> api.RunDetail:
-        """Read a run with all its steps, in as many pages as that takes."""
+    async def run_id(self, typed: str) -> str:
+        """Give the id of the run that is meant: its id, or the beginning of it.
+
+        What no run has is given back; the engine says that there is none.
+
+        Raises:
+            IdAmbiguous: Several begin so.
+        """
+        if len(typed) < SHORTEST or len(typed) >= FULL_ID or not _ID_PART.fullmatch(typed):
+            return typed
+        request = api.RunsList(id=typed, limit=CANDIDATES + 1)
+        found = (await self.call("runs.list", request, api.RunsPage)).items
+        if len(found) > 1:
+            lines = [f"{one.id}  {one.automation_name}, {one.status}" for one in found]
+            raise IdAmbiguous("runs", typed, lines)
+        return found[0].id if found else typed
+
+    async def newest_run(self, automation: str | None, status: api.StatusFilter | None) -> str:
+        """Give the id of the newest run, or the newest of an automation.
+
+        Raises:
+            ApiRefused: There is none.
+        """
+        of = None if automation is None else (await self.automation(automation)).id
+        request = api.RunsList(automation_id=of, status=status, limit=1)
+        found = (await self.call("runs.list", request, api.RunsPage)).items
+        if not found:
+            raise NoRunYet(automation, status)
+        return found[0].id
+
+    async def run(self, typed: str) -> api.RunDetail:
+        """Read a run with all its steps, in as many pages as that takes.
+
+        Raises: as `run_id`.
+        """
+        run_id = await self.run_id(typed)
         detail = await self.call("runs.get", api.RunGet(run_id), api.RunDetail)
         while detail.next_after is not UNSET:
             request = api.RunGet(run_id, detail.next_after)
@@ -149,18 +218,26 @@ class Remote:
                 return list(found.values())
 
     async def automation(self, id_or_name: str) -> api.Automation:
-        """Find an automation by its id, else by its name.
+        """Find an automation by its id, else by its name, else by the beginning of its id.
 
         Raises:
-            Refused: There is none, or several have this name.
+            ApiRefused: There is none, or several have this name or begin so.
         """
         try:
             return await self.call("automations.get", api.ById(id_or_name), api.Automation)
         except ApiRefused as error:
-            named = [one for one in await self.automations() if one.name == id_or_name]
+            if error.fault.code != "not_found":
+                raise
+            every = await self.automations()
+            named = [one for one in every if one.name == id_or_name]
+            if not named and len(id_or_name) >= SHORTEST:
+                named = [one for one in every if one.id.startswith(id_or_name)]
+                if len(named) > 1:
+                    lines = [f"{one.id}  {one.name}" for one in named]
+                    raise IdAmbiguous("automations", id_or_name, lines) from None
             if len(named) == 1:
                 return named[0]
-            if not named or error.fault.code != "not_found":
+            if not named:
                 raise
             ids = ", ".join(one.id for one in named)
             text = f"{len(named)} automations are called '{id_or_name}': {ids}; name one by its id"

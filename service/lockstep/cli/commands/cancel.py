@@ -7,12 +7,13 @@ import typer
 
 from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson
+from lockstep.cli.options import AsJson, Last, OfAutomation, check_run
 from lockstep.cli.terminal import output
 from lockstep_schemas import api
 
 EXAMPLES: Final = (
-    "cancel 0197c5f0-8f1e-7d3a-9c55-3f6f0d3e9b11",
+    "cancel 0197c5f0-8f1e-7d3a",
+    'cancel --last --automation "Door guard"',
     'cancel RUN_ID RUN_ID --reason "it was the wind"',
 )
 
@@ -20,25 +21,36 @@ EXAMPLES: Final = (
 def command(
     context: typer.Context,
     runs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="RUN_ID...", help="Ids of runs.", autocompletion=completion.active_run
+            metavar="RUN_ID...",
+            help="Ids of runs, or their beginnings.",
+            autocompletion=completion.active_run,
         ),
-    ],
+    ] = None,
+    last: Last = False,
+    automation: OfAutomation = None,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Cancel runs; one that has ended stays as it is."""
-    finish(_cancel(engine(context), runs, reason, as_json=as_json))
+    check_run(runs[0] if runs else None, automation, last=last)
+    finish(_cancel(engine(context), runs or [], automation, reason, as_json=as_json))
 
 
 async def _cancel(
-    engine: Reach, run_ids: Sequence[str], reason: str | None, *, as_json: bool
+    engine: Reach,
+    typed: Sequence[str],
+    automation: str | None,
+    reason: str | None,
+    *,
+    as_json: bool,
 ) -> bool:
     """Cancel runs, one after the other; say what became of each."""
     statuses = []
     async with engine as remote:
-        for run_id in run_ids:
+        run_ids = [await remote.run_id(one) for one in typed]
+        for run_id in run_ids or [await remote.newest_run(automation, "active")]:
             await remote.call("runs.cancel", api.RunCancel(run_id, reason), api.Success)
             run = (await remote.run(run_id)).run
             statuses.append({"id": run.id, "status": run.status})

@@ -6,11 +6,11 @@ import typer
 
 from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson
+from lockstep.cli.options import AsJson, Last, OfAutomation, check_run
 from lockstep.cli.terminal import output
 from lockstep_schemas import api
 
-EXAMPLES: Final = ("retry RUN_ID", "retry RUN_ID --from start")
+EXAMPLES: Final = ("retry RUN_ID", "retry RUN_ID --from start", "retry --last")
 
 Begin: TypeAlias = Literal["start", "failed"]
 
@@ -18,11 +18,15 @@ Begin: TypeAlias = Literal["start", "failed"]
 def command(
     context: typer.Context,
     run: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="RUN_ID", help="A run that has ended.", autocompletion=completion.ended_run
+            metavar="RUN_ID",
+            help="A run that has ended, or the beginning of its id.",
+            autocompletion=completion.ended_run,
         ),
-    ],
+    ] = None,
+    last: Last = False,
+    automation: OfAutomation = None,
     begins: Annotated[
         Begin,
         typer.Option("--from", help="At its start, or at the step that failed, with what it had."),
@@ -30,12 +34,17 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Start a new run of the same version and event."""
-    finish(_retry(engine(context), run, begins, as_json=as_json))
+    check_run(run, automation, last=last)
+    finish(_retry(engine(context), run, automation, begins, as_json=as_json))
 
 
-async def _retry(engine: Reach, run_id: str, begins: Begin, *, as_json: bool) -> bool:
+async def _retry(
+    engine: Reach, run: str | None, automation: str | None, begins: Begin, *, as_json: bool
+) -> bool:
     """Start a run once more, and say the id of the new one."""
     async with engine as remote:
+        ended: api.StatusFilter = "failed" if begins == "failed" else "ended"
+        run_id = await remote.run_id(run or await remote.newest_run(automation, ended))
         request = api.RunRetry(id=run_id, from_=begins)
         retried = await remote.call("runs.retry", request, api.RunRetried)
     if as_json:

@@ -116,14 +116,16 @@ class _Unbroken:
         return True
 
 
-async def watch_run(engine: Reach, run_id: str, *, as_json: bool) -> bool:
-    """Write the events of one run until it has ended; whether it succeeded."""
+async def watch_run(
+    engine: Reach, typed: str | None, automation: str | None, *, as_json: bool
+) -> bool:
+    """Write the events of one run, else of the newest, until it has ended; whether it succeeded."""
     async with engine as remote:
-        run = (await remote.run(run_id)).run
+        run = (await remote.run(typed or await remote.newest_run(automation, None))).run
         subject = remote.connection.names.run(run.automation_id, ">")
         async with bus.follow(remote.connection, subject) as feed:
             # Looked at anew: from here on nothing is missed.
-            detail = await remote.run(run_id)
+            detail = await remote.run(run.id)
             if not as_json:
                 output.tell(f"{output.line(run.automation_name)} v{run.version}", "bold")
                 _tell_steps(detail)

@@ -30,9 +30,10 @@ def command(
 async def show_parked(engine: Reach, row: str, *, as_json: bool) -> bool:
     """Show one thing that is parked."""
     from lockstep.cli.terminal.parked import draw
+    from lockstep.client.parked import row_id
 
     async with engine as remote:
-        request = parked.ParkedById(row)
+        request = parked.ParkedById(await row_id(remote, row))
         if as_json:
             output.show_raw_json(await remote.ask("parked.show", request))
             return True

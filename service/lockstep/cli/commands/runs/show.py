@@ -6,12 +6,12 @@ import typer
 
 from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson
+from lockstep.cli.options import AsJson, Last, OfAutomation, check_run
 from lockstep.cli.terminal import output
 
 EXAMPLES: Final = (
-    "runs show RUN_ID",
     "runs show RUN_ID --all",
+    'runs show --last --automation "Door guard"',
     "runs show RUN_ID --io",
     "runs show RUN_ID --step 'actions[0].choose[1].sequence[0]'",
 )
@@ -20,8 +20,13 @@ EXAMPLES: Final = (
 def command(
     context: typer.Context,
     run: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of the run.", autocompletion=completion.run)
-    ],
+        str | None,
+        typer.Argument(
+            metavar="ID", help="Id of the run, or its beginning.", autocompletion=completion.run
+        ),
+    ] = None,
+    last: Last = False,
+    automation: OfAutomation = None,
     whole: Annotated[bool, typer.Option("--all", help="Draw long loops in full.")] = False,
     io: Annotated[
         bool, typer.Option("--io", help="Write what went into each step and came out of it.")
@@ -33,17 +38,26 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Draw the steps of a run as a tree, and the event that started it."""
-    finish(_show(engine(context), run, step, whole=whole, io=io, as_json=as_json))
+    check_run(run, automation, last=last)
+    finish(_show(engine(context), (run, automation), step, whole=whole, io=io, as_json=as_json))
 
 
 async def _show(
-    engine: Reach, run_id: str, step: str | None, *, whole: bool, io: bool, as_json: bool
+    engine: Reach,
+    which: tuple[str | None, str | None],
+    step: str | None,
+    *,
+    whole: bool,
+    io: bool,
+    as_json: bool,
 ) -> bool:
+    """Show a run, by its id, or the newest one of an automation or of all."""
     from lockstep.cli.terminal import step_io
     from lockstep.cli.terminal.tree import FOLDED, draw
 
     async with engine as remote:
-        detail = await remote.run(run_id)
+        run, automation = which
+        detail = await remote.run(run or await remote.newest_run(automation, None))
     if step is not None:
         steps = step_io.steps_at(detail.steps, step)
         if as_json:

@@ -9,13 +9,13 @@ import typer
 
 from lockstep.cli import completion
 from lockstep.cli.context import engine, finish
-from lockstep.cli.options import AsJson, OfAutomation
+from lockstep.cli.options import AsJson, Last, OfAutomation
 from lockstep_schemas.run_events import RunStatus
 
 EXAMPLES: Final = (
     "runs watch",
     "runs watch --automation sample-orders --status failed --status cancelled",
-    "runs watch RUN_ID && echo it succeeded",
+    "runs watch --last && echo it succeeded",
 )
 
 
@@ -25,10 +25,11 @@ def command(
         str | None,
         typer.Argument(
             metavar="RUN_ID",
-            help="Only this run, until it has ended.",
+            help="Only this run, until it has ended; or the beginning of its id.",
             autocompletion=completion.active_run,
         ),
     ] = None,
+    last: Last = False,
     automation: OfAutomation = None,
     status: Annotated[
         list[str] | None,
@@ -42,16 +43,17 @@ def command(
     """Follow run events as they happen; with a run, exit 0 if it succeeds, else 1."""
     from lockstep.cli.terminal.watch import watch_all, watch_run
 
-    if run is not None and (automation is not None or status):
-        text = "name a run, or --automation and --status, not both"
+    is_one = run is not None or last
+    if (is_one and status) or (run is not None and (automation is not None or last)):
+        text = "name a run, or --last, or --automation and --status"
         raise typer.BadParameter(text, param_hint="RUN_ID")
     wanted = _statuses(status or ())
     reach = engine(context)
-    if run is None:
+    if not is_one:
         with suppress(KeyboardInterrupt):  # that is how it is ended
             finish(watch_all(reach, automation, wanted, as_json=as_json))
     else:
-        finish(watch_run(reach, run, as_json=as_json))
+        finish(watch_run(reach, run, automation, as_json=as_json))
 
 
 def _statuses(words: Collection[str]) -> list[RunStatus]:
