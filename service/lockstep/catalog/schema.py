@@ -13,6 +13,7 @@ import jsonschema_rs
 from lockstep.catalog.errors import SchemaRefused
 from lockstep.catalog.faults import MASK, MAX_MESSAGE, readable
 from lockstep.catalog.pointers import Weight
+from lockstep.model.texts import path_text
 from lockstep.model.types import SchemaFault
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
@@ -103,5 +104,5 @@ def _reason(error: Exception, document: JsonObject) -> str:
     else:
         faults = readable([error], document)
         text = faults[0].message if faults else error.message
-    place = ".".join(str(part) for part in error.instance_path)
+    place = path_text(error.instance_path)
     return f"{place}: {text}" if place else text

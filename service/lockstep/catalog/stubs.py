@@ -125,7 +125,7 @@ class StubLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Config of `test.log`."""
 
     message: Annotated[str, Meta(min_length=1)]
-    level: Literal["debug", "info", "warn", "error"] = "info"
+    level: Literal["debug", "info", "warning", "warn", "error"] = "info"
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

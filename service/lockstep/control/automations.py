@@ -30,6 +30,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.ids import uuid7
 from lockstep.model.outbox import EventRow
 from lockstep.model.runs import Ended, Ending
+from lockstep.model.texts import path_text
 from lockstep.model.timers import DisarmedHold
 from lockstep.model.waits import Due
 from lockstep.ports.cancel import Terminator
@@ -390,6 +391,6 @@ class AutomationEndpoints:
 
 def _first_fault(issues: Sequence[Issue]) -> str:
     first = issues[0]
-    place = ".".join(str(part) for part in first.path) or "definition"
+    place = path_text(first.path) or "definition"
     more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
     return f"the definition is refused: {place}: {first.message}{more}"

@@ -15,6 +15,7 @@ from lockstep.control.subscriptions import (
     read,
 )
 from lockstep.model.errors import DataRefused
+from lockstep.model.texts import path_text
 from lockstep.ports.clock import Clock
 from lockstep_schemas.api import AutomationCreate, ById, Issue, Success
 from lockstep_schemas.base import Json
@@ -138,7 +139,7 @@ def _explained(refusal: Refusal) -> str:
 
 
 def _issue(issue: Issue) -> str:
-    place = ".".join(str(part) for part in issue.path) or "definition"
+    place = path_text(issue.path) or "definition"
     return f"{place}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
 
 

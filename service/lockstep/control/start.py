@@ -16,6 +16,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.new_runs import NewRun
 from lockstep.model.program import TriggerRule
+from lockstep.model.texts import path_text
 from lockstep.model.types import Catalog
 from lockstep.ports.clock import Clock
 from lockstep.ports.pipeline import ByHand
@@ -97,7 +98,7 @@ class StartEndpoint:
         if kind is not None and kind.payload_schema is not None:
             faults = kind.payload_schema.faults(request.payload)
             if faults:
-                place = ".".join(["payload", *(str(part) for part in faults[0].path)])
+                place = path_text(["payload", *faults[0].path])
                 message = f"{place}: {faults[0].message}"
                 raise bad_field(message, "payload", *faults[0].path)
         key = request.context_key

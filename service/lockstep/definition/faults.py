@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lockstep.definition.source import Source
+from lockstep.model.texts import path_text
 from lockstep_schemas.api import Issue
 
 
@@ -35,17 +36,6 @@ def fault_at(
     """Say what is wrong at a place of a document."""
     issue = source.locate(Issue(path=list(path), message=message, hint=hint))
     return Fault(file=file, issue=issue)
-
-
-def path_text(path: Sequence[str | int]) -> str:
-    """Write a path as people do: `actions[2].delay.seconds`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
 
 
 def split(text: str) -> tuple[str, list[str | int]]:

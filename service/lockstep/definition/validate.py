@@ -15,6 +15,7 @@ from lockstep.definition.source import Source, SourceError, read
 from lockstep.definition.tree import Path, Text, actions, called, texts
 from lockstep.definition.wording import MAX_MESSAGE, short
 from lockstep.model.errors import EngineError, RenderError
+from lockstep.model.texts import path_text
 from lockstep.model.types import ActionType, Catalog, Schema, SchemaFault
 from lockstep.render import Expression, Renderer, Template
 from lockstep_schemas.actions import (
@@ -74,7 +75,7 @@ def parse(raw: Json) -> Definition:
     made = shaper.definition(raw)
     if made is None:
         first = shaper.issues[0]
-        place = ".".join(str(part) for part in first.path)
+        place = path_text(first.path)
         raise DefinitionRefused(f"{place or 'definition'}: {first.message}")
     return made
 

@@ -1,6 +1,6 @@
 """Texts for people: reasons, errors, what is waited for. Each is bounded where it is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lockstep.model.secrets import MASKER
@@ -62,3 +62,14 @@ def kind_of(thing: object) -> str:
 def some_of(names: Iterable[str]) -> list[str]:
     """Give the first few of many names, each once, for a log line that tells their number."""
     return [*dict.fromkeys(names)][:NAMED]
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """Write a path as people do: `actions[2].delay.seconds`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text

@@ -16,6 +16,7 @@ from lockstep.model.errors import Unavailable
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.runs import Checkpoint, Ended
+from lockstep.model.texts import path_text
 from lockstep.model.types import Catalog
 from lockstep.model.waits import Firing
 from lockstep.pipeline.judging import Made, commit_judged
@@ -174,7 +175,7 @@ class ChildRuns:
         kind = self._catalog.trigger(trigger.event)
         schema = kind.payload_schema if kind is not None else None
         for fault in schema.faults(wanted.payload) if schema is not None else ():
-            place = ".".join(["payload", *(str(part) for part in fault.path)])
+            place = path_text(["payload", *fault.path])
             raise ChildRefused(f"automation '{wanted.automation}': {place}: {fault.message}")
         extract = kind.context_key if kind is not None else None
         event = Event(

@@ -20,7 +20,7 @@ from lockstep.model.ids import uuid7
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.parked import why
 from lockstep.model.program import TriggerRule
-from lockstep.model.texts import said
+from lockstep.model.texts import path_text, said
 from lockstep.model.types import Catalog, Fire, Identity, TriggerType, own
 from lockstep.pipeline.judging import Outdated, catch_up, commit_judged
 from lockstep.pipeline.parts import Decided, PipelineParts
@@ -134,7 +134,7 @@ class SetupFire:
                 f"'{identity.event}' fired a payload that nests deeper than {MAX_DEPTH} levels"
             )
         for fault in kind.payload_schema.faults(payload) if kind.payload_schema else ():
-            place = ".".join(["payload", *(str(part) for part in fault.path)])
+            place = path_text(["payload", *fault.path])
             raise FireRefused(f"'{identity.event}' fired a wrong payload: {place}: {fault.message}")
         if context_key is UNSET:
             context_key = kind.context_key(payload) if kind.context_key is not None else None

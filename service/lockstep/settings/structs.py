@@ -181,7 +181,8 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What is logged, and how."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
+        Literal["debug", "info", "warning", "warn", "error"],
+        Meta(description="The least that is logged; `warn` is `warning`."),
     ] = "info"
     format: Annotated[
         Literal["auto", "json", "console"], Meta(description="auto: console on a terminal.")

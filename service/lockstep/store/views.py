@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import UNSET
 
+from lockstep.model.run_events import iso
 from lockstep.model.runs import FoundRuns
 from lockstep.store.parked import shown
 from lockstep.store.pool import Store
@@ -140,7 +141,7 @@ class RunViews:
                 id=str(row["id"]),
                 action_path=row["action_path"],
                 kind=row["kind"],
-                waiting_for=row["waiting_for"],
+                waiting_for=_words(row),
                 event=row["event_id"],
                 context_key=row["context_key"],
                 filter=row["filter"],
@@ -241,6 +242,13 @@ def _between(begin: str | None) -> tuple[UUID | None, UUID | None]:
     if len(digits) > _HEX_DIGITS:
         return UUID(int=1), UUID(int=0)
     return UUID(digits.ljust(_HEX_DIGITS, "0")), UUID(digits.ljust(_HEX_DIGITS, "f"))
+
+
+def _words(wait: asyncpg.Record) -> str:
+    """Say what is waited for; of a deadline the row has what is said when it has passed."""
+    if wait["kind"] != "deadline":
+        return str(wait["waiting_for"])
+    return f"its deadline, {iso(wait['due_at'])}"
 
 
 def _consequence(row: asyncpg.Record) -> Consequence:

@@ -10,7 +10,7 @@ from lockstep.model.automations import DefinitionUnreadable
 from lockstep.model.errors import RenderError
 from lockstep.model.foreign import Border, called, reason_of
 from lockstep.model.secrets import MASKER, SecretRefused
-from lockstep.model.texts import said
+from lockstep.model.texts import path_text, said
 from lockstep.model.types import ActionContext, ActionResult, ActionType, OwnScope, own
 from lockstep.model.waits import FiredWait
 from lockstep.walk.bounds import encoded_parts
@@ -139,7 +139,7 @@ def converted(kind: ActionType, config: JsonObject) -> object:
         except msgspec.ValidationError as error:
             raise msgspec.ValidationError(MASKER.text(f"config: {error}")) from None
     for fault in kind.config_schema.faults(config):
-        place = ".".join(["config", *(str(part) for part in fault.path)])
+        place = path_text(["config", *fault.path])
         raise msgspec.ValidationError(MASKER.text(f"{place}: {fault.message}"))
     return config
 

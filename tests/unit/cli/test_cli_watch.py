@@ -61,7 +61,18 @@ def test_a_step_that_was_told_at_the_start_is_not_told_again_but_a_later_visit_i
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30s", 30), ("15m", 900), ("2h", 7200), ("7d", 604_800)]
+    ("text", "seconds"),
+    [
+        ("30s", 30),
+        ("15m", 900),
+        ("2h", 7200),
+        ("7d", 604_800),
+        ("30 minutes ago", 1800),
+        ("1 minute", 60),
+        ("15min", 900),
+        ("An  hour ago", 3600),
+        ("2 weeks ago", 1_209_600),
+    ],
 )
 def test_a_time_may_be_told_by_how_long_ago_it_was(text: str, seconds: int) -> None:
     off = datetime.now(UTC) - timedelta(seconds=seconds) - moment(text)
@@ -72,7 +83,9 @@ def test_a_time_with_a_zone_is_taken_as_it_is() -> None:
     assert moment("2030-01-02T04:04:05.678+01:00") == AT
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "15", "m", "99999999d", "999999d", "-5m"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "15", "m", "99999999d", "999999d", "-5m", "5 moons ago"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         moment(text)

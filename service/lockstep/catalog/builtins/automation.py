@@ -30,7 +30,7 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Write a line to the log of the engine."""
 
     message: str
-    level: Literal["debug", "info", "warn", "error"] = "info"
+    level: Literal["debug", "info", "warning", "warn", "error"] = "info"
 
 
 class NotifyUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +79,12 @@ async def _log(context: ActionContext) -> None:
     """Write a line to the log of the engine."""
     config = msgspec.convert(context.config, Log)
     logger = context.logger
-    write = {"debug": logger.debug, "warn": logger.warning, "error": logger.error}
+    write = {
+        "debug": logger.debug,
+        "warning": logger.warning,
+        "warn": logger.warning,
+        "error": logger.error,
+    }
     write.get(config.level, logger.info)("action.logged", message=config.message)
 
 

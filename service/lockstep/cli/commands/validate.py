@@ -63,13 +63,15 @@ def validate(paths: Sequence[Path], *, strict: bool, as_json: bool, explain: boo
         output.show_line(str(fault))
     for text in texts:
         output.show_line(f"{text['explanation']}\n")
-    automations = f"{len(loaded.documents)} automations"
+    number = len(loaded.documents)
+    automations = output.count(number, "automation")
     if loaded.types:
         automations += f" and {output.count(len(loaded.types), 'type')} of triggers"
     if wrong:
         output.tell(f"{automations}, {output.count(wrong, 'fault')}")
     elif is_valid:
-        output.tell(f"{automations} are valid")
+        verb = "is" if (number, len(loaded.types)) in {(1, 0), (0, 1)} else "are"
+        output.tell(f"{automations} {verb} valid")
     else:
         output.complain(f"there is no automation in {', '.join(map(str, paths))}")
     return is_valid

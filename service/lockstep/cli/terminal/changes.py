@@ -10,7 +10,8 @@ from lockstep.cli.files.diff import MISSING, Difference
 from lockstep.cli.files.plan import DONE, Plan, PlannedChange
 from lockstep.cli.files.trigger_types import TypeChange
 from lockstep.cli.terminal import output
-from lockstep.definition.faults import Fault, path_text
+from lockstep.definition.faults import Fault
+from lockstep.model.texts import path_text
 from lockstep_schemas.base import Json, JsonObject
 
 # Of a value: with where it is, both sides fit into a line of most terminals.

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.table import Table
 from lockstep_schemas.migration import ImportFailure
 
 
@@ -16,7 +15,7 @@ def table(failures: Sequence[ImportFailure]) -> Table:
             one.name or "",
             one.provider or "",
             one.event or "",
-            output.moment(one.failed_at),
+            output.day_or_time(one.failed_at),
             f"{one.reason}: {one.detail}",
         )
         for one in failures

@@ -1,22 +1,22 @@
 """What people and programs are shown: results on standard output, the rest on standard error.
 
-All commands write through it, and each is to show its help at once: rich, which takes as long to
-import as all else that a help needs, is imported where something is written.
+All commands write through it, and each is to answer at once: rich, which takes as long to import as
+all else that a help needs, is imported where something is drawn. Lines and tables need it not.
 """
 
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
+from lockstep.cli.terminal.table import Cell, Styled, Table, is_coloured, styled, width_of
 from lockstep_schemas.base import Json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
 STYLES: Final = {
@@ -49,14 +49,22 @@ def console(*, error: bool = False) -> "Console":
     return made
 
 
-def show(*parts: "RenderableType") -> None:
+def show(*parts: "str | Table | RenderableType") -> None:
     """Write results."""
-    console().print(*parts, sep="\n")
+    for part in parts:
+        if isinstance(part, Table):
+            coloured = is_coloured(sys.stdout)
+            for one in part.lines(width_of(sys.stdout), coloured=coloured):
+                _write(sys.stdout, one)
+        elif isinstance(part, str):
+            show_line(part)
+        else:
+            console().print(part)
 
 
-def show_line(text: "str | Text") -> None:
+def show_line(text: "str | Styled | Text") -> None:
     """Write a result that is one line, however wide the terminal is."""
-    console().print(clean(text) if isinstance(text, str) else text, soft_wrap=True)
+    _say(sys.stdout, text, "")
 
 
 def show_json(value: Json) -> None:
@@ -70,12 +78,9 @@ def show_raw_json(body: bytes) -> None:
     sys.stdout.flush()
 
 
-def tell(text: "str | Text", style: str = "") -> None:
+def tell(text: "str | Styled | Text", style: str = "") -> None:
     """Say how it goes: not a result."""
-    from rich.text import Text
-
-    said = Text(clean(text), style=style) if isinstance(text, str) else text
-    console(error=True).print(said, soft_wrap=True)
+    _say(sys.stderr, text, style)
 
 
 def tell_stopping() -> None:
@@ -85,10 +90,22 @@ def tell_stopping() -> None:
 
 def complain(text: str) -> None:
     """Say what went wrong."""
-    from rich.text import Text
+    error = styled("error: ", "bold red", coloured=is_coloured(sys.stderr))
+    _write(sys.stderr, error + clean(text))
 
-    said = Text.assemble(("error: ", "bold red"), clean(text))
-    console(error=True).print(said, soft_wrap=True)
+
+def _say(stream: TextIO, text: "str | Styled | Text", style: str) -> None:
+    if isinstance(text, str):
+        text = Styled(text, style)
+    if isinstance(text, Styled):
+        _write(stream, styled(clean(text.plain), text.style, coloured=is_coloured(stream)))
+    else:
+        console(error=stream is sys.stderr).print(text, soft_wrap=True)
+
+
+def _write(stream: TextIO, line: str) -> None:
+    stream.write(line + "\n")
+    stream.flush()
 
 
 def clean(text: str) -> str:
@@ -103,28 +120,25 @@ def line(text: str) -> str:
 
 def count(number: int, noun: str) -> str:
     """Give a number of things."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
 
 
-def status(word: str) -> "Text":
+def plural(noun: str) -> str:
+    """Give what several of a thing are called: `runs`, `entries`."""
+    if noun.endswith("y") and noun[-2:-1] not in {"a", "e", "o", "u"}:
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def status(word: str) -> Styled:
     """Give a status in its colour."""
-    from rich.text import Text
-
-    return Text(clean(word), style=STYLES.get(word, ""))
+    return Styled(clean(word), STYLES.get(word, ""))
 
 
-def table(columns: Sequence[str], rows: "Iterable[Sequence[str | Text]]") -> "Table":
+def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     """Make a table without lines: easy to read, easy to cut."""
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, name in enumerate(columns):
-        # The first column holds the id, which people copy.
-        made.add_column(name, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(line(cell)) for cell in row))
-    return made
+    cleaned = [[line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    return Table(columns, cleaned)
 
 
 def moment(at: datetime | None) -> str:
@@ -133,6 +147,16 @@ def moment(at: datetime | None) -> str:
         return ""
     here, today = at.astimezone(), datetime.now().astimezone().date()
     return here.strftime("%H:%M:%S" if here.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def day_or_time(at: datetime | None) -> str:
+    """Give a date and time in a column of a table: of an earlier day without the seconds."""
+    if at is None:
+        return ""
+    here, today = at.astimezone(), datetime.now().astimezone().date()
+    if here.date() == today:
+        return here.strftime("%H:%M:%S")
+    return here.strftime("%m-%d %H:%M" if here.year == today.year else "%Y-%m-%d")
 
 
 def clock(at: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.table import Cell
 from lockstep_schemas.parked import ParkedKind
 from lockstep_schemas.status import QueueStatus, Status, WorkerStatus
 
@@ -48,11 +49,11 @@ def draw(status: Status) -> None:
         output.tell(problem, "red")
 
 
-def _part(columns: tuple[str, ...], rows: Iterable[tuple[str | Text, ...]]) -> None:
+def _part(columns: tuple[str, ...], rows: Iterable[tuple[Cell, ...]]) -> None:
     output.show("", output.table(columns, rows))
 
 
-def _workers(status: Status) -> Iterable[tuple[str | Text, ...]]:
+def _workers(status: Status) -> Iterable[tuple[Cell, ...]]:
     for worker in status.workers or ():
         yield (
             worker.id,
@@ -64,7 +65,7 @@ def _workers(status: Status) -> Iterable[tuple[str | Text, ...]]:
         )
 
 
-def _slow(status: Status) -> Iterable[tuple[str | Text, ...]]:
+def _slow(status: Status) -> Iterable[tuple[Cell, ...]]:
     for one in status.slow_automations:
         yield one.automation_id, f"{one.average_ms:.1f} ms"
 
@@ -74,7 +75,7 @@ def _heard(worker: WorkerStatus) -> Text:
     return Text(ago) if worker.alive else Text(f"{ago}, silent", style="red")
 
 
-def _runs(status: Status) -> Iterable[tuple[str | Text, ...]]:
+def _runs(status: Status) -> Iterable[tuple[Cell, ...]]:
     runs, waits = status.runs, status.waits
     if runs is None:
         return
@@ -104,7 +105,7 @@ _WAITS = {
 }
 
 
-def _queue(one: QueueStatus) -> tuple[str | Text, ...]:
+def _queue(one: QueueStatus) -> tuple[Cell, ...]:
     return (
         f"lane {one.name}" if one.kind == "lane" else one.name,
         f"{one.pending:,}",

@@ -87,7 +87,7 @@ def step_text(step: Step, name: str) -> Text:
 def run_text(run: Run) -> Text:
     """Describe a run in one line."""
     text = Text.assemble((line(run.automation_name), "bold"), f" v{run.version}  ")
-    text.append(status(run.status))
+    text.append(*status(run.status))
     if run.started_at is not None and run.finished_at is not None:
         text.append(f"  {duration(run.finished_at - run.started_at)}", style="dim")
     why = run.error_message or run.reason

@@ -185,7 +185,7 @@ def _tell_steps(detail: api.RunDetail) -> None:
     for step in detail.steps:
         text = Text(f"{output.clock(step.started_at)}  {'  ' * step.action_path.count('.')}")
         text.append(f"{step.action_path} {step.provider_action_id or step.action_kind}  ")
-        output.tell(text.append(output.status(step.status)))
+        output.tell(text.append(*output.status(step.status)))
 
 
 def what(event: RunEvent) -> str:

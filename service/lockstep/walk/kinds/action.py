@@ -12,7 +12,7 @@ from lockstep.model.program import Provide
 from lockstep.model.run_events import iso
 from lockstep.model.runs import ArtifactRow
 from lockstep.model.secrets import SecretRefused
-from lockstep.model.texts import said
+from lockstep.model.texts import path_text, said
 from lockstep.model.types import ActionResult, ActionType
 from lockstep.model.waits import WaitRow
 from lockstep.walk.bounds import KEY_BYTES, ValueTooLarge, encoded, encoded_parts
@@ -248,7 +248,7 @@ def _keep(kind: ActionType, result: ActionResult, frame: LeafFrame, step: Step) 
         artifact = result.artifact
         faults = kind.produces.schema.faults(artifact)
         if faults:
-            place = ".".join(str(part) for part in faults[0].path)
+            place = path_text(faults[0].path)
             return Failed(
                 f"artifact {kind.produces.qualified_id}: {place} {faults[0].message}".strip()
             )

@@ -66,7 +66,7 @@ async def list_letters(engine: Reach, wanted: dead.DeadList, limit: int, *, as_j
     rows = [
         (
             str(one.id),
-            output.moment(one.died_at),
+            output.day_or_time(one.died_at),
             one.event,
             one.message_id or "",
             size_text(one.size),

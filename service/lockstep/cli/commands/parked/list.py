@@ -37,7 +37,7 @@ async def list_parked(
     rows = [
         (
             one.id,
-            output.moment(one.parked_at),
+            output.day_or_time(one.parked_at),
             one.automation_id or "",
             one.event or "",
             one.version,

@@ -33,8 +33,10 @@ EXAMPLES: Final = (
     "runs list --limit 200 --cursor 4711",
 )
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGO: Final = re.compile(
+    r"([0-9]{1,6}|an?) *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)(?: +ago)?"
+)
 
 
 def command(
@@ -51,7 +53,8 @@ def command(
     text: OfText = None,
     key: OfKey = None,
     since: Annotated[
-        str | None, typer.Option(help="Only since this time, or so long ago: 30s, 15m, 2h, 7d.")
+        str | None,
+        typer.Option(help="Only since this time, or so long ago: 15m, 2h, '3 days ago'."),
     ] = None,
     limit: Limit = 50,
     cursor: Annotated[
@@ -99,19 +102,24 @@ def _status(text: str) -> api.StatusFilter:
 
 
 def moment(text: str) -> datetime:
-    """Read a time: ISO, in local time unless it has a zone; or how long ago, such as `15m`.
+    """Read a time: ISO, in local time unless it has a zone; or how long ago it is.
+
+    So are understood: `15m`, `15 min`, `30 minutes ago`, `an hour ago`.
 
     Raises:
         typer.BadParameter: It is neither.
     """
-    ago = _AGO.fullmatch(text)
+    wanted = " ".join(text.lower().split())
+    ago = _AGO.fullmatch(wanted)
     try:
         if ago is not None:
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            number = int(ago[1]) if ago[1].isdigit() else 1
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2][0]]: number})
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r}: a time such as 2030-01-31T12:00 or how long ago, such as 15m, is expected",
+            f"{text!r}: a time such as 2030-01-31T12:00 or how long ago, such as 15m or "
+            "'30 minutes ago', is expected",
             param_hint="--since",
         ) from None
 
@@ -139,7 +147,7 @@ async def _list(
             run.id,
             run.automation_name,
             output.status(run.status),
-            output.moment(run.started_at),
+            output.day_or_time(run.started_at),
             output.lasted(run.started_at, run.finished_at),
             run.trigger_event_id,
             run.error_message or run.reason or run.waiting_for or "",
