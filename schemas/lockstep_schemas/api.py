@@ -22,7 +22,16 @@ from .automations import (
 from .base import AutomationId, Enabled, Json, JsonObject, Limit, Offset, Struct, Text
 from .events import Actor
 from .run_events import RunStatus, StepStatus, WaitKind
-from .runs import RunsFilter, RunsList, StatusFilter
+from .runs import (
+    RunFault,
+    RunsCancel,
+    RunsDone,
+    RunsFilter,
+    RunsList,
+    RunsRetry,
+    RunsSelect,
+    StatusFilter,
+)
 
 # What is found here beside what stands below.
 __all__ = [
@@ -37,8 +46,13 @@ __all__ = [
     "Issue",
     "Limit",
     "Offset",
+    "RunFault",
+    "RunsCancel",
+    "RunsDone",
     "RunsFilter",
     "RunsList",
+    "RunsRetry",
+    "RunsSelect",
     "StatusFilter",
     "ValidateRequest",
     "Validation",

@@ -104,17 +104,16 @@ class DeadDetail(Struct, frozen=True, kw_only=True):
     )
 
 
-class DeadSelect(Struct, frozen=True, kw_only=True):
-    """Request of `dead.retry` and `dead.discard`: some by their ids, or all of an event.
+class DeadSelect(DeadFilter, frozen=True, kw_only=True):
+    """Request of `dead.retry` and `dead.discard`: some by their ids, or all of a filter.
 
-    All of an event may be many: call again with the `cursor` of the reply while it has one.
+    These may be many: call again with the `cursor` of the reply while it has one.
     """
 
     ids: Annotated[
         Annotated[list[LetterId], Meta(min_length=1, max_length=200)] | None,
-        Meta(description="Which letters; or give `event`."),
+        Meta(description="Which letters; or give a filter, such as `event`."),
     ] = None
-    event: Annotated[EventPattern | None, Meta(description="All letters of these events.")] = None
     cursor: Annotated[str | None, Meta(description="Of the reply before, to go on.")] = None
 
 

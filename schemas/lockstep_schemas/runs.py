@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from .base import EventPattern, Limit, Offset, Part, Struct, Text
 from .run_events import RunStatus
@@ -62,3 +62,52 @@ class RunsList(RunsFilter, frozen=True, kw_only=True):
     cursor: Annotated[
         str | None, Meta(description="`next_cursor` of the page before; `offset` is passed over.")
     ] = None
+
+
+class RunsSelect(Struct, frozen=True, kw_only=True):
+    """Some runs by their ids, or all that are meant: call again with the `cursor` of the reply."""
+
+    ids: Annotated[
+        Annotated[list[str], Meta(min_length=1, max_length=200)] | None,
+        Meta(description="Which runs; or give `where`."),
+    ] = None
+    where: Annotated[
+        RunsFilter | None,
+        Meta(description="All of these that are there now; an empty filter: all there are."),
+    ] = None
+    cursor: Annotated[str | None, Meta(description="Of the reply before, to go on.")] = None
+
+
+class RunsCancel(RunsSelect, frozen=True, kw_only=True):
+    """Request of `runs.cancel_many`; without a status in `where`: all active ones."""
+
+    reason: Annotated[Text | None, Meta(description="Why; kept with the runs.")] = None
+
+
+class RunsRetry(RunsSelect, frozen=True, kw_only=True):
+    """Request of `runs.retry_many`; without a status in `where`: those that failed."""
+
+    from_: Annotated[
+        Literal["start", "failed"],
+        Meta(description="Where they begin; `failed`: at the step that failed."),
+    ] = field(name="from", default="failed")
+
+
+class RunFault(Struct, frozen=True, omit_defaults=False):
+    """A run to which nothing was done, and why."""
+
+    id: Annotated[str, Meta(description="Which run.")]
+    code: Annotated[
+        Literal["not_found", "refused"],
+        Meta(description="Whether it is not there, or it could not be done."),
+    ]
+    message: Annotated[str, Meta(description="Why, for people.")]
+
+
+class RunsDone(Struct, frozen=True, omit_defaults=False):
+    """How many runs were cancelled or retried, and which were not."""
+
+    done: Annotated[int, Meta(description="Runs that were cancelled or retried.")]
+    failed: Annotated[list[RunFault], Meta(description="Runs to which nothing was done.")]
+    new_ids: Annotated[list[str], Meta(description="Of a retry: the new runs.")] = []
+    cursor: Annotated[str | None, Meta(description="There is more: call again with it.")] = None

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from msgspec import UNSET, UnsetType
 
 from lockstep.cli import completion
 from lockstep.cli.context import WANTS_JSON
@@ -61,18 +60,6 @@ OfEvent = Annotated[
         autocompletion=completion.event,
     ),
 ]
-OfKey = Annotated[
-    str | None,
-    typer.Option(
-        "--key", "--context-key", help="Only of this context key; empty for those of none."
-    ),
-]
-OfError = Annotated[
-    str | None, typer.Option("--error", help="Only with this in the error, in any case.")
-]
-OfText = Annotated[
-    str | None, typer.Option("--text", help="Only with this somewhere, in any case.")
-]
 AllLetters = Annotated[bool, typer.Option("--all", help="All that are there now.")]
 OfKind = Annotated[
     ParkedKind | None,
@@ -86,24 +73,14 @@ ParkedIds = Annotated[
     typer.Argument(metavar="ID", help="Ids of what is parked.", autocompletion=completion.parked),
 ]
 AllParked = Annotated[bool, typer.Option("--all", help="All that is parked now.")]
+AllRuns = Annotated[bool, typer.Option("--all", help="All that are there now.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would be for.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+NAME_RUNS: Final = (
+    "one argument: name runs, or --last, or which by --automation, --event, --error, ..., or --all"
+)
 EVERY_EVENT: Final = "*"
 """As `--event`: the letters of all events."""
-
-
-def key_of(typed: str | None) -> str | None | UnsetType:
-    """Give the context key that was typed: empty for those of none, nothing for all."""
-    return UNSET if typed is None else typed or None
-
-
-def typed(option: str, text: str | None) -> str | None:
-    """Give what was typed.
-
-    Raises:
-        typer.BadParameter: It is empty, which would ask for all.
-    """
-    if text == "":
-        raise typer.BadParameter("it is empty: leave it out for all", param_hint=option)
-    return text
 
 
 def check_run(run: str | None, automation: str | None, *, last: bool) -> None:

@@ -1,12 +1,16 @@
 """Dead letters of a running engine: read and dealt with, in as many calls as that takes."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from lockstep.client.paging import PAGE
-from lockstep.client.remote import Remote
+from lockstep.client.remote import ApiRefused, Remote
 from lockstep_schemas import dead
+
+PORTION: Final = 50
+"""Of letters that are named: so many in a request, so that one sees how far it is."""
 
 
 async def page_of(remote: Remote, wanted: dead.DeadList, limit: int) -> dead.DeadPage:
@@ -40,16 +44,27 @@ async def each_of(
     `advance` is told how many more are done.
     """
     if event is None:
-        portions = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
+        portions = [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
         requests = [dead.DeadSelect(ids=[*portion]) for portion in portions]
     else:
         requests = [dead.DeadSelect(event=event)]
     done, failed = 0, list[dead.DeadFault]()
+    is_one = len(requests) == 1
     while requests:
-        part = await remote.call(endpoint, requests.pop(0), dead.DeadDone)
+        request = requests.pop(0)
+        try:
+            part = await remote.call(endpoint, request, dead.DeadDone)
+        except ApiRefused as error:
+            if is_one or error.fault.code != "not_found":
+                raise
+            part = dead.DeadDone(0, [_gone(one) for one in request.ids or ()])
         done += part.done
         failed += part.failed
         advance(part.done + len(part.failed))
         if part.cursor is not None:
             requests.append(dead.DeadSelect(event=event, cursor=part.cursor))
     return dead.DeadDone(done, failed)
+
+
+def _gone(letter_id: int) -> dead.DeadFault:
+    return dead.DeadFault(letter_id, "not_found", f"dead letter '{letter_id}' not found")

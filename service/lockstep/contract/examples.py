@@ -71,6 +71,11 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
     api.RunGet(RUN_ID),
     api.RunDetail(run=RUN, steps=[STEP], artifacts=[ARTIFACT], waits=[WAIT]),
     api.RunCancel(RUN_ID, "it was the wind"),
+    api.RunsCancel(where=api.RunsFilter(automation_id=AUTOMATION_ID), reason="a false alarm"),
+    api.RunsRetry(where=api.RunsFilter(error="timed out", since=AT)),
+    api.RunsDone(
+        1, [api.RunFault(RUN_ID, "refused", "the automation is disabled")], [RUN_ID], "4711"
+    ),
     api.RunRetry(id=RUN_ID, from_="failed"),
     api.RunRetried(RUN_ID),
     api.WhyRequest(event="orders.created"),

@@ -7,6 +7,7 @@ from lockstep.control.automations import AutomationEndpoints
 from lockstep.control.catalog import CatalogEndpoints
 from lockstep.control.dead import DeadEndpoints
 from lockstep.control.dispatch import Endpoint, EndpointReply, handler
+from lockstep.control.many import ManyEndpoints
 from lockstep.control.migration import MigrationEndpoints
 from lockstep.control.overdue import OverdueWaits
 from lockstep.control.parked import ParkedEndpoints
@@ -29,6 +30,7 @@ __all__ = [
     "DeadEndpoints",
     "Endpoint",
     "EndpointReply",
+    "ManyEndpoints",
     "MigrationEndpoints",
     "OverdueWaits",
     "ParkedEndpoints",
@@ -49,6 +51,7 @@ def endpoints(
     runs: RunEndpoints,
     start: StartEndpoint,
     retry: RetryEndpoint,
+    many: ManyEndpoints,
     dead_letters: DeadEndpoints,
     parked: ParkedEndpoints,
     catalog: CatalogEndpoints,
@@ -71,6 +74,8 @@ def endpoints(
         "runs.get": handler(api.RunGet, runs.get),
         "runs.cancel": handler(api.RunCancel, runs.cancel),
         "runs.retry": handler(api.RunRetry, retry.retry),
+        "runs.cancel_many": handler(api.RunsCancel, many.cancel),
+        "runs.retry_many": handler(api.RunsRetry, many.retry),
         "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
         "catalog.triggers": handler(CatalogList, catalog.triggers),

@@ -3,7 +3,7 @@
 import re
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -133,23 +133,46 @@ class DeadEndpoints:
 
     async def retry(self, request: DeadSelect, actor: Actor | None) -> DeadDone:
         """Publish events again; of all of an event as many as there is time for, then a cursor."""
-        chosen = _chosen(request)
-        if isinstance(chosen, str):
-            done = await self._retry_all(chosen, request.cursor)
+        _check(request)
+        if request.ids is not None:
+            done = _known(await self._box.retry(request.ids))
+        elif _looks(request):
+            done = await self._all_found(request, self._box.retry)
         else:
-            done = _known(await self._box.retry(chosen))
+            done = await self._retry_all(request.event or "", request.cursor)
         log.info("letters.retried", **_about(request, done, actor))
         return done
 
     async def discard(self, request: DeadSelect, actor: Actor | None) -> DeadDone:
         """Delete for good."""
-        chosen = _chosen(request)
-        if isinstance(chosen, str):
-            done = DeadDone(await self._box.discard_all(chosen, await self._box.end()), [])
+        _check(request)
+        if request.ids is not None:
+            done = _known(await self._box.discard(request.ids))
+        elif _looks(request):
+            done = await self._all_found(request, self._box.discard)
         else:
-            done = _known(await self._box.discard(chosen))
+            until = await self._box.end()
+            done = DeadDone(await self._box.discard_all(request.event or "", until), [])
         log.info("letters.discarded", **_about(request, done, actor))
         return done
+
+    async def _all_found(
+        self, request: DeadSelect, act: Callable[[Iterable[int]], Awaitable[DeadDone]]
+    ) -> DeadDone:
+        """Act on the letters of a filter, newest first, so that those that arrive are not met."""
+        before = None if request.cursor is None else _place(request.cursor)[0]
+        done, failed = 0, list[DeadFault]()
+        deadline = time.monotonic() + self._retry_seconds
+        while True:
+            page = await self.list(_listed(request, self._portion, before), None)
+            part = await act([one.id for one in page.items])
+            done += part.done
+            failed += (one for one in part.failed if one.code != "not_found")
+            before = page.next_before
+            if before is None:
+                return DeadDone(done, failed)
+            if time.monotonic() > deadline or len(failed) >= FAULTS:
+                return DeadDone(done, failed, f"{before}-0")
 
     async def _retry_all(self, event: str, cursor: str | None) -> DeadDone:
         # Not those that arrive meanwhile: an event that dies again would be retried for ever.
@@ -171,6 +194,12 @@ def _looks(wanted: DeadFilter) -> bool:
     return (wanted.context_key, wanted.error, wanted.text) != (UNSET, None, None)
 
 
+def _listed(wanted: DeadFilter, limit: int, before: int | None) -> DeadList:
+    """Make the request for a page of a filter."""
+    given = {name: getattr(wanted, name) for name in DeadFilter.__struct_fields__}
+    return DeadList(**given, limit=limit, before=before)
+
+
 def _fits(letter: DeadLetter, wanted: DeadFilter) -> bool:
     """Tell whether a letter is one of those that are asked for, by what a list shows of it."""
     if wanted.context_key is not UNSET and (letter.context_key or None) != wanted.context_key:
@@ -190,13 +219,10 @@ def _found(
     return DeadPage([*items], total, request.limit, next_before, total != len(items))
 
 
-def _chosen(request: DeadSelect) -> str | Sequence[int]:
-    """Give the event or the ids that were named; one of both must be."""
-    if (request.ids is None) == (request.event is None):
+def _check(request: DeadSelect) -> None:
+    """See to it that letters are named in one way: by ids, or by a filter."""
+    if (request.ids is None) == (request.event is None and not _looks(request)):
         raise InvalidRequest("name either ids or an event")
-    if request.ids is not None:
-        return request.ids
-    return request.event or ""
 
 
 def _known(done: DeadDone) -> DeadDone:

@@ -36,6 +36,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
         settings.nats.prefix,
     )
     follow = functools.partial(_follow_runs, connection)
+    retry = control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames)
     return control.endpoints(
         automations=automations,
         runs=control.RunEndpoints(
@@ -45,7 +46,8 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
             control.OverdueWaits(a.tables.waits, a.pipelines.expiry, clock),
         ),
         start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
-        retry=control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames),
+        retry=retry,
+        many=control.ManyEndpoints(views, terminator, retry),
         dead_letters=control.DeadEndpoints(bus.DeadLetterBox(connection, a.edge.publisher)),
         parked=control.ParkedEndpoints(
             store.ParkedView(database),

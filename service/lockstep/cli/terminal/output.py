@@ -49,17 +49,18 @@ def console(*, error: bool = False) -> "Console":
     return made
 
 
-def show(*parts: "str | Table | RenderableType") -> None:
-    """Write results."""
+def show(*parts: "str | Table | RenderableType", error: bool = False) -> None:
+    """Write results; with `error`, what is shown before there are any."""
+    stream = sys.stderr if error else sys.stdout
     for part in parts:
         if isinstance(part, Table):
-            coloured = is_coloured(sys.stdout)
-            for one in part.lines(width_of(sys.stdout), coloured=coloured):
-                _write(sys.stdout, one)
+            coloured = is_coloured(stream)
+            for one in part.lines(width_of(stream), coloured=coloured):
+                _write(stream, one)
         elif isinstance(part, str):
-            show_line(part)
+            _say(stream, part, "")
         else:
-            console().print(part)
+            console(error=error).print(part)
 
 
 def show_line(text: "str | Styled | Text") -> None:

@@ -6,7 +6,8 @@ import msgspec
 import typer
 
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import AsJson, Limit, OfEvent, OfText, typed
+from lockstep.cli.filters import OfText, typed
+from lockstep.cli.options import AsJson, Limit, OfEvent
 from lockstep.cli.terminal import output
 from lockstep.client.paging import PAGE
 from lockstep_schemas import api

@@ -24,7 +24,10 @@ def command(
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for good; asks first on a terminal."""
+    """Delete dead letters for good.
+
+    Asks first on a terminal; elsewhere more than named ones need `--yes`.
+    """
     chosen = letters_of(ids, event, everything=everything)
     settings = load(context).settings
     finish(discard_letters(settings, ids or [], chosen, sure=sure, as_json=as_json))
@@ -35,11 +38,12 @@ async def discard_letters(
 ) -> bool:
     """Delete dead letters for good, after a question on a terminal; false if some are not there."""
     from lockstep.cli.terminal.dead_letters import tell_done
+    from lockstep.cli.terminal.many import confirm
     from lockstep.cli.terminal.progress import progress
     from lockstep.client.dead_letters import each_of, number_of
     from lockstep.client.remote import connected
 
-    if not sure and sys.stdin.isatty():
+    if not sure and (event is not None or sys.stdin.isatty()):
         # Not connected while people think: nothing would answer the server.
         number = len(ids)
         if event is not None:
@@ -47,7 +51,7 @@ async def discard_letters(
                 number = await number_of(remote, ids, event)
         of = "" if event in {None, EVERY_EVENT} else f" of {event}"
         question = f"Delete {output.count(number, 'dead letter')}{of} for good?"
-        typer.confirm(output.line(question), abort=True, err=True)
+        confirm(question, output.count(number, "dead letter"), sure=sure)
     async with connected(settings) as remote:
         with progress("dead discard", await number_of(remote, ids, event)) as advance:
             done = await each_of(remote, "dead.discard", ids, event, advance)

@@ -2,19 +2,12 @@
 
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import (
-    AsJson,
-    Limit,
-    OfError,
-    OfEvent,
-    OfKey,
-    OfText,
-    key_of,
-    typed,
-)
+from lockstep.cli.filters import OfError, OfKey, OfText, letters_wish
+from lockstep.cli.options import AsJson, Limit, OfEvent
 from lockstep.cli.terminal import output
 from lockstep_schemas import dead
 
@@ -36,13 +29,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
-    wanted = dead.DeadList(
-        event=typed("--event", event),
-        error=typed("--error", error),
-        text=typed("--text", text),
-        context_key=key_of(key),
-        before=before,
-    )
+    wanted = msgspec.structs.replace(letters_wish(event, error, text, key), before=before)
     finish(list_letters(engine(context), wanted, limit, as_json=as_json))
 
 

@@ -29,7 +29,10 @@ def command(
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End what is parked: runs are cancelled or fail, events become dead letters."""
+    """End what is parked: runs are cancelled or fail, events become dead letters.
+
+    Asks first on a terminal; elsewhere more than named ones need `--yes`.
+    """
     parked_of(ids, kind, automation, everything=everything)
     settings = load(context).settings
     finish(discard_parked(settings, ids or [], kind, automation, sure=sure, as_json=as_json))
@@ -45,16 +48,17 @@ async def discard_parked(
     as_json: bool,
 ) -> bool:
     """End what is parked, after a question on a terminal; false if some of it was not."""
+    from lockstep.cli.terminal.many import confirm
     from lockstep.cli.terminal.parked import tell_done
     from lockstep.client.parked import chosen, each_of
     from lockstep.client.remote import connected
 
     async with connected(settings) as remote:
         named = await chosen(remote, ids, kind, automation)
-    if not sure and sys.stdin.isatty():
+    if named and not sure and (not ids or sys.stdin.isatty()):
         # Not connected while people think: nothing would answer the server.
         question = f"Discard {output.count(len(named), 'parked row')} for good?"
-        typer.confirm(output.line(question), abort=True, err=True)
+        confirm(question, output.count(len(named), "parked row"), sure=sure)
     async with connected(settings) as remote:
         done = await each_of(remote, "parked.discard", named)
     return tell_done(done, "discarded", as_json=as_json)

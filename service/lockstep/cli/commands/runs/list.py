@@ -1,28 +1,18 @@
 """`lockstep runs list`: what ran."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
 
-from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
-from lockstep.cli.options import (
-    AsJson,
-    Limit,
-    OfAutomation,
-    OfError,
-    OfEvent,
-    OfKey,
-    OfText,
-    key_of,
-    typed,
-)
+from lockstep.cli.filters import OfError, OfKey, OfStatus, OfText, Since, moment, wish
+from lockstep.cli.options import AsJson, Limit, OfAutomation, OfEvent
 from lockstep.cli.terminal import output
 from lockstep.client.paging import PAGE
 from lockstep_schemas import api
+
+__all__ = ["EXAMPLES", "command", "moment", "wish"]
 
 if TYPE_CHECKING:
     from lockstep.client.remote import Remote
@@ -33,29 +23,16 @@ EXAMPLES: Final = (
     "runs list --limit 200 --cursor 4711",
 )
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGO: Final = re.compile(
-    r"([0-9]{1,6}|an?) *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)(?: +ago)?"
-)
-
 
 def command(
     context: typer.Context,
     automation: OfAutomation = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            help="Only those; `active` and `ended` are several.", autocompletion=completion.status
-        ),
-    ] = None,
+    status: OfStatus = None,
     event: OfEvent = None,
     error: OfError = None,
     text: OfText = None,
     key: OfKey = None,
-    since: Annotated[
-        str | None,
-        typer.Option(help="Only since this time, or so long ago: 15m, 2h, '3 days ago'."),
-    ] = None,
+    since: Since = None,
     limit: Limit = 50,
     cursor: Annotated[
         str | None, typer.Option(help="Go on behind a page: what it told as the next cursor.")
@@ -65,63 +42,6 @@ def command(
     """List runs, newest first."""
     wanted = wish(status, event, error, text, key, since, cursor)
     finish(_list(engine(context), automation, wanted, limit, as_json=as_json))
-
-
-def wish(
-    status: str | None = None,
-    event: str | None = None,
-    error: str | None = None,
-    text: str | None = None,
-    key: str | None = None,
-    since: str | None = None,
-    cursor: str | None = None,
-) -> api.RunsList:
-    """Make the first request of what was typed.
-
-    Raises:
-        typer.BadParameter: It is none.
-    """
-    return api.RunsList(
-        status=None if status is None else _status(status),
-        event=typed("--event", event),
-        error=typed("--error", error),
-        text=typed("--text", text),
-        context_key=key_of(key),
-        since=None if since is None else moment(since),
-        cursor=cursor,
-    )
-
-
-def _status(text: str) -> api.StatusFilter:
-    try:
-        found: api.StatusFilter = msgspec.convert(text, api.StatusFilter)
-    except msgspec.ValidationError:
-        known = ", ".join(completion.status(""))
-        raise typer.BadParameter(f"{text!r}: one of {known}", param_hint="--status") from None
-    return found
-
-
-def moment(text: str) -> datetime:
-    """Read a time: ISO, in local time unless it has a zone; or how long ago it is.
-
-    So are understood: `15m`, `15 min`, `30 minutes ago`, `an hour ago`.
-
-    Raises:
-        typer.BadParameter: It is neither.
-    """
-    wanted = " ".join(text.lower().split())
-    ago = _AGO.fullmatch(wanted)
-    try:
-        if ago is not None:
-            number = int(ago[1]) if ago[1].isdigit() else 1
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2][0]]: number})
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r}: a time such as 2030-01-31T12:00 or how long ago, such as 15m or "
-            "'30 minutes ago', is expected",
-            param_hint="--since",
-        ) from None
 
 
 async def _list(
