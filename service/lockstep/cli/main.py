@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "test",
     "automations list",
     "automations show",
+    "automations delete",
     "runs list",
     "runs show",
     "runs watch",

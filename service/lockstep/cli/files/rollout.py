@@ -24,7 +24,7 @@ class Interrupted(EngineError):
     advice = "See to what the message names, then apply again: what is done is not repeated."
 
 
-async def planned(remote: Remote, loaded: Documents, *, prune: bool) -> Plan:
+async def planned(remote: Remote, loaded: Documents, *, prune: bool, owner: str = APPLY) -> Plan:
     """Compare files and engine; have the engine judge every definition."""
     types, wrong = list[TypeChange](), list[Fault]()
     if loaded.types:
@@ -32,7 +32,7 @@ async def planned(remote: Remote, loaded: Documents, *, prune: bool) -> Plan:
         types, wrong = trigger_types.plan(known, loaded.types, APPLY)
     coming = {one.id for one in types}
     judged = await validated(remote, loaded.documents, coming)
-    made = plan(await remote.automations(), loaded.documents, prune=prune)
+    made = plan(await remote.automations(), loaded.documents, prune=prune, managed_by=owner)
     return Plan(made.changes, [*loaded.faults, *wrong, *judged, *made.faults], types)
 
 
