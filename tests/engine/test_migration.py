@@ -167,14 +167,17 @@ async def test_a_failure_is_told_with_all_that_helps_and_holds_up_no_other(
     [
         ({"name": ""}, "name:"),
         ({"name": "x" * 201}, "name:"),
-        ({"eventId": "no event"}, "triggers.0.event"),
-        ({"eventId": ""}, "triggers.0.event"),
-        ({"eventId": "automation.cron"}, "triggers.0.config"),
-        ({"providerConfig": {}}, "actions.0.config.url: `url` is missing"),
-        ({"providerConfig": {"url": "{{ x | nope }}"}}, "actions.0.config.url"),
-        ({"providerConfig": {"url": "x", "bodyTemplate": "{{ x"}}, "actions.0.config.body"),
-        ({"providerConfig": {"url": 5}}, "actions.0.config.url"),
-        ({"providerId": "integration-jira.jira"}, "actions.0.config.summary: `summary` is missing"),
+        ({"eventId": "no event"}, "triggers[0].event"),
+        ({"eventId": ""}, "triggers[0].event"),
+        ({"eventId": "automation.cron"}, "triggers[0].config"),
+        ({"providerConfig": {}}, "actions[0].config.url: `url` is missing"),
+        ({"providerConfig": {"url": "{{ x | nope }}"}}, "actions[0].config.url"),
+        ({"providerConfig": {"url": "x", "bodyTemplate": "{{ x"}}, "actions[0].config.body"),
+        ({"providerConfig": {"url": 5}}, "actions[0].config.url"),
+        (
+            {"providerId": "integration-jira.jira"},
+            "actions[0].config.summary: `summary` is missing",
+        ),
     ],
 )
 async def test_a_result_that_does_not_validate_is_a_failure_and_nothing_is_stored(

@@ -25,6 +25,14 @@ async def started(shared: EngineFixture, *actions: dict[str, Any], number: int =
     return automation, ids
 
 
+def shared_beginning(ids: list[str]) -> str:
+    """What several ids begin with."""
+    first, last = min(ids), max(ids)
+    return first[
+        : next(n for n, pair in enumerate(zip(first, last, strict=True)) if len({*pair}) > 1)
+    ]
+
+
 async def test_the_beginning_of_an_id_stands_for_its_run(
     shared: EngineFixture, shell: Shell
 ) -> None:
@@ -44,12 +52,14 @@ async def test_a_beginning_of_several_lists_them_and_does_nothing(
     shared: EngineFixture, shell: Shell
 ) -> None:
     automation, ids = await started(shared, WAIT, number=3)
-    told = await shell.run("cancel", ids[0][:5], code=1)
+    name = (await shared.call("automations.get", id=automation.id))["name"]
+    begin = shared_beginning(ids)
+    told = await shell.run("cancel", begin, code=1)
     for run_id in ids:
-        assert f"{run_id}  {automation.name}, waiting" in told.err
+        assert f"{run_id}  {name}, waiting" in told.err
     for run_id in ids:
         assert (await shared.call("runs.get", id=run_id))["run"]["status"] == "waiting"
-    told = await shell.run("runs", "show", ids[0][:5], "--json", code=1)
+    told = await shell.run("runs", "show", begin, "--json", code=1)
     assert '"error":"id.ambiguous"' in told.err
     await shell.run("cancel", *ids)
 
@@ -71,7 +81,8 @@ async def test_last_is_the_newest_run_of_all_or_of_an_automation(
         return str(shown["run"]["id"])
 
     assert await last("--automation", second.id) == done
-    assert await last("--automation", first.name) != failed
+    name = (await shared.call("automations.get", id=first.id))["name"]
+    assert await last("--automation", name) != failed
     again = (await shell.run("retry", "--last", "--automation", first.id, "--json")).json
     assert await last("--automation", first.id) == again["run_id"]
     await shell.run("runs", "watch", "--last", "--automation", second.id)

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from lockstep.cases.coverage import Covered
 from lockstep.cases.runner import Result
-from lockstep.definition.faults import path_text
+from lockstep.model.texts import path_text
 from lockstep_schemas.api import Issue
 
 

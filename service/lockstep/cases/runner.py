@@ -38,10 +38,9 @@ from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
 from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
-from lockstep.definition.faults import path_text
 from lockstep.definition.shape import Shaper
 from lockstep.model.errors import RenderError
-from lockstep.model.texts import described
+from lockstep.model.texts import described, path_text
 from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas.api import RunDetail

@@ -24,7 +24,7 @@ CANDIDATES: Final = 10
 """Of an ambiguous beginning of an id: so many are listed."""
 SHORTEST: Final = 4
 """Characters of an id that stand for it, where no other begins so."""
-FULL_ID: Final = 36
+FULL_ID: Final = 36  # characters of a UUID
 _ID_PART: Final = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]*")
 _OLDEST: Final = "automations.list"
 """What every engine answers to, of whatever version."""

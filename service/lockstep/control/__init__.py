@@ -69,13 +69,7 @@ def endpoints(
         "automations.toggle": handler(api.AutomationToggle, automations.toggle),
         "automations.validate": handler(api.ValidateRequest, automations.validate),
         "automations.versions": handler(api.VersionsGet, automations.versions),
-        "runs.start": handler(api.RunStart, start.start),
-        "runs.list": handler(api.RunsList, runs.list),
-        "runs.get": handler(api.RunGet, runs.get),
-        "runs.cancel": handler(api.RunCancel, runs.cancel),
-        "runs.retry": handler(api.RunRetry, retry.retry),
-        "runs.cancel_many": handler(api.RunsCancel, many.cancel),
-        "runs.retry_many": handler(api.RunsRetry, many.retry),
+        **_of_runs(runs, start, retry, many),
         "events.why": handler(api.WhyRequest, runs.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
         "catalog.triggers": handler(CatalogList, catalog.triggers),
@@ -96,6 +90,20 @@ def endpoints(
         "migration.failures": handler(FailuresList, migration.failures),
         "migration.acknowledge": handler(api.ById, migration.acknowledge),
         "status": handler(StatusRequest, status.status),
+    }
+
+
+def _of_runs(
+    runs: RunEndpoints, start: StartEndpoint, retry: RetryEndpoint, many: ManyEndpoints
+) -> Mapping[str, Endpoint]:
+    return {
+        "runs.start": handler(api.RunStart, start.start),
+        "runs.list": handler(api.RunsList, runs.list),
+        "runs.get": handler(api.RunGet, runs.get),
+        "runs.cancel": handler(api.RunCancel, runs.cancel),
+        "runs.retry": handler(api.RunRetry, retry.retry),
+        "runs.cancel_many": handler(api.RunsCancel, many.cancel),
+        "runs.retry_many": handler(api.RunsRetry, many.retry),
     }
 
 

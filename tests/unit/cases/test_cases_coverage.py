@@ -9,8 +9,8 @@ from lockstep.cases.coverage import Way, of_runs, report, ways
 from lockstep.cases.expect import Seen
 from lockstep.cases.origins import Origin, key_of
 from lockstep.definition.documents import Document
-from lockstep.definition.faults import path_text
 from lockstep.definition.source import Source
+from lockstep.model.texts import path_text
 from lockstep_schemas.api import Run, RunDetail, Step
 from lockstep_schemas.base import Json
 

@@ -90,15 +90,23 @@ def test_colours_take_no_room() -> None:
     assert header == "\x1b[1ma\x1b[0m       \x1b[1mb\x1b[0m"
 
 
-def test_the_width_is_that_of_a_variable_else_of_the_terminal(
+class Screen(io.StringIO):
+    """A terminal without a size of its own."""
+
+    def isatty(self) -> bool:
+        """Say that it is one."""
+        return True
+
+
+def test_the_width_is_that_of_a_terminal_and_none_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert width_of(io.StringIO()) is None
     monkeypatch.setenv("COLUMNS", "80")
-    assert width_of(io.StringIO()) == 80
-    monkeypatch.setenv("COLUMNS", "wide")
     assert width_of(io.StringIO()) is None
+    assert width_of(Screen()) == 80
+    for odd in ("wide", "", "0"):
+        monkeypatch.setenv("COLUMNS", odd)
+        assert width_of(Screen()) is None
 
 
 @pytest.mark.parametrize(

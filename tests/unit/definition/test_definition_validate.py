@@ -383,7 +383,7 @@ def test_only_a_right_definition_is_given() -> None:
 
 
 def test_a_stored_definition_of_another_language_is_refused() -> None:
-    with pytest.raises(DefinitionRefused, match=r"actions\.0: the action has no kind"):
+    with pytest.raises(DefinitionRefused, match=r"actions\[0\]: the action has no kind"):
         parse(acting({"later": 1}))
     with pytest.raises(DefinitionRefused, match="definition: expected an object"):
         parse(None)

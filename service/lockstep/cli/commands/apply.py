@@ -25,7 +25,7 @@ EXAMPLES: Final = (
 )
 
 
-OWNER_CHARACTERS: Final = 200
+OWNER_CHARACTERS: Final = 200  # a name, as that of an automation
 
 
 class How(msgspec.Struct, frozen=True, kw_only=True):

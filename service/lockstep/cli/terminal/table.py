@@ -46,21 +46,23 @@ class Table(NamedTuple):
 
     def lines(self, width: int | None, *, coloured: bool) -> Iterator[str]:
         """Give the lines; `width`: that of the terminal, None where there is none."""
-        layout = _Layout(self, width)
-        yield layout.line([Styled(name, "bold") for name in self.columns], coloured)
+        shape = _Shape(self, width)
+        yield shape.line([Styled(name, "bold") for name in self.columns], coloured)
         for row in self.rows:
-            yield layout.line(row, coloured)
-            yield from layout.below(row, coloured)
+            yield shape.line(row, coloured)
+            yield from shape.below(row, coloured)
 
 
 def width_of(stream: TextIO) -> int | None:
-    """Give how wide what is written may be; None: as wide as it is."""
+    """Give how wide what is written may be; None, where there is no terminal: as wide as it is."""
+    if not stream.isatty():
+        return None
     typed = os.environ.get("COLUMNS", "")
     if typed.isascii() and typed.isdigit() and int(typed):
         return int(typed)
     try:
-        return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
-    except (OSError, ValueError):  # no descriptor, as in tests, or one that has no size
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):  # no descriptor, or one that has no size
         return None
 
 
@@ -93,7 +95,7 @@ def _shared(one: str, other: str) -> int:
     return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-class _Layout:
+class _Shape:
     """How wide the columns of a table are, and what becomes of its cells."""
 
     def __init__(self, table: Table, width: int | None) -> None:
