@@ -284,53 +284,6 @@ class RunRetried(Struct, frozen=True, omit_defaults=False):
     run_id: Annotated[str, Meta(description="The new run.")]
 
 
-class WhyRequest(Struct, frozen=True, kw_only=True):
-    """Request of `events.why`: an event id, or a message id; newest events first."""
-
-    event: Annotated[Text, Meta(description="An event id or a message id.")]
-    automation_id: Annotated[Text | None, Meta(description="Only at this automation.")] = None
-    limit: Annotated[int, Meta(ge=1, le=50, description="At most so many events.")] = 5
-
-
-class Consequence(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """What became of an event at one automation: a run, a wake, or the gate that refused it."""
-
-    automation_id: Annotated[str, Meta(description="At which automation.")]
-    trigger_id: Annotated[
-        str | None, Meta(description="At which trigger; null: none of them was asked.")
-    ]
-    outcome: Annotated[
-        Literal["started", "skipped", "cancelled", "woke", "refused"],
-        Meta(description="What became of it."),
-    ]
-    gate: Annotated[
-        str | None, Meta(description="What refused it: filter, window, conditions, mode, ...")
-    ]
-    detail: Annotated[str | None, Meta(description="Why, with the values it saw.")]
-    run_id: Annotated[str | None, Meta(description="The run that started or woke.")]
-
-
-class HandledEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """An event that was taken, and all that followed."""
-
-    event: Annotated[str, Meta(description="Its event id.")]
-    message_id: Annotated[str | None, Meta(description="Its message id.")]
-    delivery: Annotated[
-        str, Meta(description="Which message of the stream: `<stream>:<sequence>:<time>`.")
-    ]
-    handled_at: Annotated[datetime, Meta(description="When it was taken.")]
-    consequences: Annotated[
-        list[Consequence], Meta(description="What followed; nothing: no automation asks for it.")
-    ]
-    more: Annotated[int, Meta(description="Consequences that are not told.")] = 0
-
-
-class Why(Struct, frozen=True, omit_defaults=False):
-    """Recent events, newest first."""
-
-    items: Annotated[list[HandledEvent], Meta(description="Newest first.")]
-
-
 class RunGet(Struct, frozen=True):
     """Request of `runs.get`."""
 

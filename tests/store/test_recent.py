@@ -209,6 +209,7 @@ class Scene:
             clock=laboratory.clock,
             expiring=cast("Any", None),
             pace=JudgingPace(str),
+            decisions_are_kept=lambda: True,
             prefix="p",
         )
 

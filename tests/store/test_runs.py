@@ -321,7 +321,7 @@ LISTED = [None, None, "a1", None, True, None, None, None]
 """What an index finds, in the parameters of a list of runs: those of one automation."""
 
 HOT: dict[str, list[Any]] = {
-    "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1], [NOW]],
+    "receipts/take": [["S:x"], ["e"], ["m"], ["S"], [1], [NOW], ["k"]],
     "runs/count_active": [["a1", "a2"], ["a3", "a4"], ["k1", None]],
     "automations/lock_many": [["a1", "a2"]],
     "runs/claim_ready": [10, uuid4(), NOW],

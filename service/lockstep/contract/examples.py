@@ -40,6 +40,7 @@ from lockstep_schemas import (
     run_events,
     secrets,
     status,
+    why,
 )
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.definition import AutomationDocument, Definition
@@ -78,21 +79,21 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
     ),
     api.RunRetry(id=RUN_ID, from_="failed"),
     api.RunRetried(RUN_ID),
-    api.WhyRequest(event="orders.created"),
-    api.Why(
+    why.WhyRequest(event="orders.created"),
+    why.Why(
         [
-            api.HandledEvent(
+            why.HandledEvent(
                 event="orders.created",
                 message_id="order-A-1",
                 delivery="LOCKSTEP_TRIGGERS:42:1769860800000000000",
                 handled_at=AT,
                 consequences=[
-                    api.Consequence(
+                    why.Consequence(
                         automation_id=AUTOMATION_ID,
                         trigger_id="orders_created",
                         outcome="refused",
                         gate="filter",
-                        detail="trigger.payload.amount > 0 is false",
+                        detail="false: trigger.payload.amount > 0; `trigger.payload.amount` is 0",
                         run_id=None,
                     )
                 ],

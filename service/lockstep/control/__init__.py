@@ -16,6 +16,7 @@ from lockstep.control.retry import RetryEndpoint
 from lockstep.control.runs import RunEndpoints
 from lockstep.control.start import StartEndpoint
 from lockstep.control.status import StatusEndpoint
+from lockstep.control.why import WhyEndpoint
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, RenderRequest
 from lockstep_schemas.dead import DeadById, DeadList, DeadSelect
@@ -23,6 +24,7 @@ from lockstep_schemas.migration import FailuresList, ImportRequest
 from lockstep_schemas.parked import ParkedById, ParkedList, ParkedSelect
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 from lockstep_schemas.status import StatusRequest
+from lockstep_schemas.why import WhyRequest
 
 __all__ = [
     "AutomationEndpoints",
@@ -39,6 +41,7 @@ __all__ = [
     "RunEndpoints",
     "StartEndpoint",
     "StatusEndpoint",
+    "WhyEndpoint",
     "endpoints",
     "handler",
     "table",
@@ -58,6 +61,7 @@ def endpoints(
     register: RegisterEndpoints,
     migration: MigrationEndpoints,
     status: StatusEndpoint,
+    why: WhyEndpoint,
 ) -> Mapping[str, Endpoint]:
     """The table of endpoints: what each takes, and who answers."""
     return {
@@ -70,7 +74,7 @@ def endpoints(
         "automations.validate": handler(api.ValidateRequest, automations.validate),
         "automations.versions": handler(api.VersionsGet, automations.versions),
         **_of_runs(runs, start, retry, many),
-        "events.why": handler(api.WhyRequest, runs.why),
+        "events.why": handler(WhyRequest, why.why),
         "artifacts.close": handler(api.ById, runs.close_artifact),
         "catalog.triggers": handler(CatalogList, catalog.triggers),
         "catalog.actions": handler(CatalogList, catalog.actions),

@@ -17,7 +17,6 @@ from lockstep.ports.clock import Clock
 from lockstep_schemas.api import (
     Artifact,
     ById,
-    HandledEvent,
     Run,
     RunCancel,
     RunDetail,
@@ -27,8 +26,6 @@ from lockstep_schemas.api import (
     Step,
     Success,
     Wait,
-    Why,
-    WhyRequest,
 )
 from lockstep_schemas.events import Actor
 
@@ -56,10 +53,6 @@ class RunViews(Protocol):
 
     async def waits(self, run_id: UUID) -> list[Wait]:
         """What it waits for."""
-        ...
-
-    async def why(self, request: WhyRequest) -> list[HandledEvent]:
-        """Find recent events, and what became of each."""
         ...
 
     async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
@@ -131,10 +124,6 @@ class RunEndpoints:
             raise RunNotFound(request.id)
         return Success()
 
-    async def why(self, request: WhyRequest, _: Actor | None) -> Why:
-        """Say of recent events what they started or woke, and which gate refused them."""
-        return Why(fitting([_cut(one) for one in await self._store.why(request)]))
-
     async def close_artifact(self, request: ById, _: Actor | None) -> Success:
         """Close an artifact: it is not consumed any more."""
         artifact_id = _id(request.id, ArtifactNotFound)
@@ -155,13 +144,6 @@ def shown(items: Sequence[Step | Artifact]) -> list[Step | Artifact]:
         else:
             made.append(msgspec.structs.replace(item, data={"bytes": size}))
     return made
-
-
-def _cut(handled: HandledEvent) -> HandledEvent:
-    """Tell so many consequences of an event that they fit into a reply."""
-    kept = fitting(handled.consequences, taken=1024)
-    more = len(handled.consequences) - len(kept)
-    return msgspec.structs.replace(handled, consequences=kept, more=more) if more else handled
 
 
 def _id(text: str, unknown: type[NotFound]) -> UUID:

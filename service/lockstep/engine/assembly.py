@@ -230,6 +230,7 @@ def _pipelines(
         ),
         setups=pipeline.TriggerSetups(setups, types, parts),
         pace=pace,
+        events_left=events_left,
     )
 
 
@@ -252,6 +253,7 @@ def _parts(
         clock=basis.clock,
         expiring=expiring,
         pace=pace,
+        decisions_are_kept=hearing.decisions.has_room,
         prefix=basis.settings.nats.prefix,
     )
 

@@ -37,14 +37,10 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
     )
     follow = functools.partial(_follow_runs, connection)
     retry = control.RetryEndpoint(a.pipelines.by_hand, a.basis.frames)
+    overdue = control.OverdueWaits(a.tables.waits, a.pipelines.expiry, clock)
     return control.endpoints(
         automations=automations,
-        runs=control.RunEndpoints(
-            views,
-            terminator,
-            clock,
-            control.OverdueWaits(a.tables.waits, a.pipelines.expiry, clock),
-        ),
+        runs=control.RunEndpoints(views, terminator, clock, overdue),
         start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
         retry=retry,
         many=control.ManyEndpoints(views, terminator, retry),
@@ -71,6 +67,18 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
             str(a.basis.id),
             __version__,
         ),
+        why=_why(a),
+    )
+
+
+def _why(a: Assembly) -> control.WhyEndpoint:
+    settings = a.basis.settings.engine
+    return control.WhyEndpoint(
+        store.EventViews(a.edge.database),
+        bus.DeadLetterBox(a.edge.connection, a.edge.publisher),
+        a.pipelines.events_left,
+        settings.judgements > 0,
+        settings.receipts_hours,
     )
 
 

@@ -131,6 +131,7 @@ class Pipelines:
     child_runs: pipeline.ChildRuns
     setups: pipeline.TriggerSetups
     pace: pipeline.JudgingPace
+    events_left: bus.UnhandledEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

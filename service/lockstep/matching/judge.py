@@ -38,18 +38,19 @@ def asks(match: TriggerMatch) -> bool:
     return gates != (None, None, None, None) or bool(match.automation.program.conditions)
 
 
-def judge(match: TriggerMatch, now: datetime) -> Candidate | Decision:
+def judge(match: TriggerMatch, now: datetime, *, is_explained: bool = True) -> Candidate | Decision:
     """Take a match through its filter; a fault of an expression refuses it, with a warning.
 
-    All is judged at the time of its event: but for its age, whenever it is handled.
+    All is judged at the time of its event: but for its age, whenever it is handled. `is_explained`
+    is whether a refusal says what the expressions saw: it is in vain where nobody keeps it.
     """
     try:
-        return _judged(match, now)
+        return _judged(match, now, is_explained=is_explained)
     except Unjudged as error:
         return refusal(match, error.stage, str(error), is_error=True)
 
 
-def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
+def _judged(match: TriggerMatch, now: datetime, *, is_explained: bool) -> Candidate | Decision:
     trigger, at = match.trigger, match.event.time
     scope = _scope(match, at)
     if trigger.hold is not None and trigger.cancel_filter is not None:
@@ -67,7 +68,10 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
     if trigger.filter is not None:
         try:
             if not trigger.filter.holds(scope):
-                return refusal(match, "filter", f"false: {trigger.filter.text}")
+                detail = f"false: {trigger.filter.text}"
+                if is_explained:
+                    detail = _joined(detail, trigger.filter.explain(scope).beside(detail[7:]))
+                return refusal(match, "filter", detail)
         except RenderError as error:
             raise Unjudged("filter", error) from error
     if trigger.hold is not None:
@@ -78,13 +82,19 @@ def _judged(match: TriggerMatch, now: datetime) -> Candidate | Decision:
         )
         return Candidate(match, partition, hold_seconds=seconds)
     if trigger.window is None:
-        return fails_condition(match, at, scope) or Candidate(match)
-    unmet = meets_conditions(match, at, scope)
-    return Candidate(match, _partition(trigger, match.event, scope), unmet=unmet)
+        return fails_condition(match, at, scope, is_explained=is_explained) or Candidate(match)
+    # Before the conditions: these may explain themselves, with what is left of the time.
+    partition = _partition(trigger, match.event, scope)
+    unmet = meets_conditions(match, at, scope, is_explained=is_explained)
+    return Candidate(match, partition, unmet=unmet)
 
 
 def fails_condition(
-    match: TriggerMatch, at: datetime, scope: Mapping[str, object] | None = None
+    match: TriggerMatch,
+    at: datetime,
+    scope: Mapping[str, object] | None = None,
+    *,
+    is_explained: bool = True,
 ) -> Decision | None:
     """Say which of the automation's conditions an event fails at a time, if one.
 
@@ -98,18 +108,25 @@ def fails_condition(
     for index, condition in enumerate(conditions):
         try:
             if not condition.holds(scope, at):
-                return refusal(match, "conditions", f"conditions[{index}] is false")
+                detail = f"conditions[{index}] is false"
+                if is_explained:
+                    detail = _joined(detail, str(condition.explain(scope, at)))
+                return refusal(match, "conditions", detail)
         except RenderError as error:
             raise Unjudged("conditions", f"conditions[{index}]: {error}") from error
     return None
 
 
 def meets_conditions(
-    match: TriggerMatch, at: datetime, scope: Mapping[str, object] | None = None
+    match: TriggerMatch,
+    at: datetime,
+    scope: Mapping[str, object] | None = None,
+    *,
+    is_explained: bool = True,
 ) -> Decision | None:
     """Say why the conditions do not hold at a time, or could not be judged; None if they hold."""
     try:
-        return fails_condition(match, at, scope)
+        return fails_condition(match, at, scope, is_explained=is_explained)
     except Unjudged as error:
         return refusal(match, error.stage, str(error), is_error=True)
 
@@ -125,6 +142,10 @@ def refusal(match: TriggerMatch, stage: Stage, detail: str, *, is_error: bool = 
         storable(detail),
         match if is_error else None,
     )
+
+
+def _joined(what: str, seen: str) -> str:
+    return f"{what}; {seen}" if seen else what
 
 
 def _seconds(rule: DurationRule, stage: Stage, least: int, scope: Mapping[str, object]) -> float:

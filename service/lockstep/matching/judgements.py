@@ -1,7 +1,7 @@
 """What triggers make of events: judged before a transaction, looked up in it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -23,8 +23,11 @@ class Judgements:
     is kept alive by what came of it.
     """
 
-    def __init__(self, index: Index, pace: Pace) -> None:
-        self._index, self._pace = index, pace
+    def __init__(
+        self, index: Index, pace: Pace, are_kept: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`are_kept` says whether somebody keeps what it refuses, with what expressions saw."""
+        self._index, self._pace, self._are_kept = index, pace, are_kept
         self._found: dict[_Key, Candidate | Decision] = {}
 
     async def prepare(self, events: Sequence[Event], now: datetime) -> None:
@@ -36,7 +39,7 @@ class Judgements:
                 self._found[key] = Candidate(match)
                 continue
             begun = time.thread_time_ns()
-            self._found[key] = judge(match, now)
+            self._found[key] = judge(match, now, is_explained=self._are_kept())
             spent = time.thread_time_ns() - begun
             await self._pace.took(match.automation.id, match.event.id, spent)
 

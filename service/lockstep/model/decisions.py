@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Literal, TypeAlias
+from uuid import UUID
 
 import msgspec
 
@@ -11,8 +12,9 @@ from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 
 Stage: TypeAlias = Literal[
-    "max_age", "filter", "cancel_filter", "window", "for", "conditions", "wait"
+    "max_age", "filter", "cancel_filter", "window", "for", "conditions", "wait", "wait_filter"
 ]
+"""`wait`: it has woken a run; `wait_filter`: the filter of a wait did not let it pass."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -24,6 +26,33 @@ class Decision(msgspec.Struct, frozen=True):
     stage: Stage
     detail: str
     match: TriggerMatch | None = None  # where it could not be judged
+    run_id: UUID | None = None  # that waits, or did
+    path: str | None = None  # of the step of it that does
+
+
+class KeptSince(msgspec.Struct, frozen=True):
+    """Since when what became of events is kept."""
+
+    events: datetime | None  # null: there are none
+    decisions: datetime | None  # null: none has been forgotten
+
+
+class WaitedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a run that waited about when an event was handled."""
+
+    run_id: str
+    automation_id: str
+    run_key: str | None  # the context key of the run
+    run_status: str
+    action_path: str
+    status: str
+    error_message: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    is_armed: bool  # then there are these two
+    wait_key: str | None
+    due_at: datetime | None
+    definition: str
 
 
 class Candidate(msgspec.Struct, frozen=True):

@@ -37,6 +37,9 @@ class Operand(msgspec.Struct, frozen=True):
     text: str
     value: str
 
+    def __str__(self) -> str:
+        return f"`{self.text}` is {self.value}"
+
 
 class Decider(msgspec.Struct, frozen=True):
     """A comparison, or what else is true or false by itself, and the values that it saw."""
@@ -46,7 +49,7 @@ class Decider(msgspec.Struct, frozen=True):
     operands: tuple[Operand, ...] = ()  # those that are not written out in it
 
     def __str__(self) -> str:
-        values = ", ".join(f"`{one.text}` is {one.value}" for one in self.operands)
+        values = ", ".join(map(str, self.operands))
         if len(self.operands) == 1 and self.operands[0].text == self.text:
             return values
         verdict = f"`{self.text}` is {'true' if self.holds else 'false'}"
@@ -60,6 +63,13 @@ class Explanation(msgspec.Struct, frozen=True):
     deciders: tuple[Decider, ...] = ()
     more: int = 0  # further ones that are not told
     fault: str = ""  # why it cannot be told
+
+    def beside(self, text: str) -> str:
+        """Say what it adds to the text of the whole, which stands before it."""
+        only = self.deciders[0] if len(self.deciders) == 1 and not self.more else None
+        if only is None or "".join(only.text.split()) != "".join(text.split()):
+            return str(self)
+        return ", ".join(map(str, only.operands))
 
     def __str__(self) -> str:
         if self.fault:

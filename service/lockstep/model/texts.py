@@ -7,6 +7,7 @@ from lockstep.model.secrets import MASKER
 
 TEXT_BYTES: Final = 4096
 """A reason is read by people, and stands in a row, in run events and in log lines at once."""
+KEY_BYTES: Final = 512  # of a context key that is shown beside others
 NAME_BYTES: Final = 256  # of a type that is not ours
 MARK: Final = "…"  # at the end of what was cut
 NAMED: Final = 5  # names in a line that tells of many at once
@@ -28,6 +29,11 @@ def storable(text: str, most: int = TEXT_BYTES) -> str:
         written = written[: most - len(MARK.encode())]
         return written.decode("utf-8", "ignore") + MARK
     return written.decode()
+
+
+def shown_key(context_key: str | None) -> str:
+    """Give a context key as receipts hold it: cut; empty where there is none, as on the bus."""
+    return storable(context_key, KEY_BYTES) if context_key else ""
 
 
 def said(error: object, most: int = TEXT_BYTES) -> str:

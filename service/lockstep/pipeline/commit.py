@@ -141,6 +141,8 @@ def _wakes(satisfied: Sequence[Satisfied], firings: Sequence[Firing]) -> list[De
             "",
             "wait",
             f"woke run {one.wait.run_id} at {one.wait.path}",
+            run_id=one.wait.run_id,
+            path=one.wait.path,
         )
         for one in satisfied
         if one.wait.id in fired

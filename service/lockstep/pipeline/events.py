@@ -202,8 +202,9 @@ class _Judged:
 
     def __init__(self, parts: PipelineParts, types: EventTypes, state: int) -> None:
         self.parts = parts
-        self.waits = wake.Correlation(parts.compile_filter, parts.pace)
-        self.triggers = matching.Judgements(parts.index, parts.pace)
+        kept = parts.decisions_are_kept
+        self.waits = wake.Correlation(parts.compile_filter, parts.pace, kept)
+        self.triggers = matching.Judgements(parts.index, parts.pace, kept)
         self._types, self._state = types, state
 
     def check(self) -> None:
@@ -256,7 +257,8 @@ class _Batch:
         decided.satisfied = [one for one in satisfied if one.wait.since is None]
         decided.looking = _looking(satisfied)
         decided.parked = parked
-        decided.judged = [*refused, *decided.judged]
+        passed_over = self._judged.waits.passed_over(fresh, armed)
+        decided.judged = [*refused, *passed_over, *decided.judged]
         return decided
 
     def _looked_back(self) -> list[Event]:

@@ -33,6 +33,7 @@ class PipelineParts:
     clock: Clock
     expiring: Expiring
     pace: Pace
+    decisions_are_kept: Callable[[], bool]
     prefix: str
 
 

@@ -168,8 +168,12 @@ class _Fired:
         match = self._match()
         rule = None if match is None else match.trigger
         if match is None or rule is not self._rule:
-            self._judged = None if match is None else matching.judge(match, self._parts.clock.now())
+            self._judged = None if match is None else self._judge(match)
             self._rule = rule
+
+    def _judge(self, match: TriggerMatch) -> Candidate | Decision:
+        kept = self._parts.decisions_are_kept()
+        return matching.judge(match, self._parts.clock.now(), is_explained=kept)
 
     async def decide(self, tx: Transaction, *, is_last: bool) -> Decided:
         """See `pipeline.judging.Judging`."""

@@ -7,8 +7,10 @@ that nobody asks about costs nothing, and judging is as fast as without this.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeAlias, cast
+from types import NoneType
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
+import msgspec
 from jinja2 import nodes
 
 from lockstep.model.errors import RenderError
@@ -20,7 +22,7 @@ from lockstep.render.compile import LITERALS, Compiler, Run
 from lockstep.render.filters import Filters
 from lockstep.render.limits import Limits, Work
 from lockstep.render.parse import parse_bare
-from lockstep.render.values import MISSING, Tick, free, kind, measure, to_json, truth
+from lockstep.render.values import Missing, Tick, free, kind, measure, to_json, truth
 from lockstep.render.written import compared, written
 
 Scope: TypeAlias = Mapping[str, object]
@@ -28,7 +30,11 @@ Scope: TypeAlias = Mapping[str, object]
 MOST: Final = 4  # comparisons that are told, and values of each: of a long `or` all were false
 TEXT_CHARACTERS: Final = 200  # of a part of an expression
 VALUE_CHARACTERS: Final = 100  # of a value: a name, a number, a short list
+_SHORT: Final = 256  # characters of a text that needs no measuring
+_BITS: Final = 64  # of integers that the encoder takes
 _LARGEST: Final = 16 * 1024  # bytes of a value that is written out: secrets are looked for in it
+
+_encode = msgspec.json.encode
 
 
 class _Cause(NamedTuple):
@@ -96,13 +102,28 @@ def shown(value: object, tick: Tick = free) -> str:
     Raises:
         LimitExceeded: The processor time is used up, or it is nested too deep.
     """
-    if value is MISSING:
-        return "missing"
-    if measure(value, _LARGEST, 0, tick) > _LARGEST:
+    word = _WORDS.get(type(value))
+    if word is not None:
+        return word(value)
+    if (type(value) is int and value.bit_length() < _BITS) or (
+        type(value) is str and len(value) <= _SHORT
+    ):
+        text = _encode(value).decode()  # by far the most frequent of all, so it is kept fast
+    elif measure(value, _LARGEST, 0, tick) > _LARGEST:
         size = f" of {len(value):,}" if isinstance(value, str | list | Mapping) else ""
         return f"{kind(value)}{size}, too large to be shown"
+    else:
+        text = to_json(value, 8 * _LARGEST, 0, tick)
     # What stands in it is cut at last: half of a secret would not be masked.
-    return _cut(MASKER.text(to_json(value, 8 * _LARGEST, 0, tick)), VALUE_CHARACTERS)
+    return _cut(MASKER.text(text), VALUE_CHARACTERS)
+
+
+_WORDS: Final[Mapping[type, Callable[[Any], str]]] = {
+    Missing: lambda _: "missing",
+    NoneType: lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+}
+"""What is never long, and no secret."""
 
 
 class _Planner:
@@ -229,9 +250,11 @@ def _nothing(_: Work) -> _Verdict:
 
 
 def _decider(found: _Cause, tick: Tick) -> Decider:
-    cut = {_cut(text, TEXT_CHARACTERS): value for text, value in found.values}
-    operands = [Operand(text, shown(value, tick)) for text, value in [*cut.items()][:MOST]]
-    return Decider(_cut(found.text, TEXT_CHARACTERS), found.holds, tuple(operands))
+    values = found.values
+    if len(values) > 1:  # what stands on both sides is told once
+        values = [*dict(values).items()][:MOST]
+    operands = tuple([Operand(text, shown(value, tick)) for text, value in values])
+    return Decider(found.text, found.holds, operands)
 
 
 def _cut(text: str, most: int) -> str:

@@ -56,6 +56,10 @@ class DecisionLog(Listener):
         self._idle.clear()
         self._arrived.set()
 
+    def has_room(self) -> bool:
+        """Say whether a decision of now would be written: else nobody needs to explain it."""
+        return self._is_kept and len(self._waiting) < MOST
+
     async def settled(self) -> None:
         """Return when all that was noted is written."""
         await self._idle.wait()

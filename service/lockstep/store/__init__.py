@@ -30,7 +30,7 @@ from lockstep.store.outbox import OutboxStore
 from lockstep.store.parked import ParkedStore
 from lockstep.store.parked_view import ParkedView
 from lockstep.store.pool import Store
-from lockstep.store.recent import RecentEvents
+from lockstep.store.recent import EventViews, RecentEvents
 from lockstep.store.retention import Receipts, Retention
 from lockstep.store.runs import RunStore
 from lockstep.store.setups import SetupStore
@@ -49,6 +49,7 @@ __all__ = [
     "DatabaseClock",
     "DecisionStore",
     "DueRows",
+    "EventViews",
     "HoldStore",
     "ImportStore",
     "OutboxStore",

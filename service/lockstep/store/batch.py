@@ -17,6 +17,7 @@ from lockstep.model.new_runs import NewRun, RunToRetry
 from lockstep.model.outbox import EventRow
 from lockstep.model.parked import ParkedEvent, Row
 from lockstep.model.runs import Ended, Ending
+from lockstep.model.texts import shown_key
 from lockstep.model.timers import HeldEvents, HoldChanges, Holder, StoredTimer
 from lockstep.model.waits import (
     Awaited,
@@ -51,7 +52,8 @@ class BatchTransaction:
     async def take_receipts(self, events: Sequence[Event]) -> set[str]:
         """See `ports.pipeline.Transaction`."""
         streams = [one.message.stream if one.message is not None else None for one in events]
-        taken = columns(Event, events, stream=streams)
+        keys = [shown_key(one.context_key) for one in events]
+        taken = columns(Event, events, stream=streams, context_key=keys)
         rows = await self._connection.fetch(*query("receipts/take", events=taken))
         return {row["delivery"] for row in rows}
 

@@ -16,8 +16,6 @@ from lockstep.store.pool import Store
 from lockstep.store.queries import like, query
 from lockstep_schemas.api import (
     Artifact,
-    Consequence,
-    HandledEvent,
     Run,
     RunsFilter,
     RunsList,
@@ -25,7 +23,6 @@ from lockstep_schemas.api import (
     Step,
     StepIo,
     Wait,
-    WhyRequest,
 )
 from lockstep_schemas.events import Actor
 from lockstep_schemas.run_events import ACTIVE, RunStatus
@@ -153,35 +150,6 @@ class RunViews:
             for row in rows
         ]
 
-    async def why(self, request: WhyRequest) -> list[HandledEvent]:
-        """See `control.runs.RunViews`."""
-        handled = []
-        async with self._store.connection() as connection:
-            events = await connection.fetch(
-                *query("receipts/recent", event=request.event, limit=request.limit)
-            )
-            for event in events:
-                sequence = int(event["delivery"].split(":")[1])
-                rows = await connection.fetch(
-                    *query(
-                        "decisions/consequences",
-                        delivery=event["delivery"],
-                        event_id=event["event_id"],
-                        sequence=sequence,
-                        automation_id=request.automation_id,
-                    )
-                )
-                handled.append(
-                    HandledEvent(
-                        event=event["event_id"],
-                        message_id=event["message_id"],
-                        delivery=event["delivery"],
-                        handled_at=event["received_at"],
-                        consequences=[_consequence(row) for row in rows],
-                    )
-                )
-        return handled
-
     async def close_artifact(self, artifact_id: UUID, now: datetime) -> bool:
         """See `control.runs.RunViews`."""
         async with self._store.connection() as connection:
@@ -249,18 +217,6 @@ def _words(wait: asyncpg.Record) -> str:
     if wait["kind"] != "deadline":
         return str(wait["waiting_for"])
     return f"its deadline, {iso(wait['due_at'])}"
-
-
-def _consequence(row: asyncpg.Record) -> Consequence:
-    run_id = row["run_id"]
-    return Consequence(
-        automation_id=row["automation_id"],
-        trigger_id=row["trigger_id"],
-        outcome=row["outcome"],
-        gate=row["gate"],
-        detail=row["detail"],
-        run_id=None if run_id is None else str(run_id),
-    )
 
 
 async def _bodies(connection: "Connection", rows: Sequence[asyncpg.Record]) -> list[bytes]:

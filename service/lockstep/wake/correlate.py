@@ -1,13 +1,15 @@
 """Satisfy: the waits that an event ends, each at most once, by the first event that passes."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from lockstep.model.decisions import Decision
 from lockstep.model.errors import RenderError
 from lockstep.model.events import Event
 from lockstep.model.parked import WAIT, ParkedEvent
@@ -28,6 +30,8 @@ class UnreadWait(msgspec.Struct, frozen=True):
 _Verdict: TypeAlias = bool | str | UnreadWait
 """Whether a filter lets an event pass, or why it could not be judged."""
 
+MOST_TOLD: Final = 20  # waits for which it is kept why one and the same event did not end them
+
 log = structlog.get_logger()
 
 
@@ -38,9 +42,17 @@ class Correlation:
     judged keeps its wait waiting.
     """
 
-    def __init__(self, compile_filter: Callable[[str], Expression], pace: Pace) -> None:
-        self._compile, self._pace = compile_filter, pace
+    def __init__(
+        self,
+        compile_filter: Callable[[str], Expression],
+        pace: Pace,
+        are_kept: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`are_kept` says whether somebody keeps why events did not end waits."""
+        self._compile, self._pace, self._are_kept = compile_filter, pace, are_kept
         self._judged: dict[tuple[str, UUID], tuple[Awaited, _Verdict]] = {}
+        self._told: dict[tuple[str, UUID], str] = {}  # what filters saw that let nothing pass
+        self._tellers = Counter[str]()  # by delivery: how many of them
 
     async def prepare(self, events: Sequence[Event], awaited: Sequence[Awaited]) -> None:
         """Judge which waits events end, in order; others have their turn in between."""
@@ -55,7 +67,7 @@ class Correlation:
             elif wait.id in ended:
                 continue
             else:
-                verdict = await self.verdict(wait, event)
+                verdict = await self.verdict(wait, event, is_told=self._is_told(event))
                 bare = (
                     wait if wait.run_scope is None else msgspec.structs.replace(wait, run_scope={})
                 )
@@ -91,6 +103,26 @@ class Correlation:
             await _warn(failed, tx)
         return [*taken.values()]
 
+    def passed_over(
+        self, events: Sequence[Event], armed: Sequence[tuple[int, UUID]]
+    ) -> list[Decision]:
+        """Say why armed waits go on waiting; of many for one event a few, and how many more."""
+        decisions, untold = list[Decision](), Counter[int]()
+        for place, wait_id in armed if self._told else ():
+            key = events[place].delivery, wait_id
+            wait, verdict = self._judged.get(key, (None, True))
+            if wait is None or verdict is True or isinstance(verdict, UnreadWait):
+                continue
+            detail = self._told.get(key)
+            if detail is None:
+                untold[place] += 1
+            else:
+                decisions.append(_passed_over(events[place], wait, detail))
+        for place, number in untold.items():
+            detail = f"{number:,} more waits were passed over by this event"
+            decisions.append(Decision(events[place], "", "", "wait_filter", detail))
+        return decisions
+
     def unread(
         self, events: Sequence[Event], armed: Sequence[tuple[int, UUID]]
     ) -> list[ParkedEvent]:
@@ -104,12 +136,15 @@ class Correlation:
                 found.append(parked)
         return found
 
-    async def verdict(self, wait: Awaited, event: Event) -> _Verdict:
+    async def verdict(self, wait: Awaited, event: Event, *, is_told: bool = False) -> _Verdict:
         """Judge whether an event ends a wait; others have their turn in between."""
         if wait.unread is not None:
             return UnreadWait(wait.unread)
         if wait.since is not None and (event.time, event.sequence) <= wait.since:
-            return False  # it would not have been taken either, had it been handled before
+            # It would not have been taken either, had it been handled before.
+            if is_told:
+                self._tell(wait, event, "the event is older than all that it looks back on")
+            return False
         if wait.filter is None:
             return True
         begun = time.thread_time_ns()
@@ -117,13 +152,43 @@ class Correlation:
             expression = self._compile(wait.filter)
         except RenderError as error:  # it could be compiled where it was armed
             return UnreadWait(f"the filter of a wait cannot be compiled here: {error}")
+        scope = _scope(wait, event)
         try:
-            verdict: _Verdict = expression.holds(_scope(wait, event))
+            verdict: _Verdict = expression.holds(scope)
         except RenderError as error:
             verdict = str(error)
+        if is_told and verdict is not True:
+            self._tell(wait, event, _reason(expression, verdict, scope))
         spent = time.thread_time_ns() - begun
         await self._pace.took(wait.automation_id, event.id, spent)
         return verdict
+
+    def _is_told(self, event: Event) -> bool:
+        return self._tellers[event.delivery] < MOST_TOLD and self._are_kept()
+
+    def _tell(self, wait: Awaited, event: Event, detail: str) -> None:
+        self._told[event.delivery, wait.id] = detail
+        self._tellers[event.delivery] += 1
+
+
+def _reason(expression: Expression, verdict: _Verdict, scope: SharedScope) -> str:
+    """Say what a filter saw that did not let an event pass."""
+    if isinstance(verdict, str):
+        return f"the filter could not be judged: {verdict}"
+    seen = expression.explain(scope).beside(expression.text)
+    return f"false: {expression.text}; {seen}" if seen else f"false: {expression.text}"
+
+
+def _passed_over(event: Event, wait: Awaited, detail: str) -> Decision:
+    return Decision(
+        event,
+        wait.automation_id,
+        "",
+        "wait_filter",
+        storable(detail),
+        run_id=wait.run_id,
+        path=wait.path,
+    )
 
 
 def _is_for(wait_id: UUID, event: Event) -> bool:

@@ -1,17 +1,19 @@
 """Hits: which triggers ask for an event, and why the others do not."""
 
+import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from lockstep.matching import Index, Judgements, judge, meets_conditions, warning
 from lockstep.model.automations import Automation, Head, StoredDefinition
-from lockstep.model.decisions import Candidate, Decision
+from lockstep.model.decisions import Candidate, Decision, digest_of_value
 from lockstep.model.events import Event
 from lockstep.model.matches import TriggerMatch
 from lockstep.model.program import Program
+from lockstep.render import Renderer
 from lockstep_schemas.events import Actor
 from unit.fakes import Definitions
 from unit.moved import moved
@@ -164,7 +166,7 @@ def test_a_filter_that_is_false_refuses_and_says_its_text() -> None:
     text = "trigger.payload.n > 3"
     assert told(refused(triggered(filter=text), payload={"n": 3})) == (
         "filter",
-        f"false: {text}",
+        f"false: {text}; `trigger.payload.n` is 3",
         False,
     )
 
@@ -182,7 +184,7 @@ def test_conditions_must_all_hold_and_the_first_that_does_not_is_told() -> None:
     one = automation(conditions=["true", {"not": "trigger.payload.off"}, "false"])
     assert told(refused(one, payload={"off": True})) == (
         "conditions",
-        "conditions[1] is false",
+        "conditions[1] is false; `trigger.payload.off` is true",
         False,
     )
     matched(automation(conditions=["true", {"or": ["false", "true"]}]))
@@ -191,6 +193,46 @@ def test_conditions_must_all_hold_and_the_first_that_does_not_is_told() -> None:
 def test_a_condition_that_cannot_be_judged_refuses_with_a_warning() -> None:
     one = automation(conditions=["true", FAILS])
     assert told(refused(one)) == ("conditions", f"conditions[1]: {DIVIDED}", True)
+
+
+def test_what_nobody_keeps_is_not_explained() -> None:
+    one = automation(conditions=["trigger.payload.n > 5"])
+    for asked, detail in (
+        (match(triggered(filter="false or 0")), "false: false or 0"),
+        (match(one), "conditions[0] is false"),
+    ):
+        judged = judge(asked, NOW, is_explained=False)
+        assert told(cast("Decision", judged))[1] == detail
+
+
+def test_a_refusal_that_cannot_be_explained_is_a_refusal_all_the_same() -> None:
+    def once(value: object) -> object:
+        calls.append(value)
+        if len(calls) > 1:
+            raise RuntimeError("only once")
+        return False
+
+    calls: list[object] = []
+    rule = triggered(filter="true")
+    text = "trigger.payload.n | once"
+    expression = Renderer({"once": once}).expression(text)
+    changed = dataclasses.replace(rule.program.triggers[0], filter=expression)
+    judged = judge(TriggerMatch(event(payload={"n": 1}), rule, changed), NOW)
+    assert told(cast("Decision", judged)) == (
+        "filter",
+        f"false: {text}; its values cannot be told: filter 'once': RuntimeError: only once",
+        False,
+    )
+
+
+def test_what_explains_takes_no_time_from_what_a_window_counts() -> None:
+    window = {"count": 2, "minutes": 1, "partition_by": "trigger.payload.key"}
+    slow = " or ".join(["(trigger.payload.many | map('string') | select('eq', 'x') | list)"] * 9)
+    one = automation(triggers=[{"event": "test.event", "window": window}], conditions=[slow])
+    payload = {"many": [*range(2000)], "key": "k"}
+    found = matched(one, payload=payload)
+    assert found.unmet is not None
+    assert found.partition == digest_of_value('"k"')
 
 
 def test_the_filter_is_judged_before_the_conditions() -> None:
@@ -204,7 +246,7 @@ def test_the_filter_is_judged_before_the_conditions() -> None:
 def test_conditions_refuse_nothing_before_a_window_or_a_hold(gate: Any) -> None:
     one = automation(triggers=[{"event": "test.event", **gate}], conditions=["false"])
     found = matched(one)
-    refused = "conditions", "conditions[0] is false", False
+    refused = "conditions", "conditions[0] is false; `false` is false", False
     assert told(meets_conditions(found.match, NOW)) == refused
     if "window" in gate:  # they are judged with the filter, and refuse what the window lets through
         assert told(found.unmet) == refused

@@ -112,6 +112,7 @@ class Ways:
             clock=Clock(),
             expiring=self.expiring,
             pace=self.pace,
+            decisions_are_kept=lambda: True,
             prefix="lockstep",
         )
 

@@ -148,7 +148,8 @@ async def test_an_event_wakes_what_waits_for_it_and_what_goes_no_further_is_told
     ways.tx.waits, ways.tx.armed = [wait], {wait.id: wait}
     await Way(ways).receive(event(1))
     assert [one.id for one in ways.heard.firings] == [wait.id]
-    assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+    told = [(one.stage, one.run_id) for one in ways.heard.decisions]
+    assert told == [("filter", None), ("wait", wait.run_id)]
 
 
 @moved
@@ -162,7 +163,9 @@ async def test_an_event_lets_a_wait_that_looks_back_look_again_and_does_not_wake
     await Way(ways).receive(event(1))
     assert [one.id for one in ways.heard.firings] == [wait.id]
     assert ways.heard.looks == [looks_back.id]
-    assert [one.stage for one in ways.heard.decisions] == ["filter", "wait"]
+    told = [(one.stage, one.run_id) for one in ways.heard.decisions]
+    passed_over = ("wait_filter", too_late.run_id)
+    assert told == [("filter", None), passed_over, ("wait", wait.run_id)]
     steps = ["standing", "lock_runs", "fire", "look_again", "commit"]
     assert [one for one in ways.order if one in steps][-5:] == steps
 

@@ -148,3 +148,13 @@ async def test_what_waits_while_the_store_is_away_for_long_is_bounded_and_counte
         await trail.settled()
     assert len(kept.details) == MOST
     assert trail.dropped == 500
+
+
+@moved
+async def test_it_says_whether_a_decision_would_be_kept() -> None:
+    assert not DecisionLog(Kept(), Clock(), is_kept=False).has_room()
+    log = DecisionLog(Kept(), Clock(), is_kept=True)
+    log.judged(judged(*range(MOST - 1)))
+    assert log.has_room()
+    log.judged(judged(1))
+    assert not log.has_room()

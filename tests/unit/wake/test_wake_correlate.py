@@ -1,6 +1,7 @@
 """Satisfied: the waits that an event ends, each at most once, by the first event that passes."""
 
 from typing import Any
+from uuid import UUID
 
 from structlog.testing import capture_logs
 
@@ -8,6 +9,7 @@ from lockstep.model.events import Event
 from lockstep.model.waits import Awaited, Satisfied
 from lockstep.pipeline import JudgingPace
 from lockstep.wake import Correlation
+from lockstep.wake.correlate import MOST_TOLD
 from lockstep_schemas.events import Actor
 from unit.fakes import Rows
 from unit.moved import moved
@@ -133,3 +135,47 @@ async def test_where_the_first_of_two_events_has_been_handled_before_the_second_
     assert await waits.satisfied(events[1:], [(0, uid(1))], tx.port) is None
     await waits.prepare(events[1:], await tx.awaited(events[1:]))
     assert pairs(await waits.satisfied(events[1:], [(0, uid(1))], tx.port) or []) == [(1, 2)]
+
+
+async def passed_over(*waits: Awaited, of: Event, are_kept: bool = True) -> list[tuple[UUID, str]]:
+    """The runs that wait on, and why."""
+    tx = Rows()
+    tx.waits = [*waits]
+    found = Correlation(RENDERER.expression, JudgingPace(str), lambda: are_kept)
+    await found.prepare([of], await tx.awaited([of]))
+    armed = (await tx.standing([of])).armed
+    told = found.passed_over([of], armed)
+    assert {one.stage for one in told} <= {"wait_filter"}
+    return [(one.run_id or UUID(int=0), one.detail) for one in told]
+
+
+@moved
+async def test_it_tells_of_each_wait_that_goes_on_what_its_filter_saw() -> None:
+    waits = [
+        wait(1, text="trigger.payload.n > 3"),
+        wait(2, text="trigger.payload.n > 5"),
+        wait(3, text=FAILS),
+        wait(4),
+        wait(5, text="run_scope.n == 5 and true", n=7),
+    ]
+    assert await passed_over(*waits, of=event(payload={"n": 5})) == [
+        (uid(102), "false: trigger.payload.n > 5; `trigger.payload.n` is 5"),
+        (uid(103), "the filter could not be judged: division by zero"),
+        (
+            uid(105),
+            "false: run_scope.n == 5 and true; `run_scope.n == 5` is false: `run_scope.n` is 7",
+        ),
+    ]
+
+
+@moved
+async def test_of_many_waits_that_go_on_some_are_told_and_how_many_more_there_are() -> None:
+    waits = [wait(number, text="false") for number in range(1, 1 + MOST_TOLD + 5)]
+    told = await passed_over(*waits, of=event())
+    assert [run for run, _ in told] == [*(one.run_id for one in waits[:MOST_TOLD]), UUID(int=0)]
+    assert told[-1][1] == "5 more waits were passed over by this event"
+
+
+@moved
+async def test_nothing_of_waits_is_explained_where_nobody_keeps_it() -> None:
+    assert await passed_over(wait(1, text="false"), of=event(), are_kept=False) == []

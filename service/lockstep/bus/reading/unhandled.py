@@ -19,7 +19,7 @@ import msgspec
 from lockstep.bus import api, headers, topology
 from lockstep.bus.api import ApiError, Askable
 from lockstep.bus.errors import EventsUnknown
-from lockstep.bus.names import Names
+from lockstep.bus.names import Names, is_subject
 from lockstep.bus.publisher import sequence_of
 from lockstep.model.errors import BusUnavailable, EngineError
 from lockstep.model.events import Event, Poison
@@ -28,6 +28,7 @@ from lockstep.ports.clock import Clock, StreamClock
 from lockstep.ports.unhandled import HeldUp, Question
 from lockstep_schemas.events import ACTION_DONE
 from lockstep_schemas.remote import ActionDone
+from lockstep_schemas.why import UnhandledEvent
 
 LOOKED_AT: Final = 100  # messages of a subject: 40 ms; what lies behind so many waits anyway
 AT_ONCE: Final = 32  # subjects: a round trip each at a time, which the server takes in a ms
@@ -125,6 +126,41 @@ class UnhandledEvents:
     async def counted(self, questions: Sequence[Question]) -> Mapping[UUID, HeldUp]:
         """See `ports.unhandled.Unhandled`."""
         return await self._ask(questions, is_counting=True)
+
+    async def listed(self, event: str, limit: int) -> list[UnhandledEvent]:
+        """Give the first of an event id; else those of a message id, of the first 100 of each lane.
+
+        Raises: as `held_up`, but for the clock.
+        """
+        if is_subject(event) and not {"*", ">"} & set(event.split(".")):
+            found = await self._listed(event, limit, lambda _: True)
+            if found:
+                return found
+        return await self._listed(">", LOOKED_AT, lambda head: message_id_of(head) == event)
+
+    async def _listed(
+        self, event_id: str, limit: int, is_wanted: Callable[[Mapping[str, str]], bool]
+    ) -> list[UnhandledEvent]:
+        found = []
+        for lane in (await self._layout()).lanes:
+            sequence = 1
+            for _ in range(limit):
+                message = await self._next(self._names.trigger(event_id, lane), sequence)
+                if message is None:
+                    break
+                sequence = message.sequence + 1
+                if is_wanted(message.headers):
+                    stored_at = EPOCH + timedelta(microseconds=message.stored_at_ns // 1000)
+                    found.append(
+                        UnhandledEvent(
+                            event=self._names.event(message.subject)[1],
+                            message_id=message_id_of(message.headers),
+                            lane=lane,
+                            sequence=message.sequence,
+                            stored_at=stored_at,
+                        )
+                    )
+        return sorted(found, key=lambda one: one.sequence)[:limit]
 
     async def _ask(self, questions: Sequence[Question], *, is_counting: bool) -> dict[UUID, HeldUp]:
         offset, doubt = self._stream_clock.offset, self._stream_clock.doubt
@@ -276,6 +312,11 @@ class _Walk:
         if question.below is None:
             return stored_at <= question.until + self._error
         return sequence < question.below
+
+
+def message_id_of(head: Mapping[str, str]) -> str | None:
+    """Give the message id of an event by its headers."""
+    return head.get(headers.MESSAGE_ID) or head.get("ce-id")
 
 
 def _first(errors: BaseExceptionGroup[EngineError]) -> EngineError:

@@ -1,6 +1,6 @@
-"""`lockstep why`: what recent events started, and what refused them."""
+"""`lockstep why`: what events started or woke, and what refused them."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -8,19 +8,29 @@ from lockstep.cli import completion
 from lockstep.cli.context import Reach, engine, finish
 from lockstep.cli.options import AsJson
 from lockstep.cli.terminal import output
-from lockstep_schemas import api
+from lockstep.cli.terminal.why import show
+from lockstep_schemas.why import Why, WhyRequest
 
-EXAMPLES: Final = ("why sensor.door", "why sensor.door --automation sample-orders --limit 20")
+if TYPE_CHECKING:
+    from lockstep.client.remote import Remote
+
+EXAMPLES: Final = (
+    "why sensor.door",
+    "why sensor.door --automation sample-orders --limit 20",
+    "why --automation sample-orders",
+)
 
 
 def command(
     context: typer.Context,
     event: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="EVENT_ID|MESSAGE_ID", help="Which events.", autocompletion=completion.event
+            metavar="[EVENT_ID|MESSAGE_ID]",
+            help="Which events; none of them: the last refusals of the automation.",
+            autocompletion=completion.event,
         ),
-    ],
+    ] = None,
     automation: Annotated[
         str | None,
         typer.Option(
@@ -31,41 +41,40 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Say what events started, and what refused them."""
+    if event is None and automation is None:
+        raise typer.BadParameter("say which events, or which automation: `--automation NAME`")
     finish(_why(engine(context), event, automation, limit, as_json=as_json))
 
 
 async def _why(
-    engine: Reach, event: str, automation: str | None, limit: int, *, as_json: bool
+    engine: Reach, event: str | None, automation: str | None, limit: int, *, as_json: bool
 ) -> bool:
-    """Say what recent events started, woke or did not; false if none is known."""
+    """Say what became of events; false if none is known."""
     async with engine as remote:
-        names = {one.id: one.name for one in await remote.automations()}
+        found = {one.id: one.name for one in await remote.automations()}
         wanted = None if automation is None else (await remote.automation(automation)).id
-        request = api.WhyRequest(event=event, automation_id=wanted, limit=limit)
-        items = (await remote.call("events.why", request, api.Why)).items
+        request = WhyRequest(event=event, automation_id=wanted, limit=limit)
+        why = await remote.call("events.why", request, Why)
+        if _is_nothing(why) and event is not None and wanted is None:
+            why = await _of_automation(remote, found, event, limit) or why
     if as_json:
-        output.show_json({"items": items})
-        return bool(items)
-    if not items:
-        output.tell(f"no recent event has the event id or message id '{event}'")
-        return False
-    for handled in items:
-        of = f" ({handled.message_id})" if handled.message_id else ""
-        output.show_line(f"{handled.event}{of}  {output.moment(handled.handled_at)}")
-        rows = [
-            (
-                names.get(c.automation_id, c.automation_id),
-                c.trigger_id or "",
-                c.outcome,
-                c.gate or "",
-                c.run_id or "",
-                c.detail or "",
-            )
-            for c in handled.consequences
-        ]
-        if rows:
-            columns = ("automation", "trigger", "outcome", "gate", "run", "detail")
-            output.show(output.table(columns, rows))
-        else:
-            output.show_line("  no enabled automation asks for it, and no run waits for it")
-    return True
+        output.show_json(why)
+    else:
+        show(why, found)
+        if event is None and not why.items:
+            output.tell("it has refused nothing lately")
+    return event is None or not _is_nothing(why)
+
+
+def _is_nothing(why: Why) -> bool:
+    return not (why.items or why.dead_letters or why.unhandled)
+
+
+async def _of_automation(
+    remote: "Remote", found: dict[str, str], word: str, limit: int
+) -> Why | None:
+    """Give the last refusals of an automation, where the word names one and no event."""
+    named = [one for one, name in found.items() if word in {one, name}]
+    if len(named) != 1:
+        return None
+    return await remote.call("events.why", WhyRequest(automation_id=named[0], limit=limit), Why)
