@@ -166,12 +166,14 @@ async def environment() -> AsyncIterator[BenchEnvironment]:
 
 
 @asynccontextmanager
-async def environment_with_engine(*, floor: bool = False) -> AsyncIterator[BenchEnvironment]:
+async def environment_with_engine(
+    *, floor: bool = False, **settings: str
+) -> AsyncIterator[BenchEnvironment]:
     """Start servers, and one engine, or the floor, on them."""
     async with environment() as opened:
         module = ["lockstep.bench.floor"] if floor else ["lockstep", "serve"]
         ready = _pulling if floor else _answering
-        replica = await opened.start("engine", module, LOG__LEVEL="error")
+        replica = await opened.start("engine", module, LOG__LEVEL="error", **settings)
         try:
             await until_ready(lambda: ready(opened.connection), replica)
             yield opened

@@ -30,6 +30,9 @@ class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
     runs_per_second: float | None = None
     floor_runs_per_second: float | None = None
     share_of_floor: float | None = None
+    no_io_runs_per_second: float | None = None
+    io_runs_per_second: float | None = None
+    io_ratio: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     nomatch_events_per_second: float | None = None
@@ -105,9 +108,22 @@ async def throughput(runs: int, rounds: int) -> Figures:
     )
 
 
-async def _rate(runs: int, *, floor: bool) -> float:
+async def io(runs: int, rounds: int) -> Figures:
+    """Measure what it costs to keep what went into steps: with nothing kept, and as usual."""
+    without, kept = [], []
+    for _ in range(rounds):
+        without.append(await _rate(runs, floor=False, ENGINE__KEEP_IO_BYTES="0"))
+        kept.append(await _rate(runs, floor=False))
+    return Figures(
+        no_io_runs_per_second=round(median(without), 1),
+        io_runs_per_second=round(median(kept), 1),
+        io_ratio=round(median(a / b for a, b in zip(kept, without, strict=True)), 3),
+    )
+
+
+async def _rate(runs: int, *, floor: bool, **settings: str) -> float:
     """Publish `runs` events; give runs per second until the last run event."""
-    async with environment_with_engine(floor=floor) as opened:
+    async with environment_with_engine(floor=floor, **settings) as opened:
         # A mode counts at most 1000 active runs: several automations share the load.
         events = [f"bench.run.{number}" for number in range(max(2, runs // 500))]
         if not floor:

@@ -42,13 +42,15 @@ def command(
     figures: Annotated[
         list[str] | None,
         typer.Argument(
-            help="throughput, latency, nomatch (those if none is named); sleepers, takeover, loop, "
-            "match, fairness, budget, timeouts, expiry, armed."
+            help="throughput, latency, nomatch (those if none is named); io, sleepers, takeover, "
+            "loop, match, fairness, budget, timeouts, expiry, armed."
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=100, help="Runs to measure throughput with.")] = 5000,
     events: Annotated[int, typer.Option(min=20, help="Events to measure latency with.")] = 500,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of throughput, armed, --beside.")] = 3,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds of throughput, io, armed, --beside.")
+    ] = 3,
     delays: Annotated[
         int, typer.Option(min=1, help="Runs, waits, holds to measure lateness with.")
     ] = 10_000,
@@ -114,7 +116,7 @@ def bench(
 def _benches(runs: int, events: int, rounds: int, sizes: Sizes) -> "dict[str, _Bench]":
     """Give what measures each figure, in these sizes."""
     from lockstep.bench.deadlines import armed, expiry, timeouts
-    from lockstep.bench.figures import latency, nomatch, throughput
+    from lockstep.bench.figures import io, latency, nomatch, throughput
     from lockstep.bench.loop import loop
     from lockstep.bench.matching import budget, fairness, match
     from lockstep.bench.sleep import sleepers
@@ -122,6 +124,7 @@ def _benches(runs: int, events: int, rounds: int, sizes: Sizes) -> "dict[str, _B
 
     return {
         "throughput": lambda: throughput(runs, rounds),
+        "io": lambda: io(runs, rounds),
         "latency": lambda: latency(events),
         "nomatch": lambda: nomatch(2 * runs),
         "sleepers": lambda: sleepers(sizes.delays, sizes.spread_seconds, sizes.sleepers),
