@@ -103,6 +103,10 @@ def test_every_field_of_a_case_is_described() -> None:
         ({"definition": HELLO, "name": ""}, False),
         ({"name": "x"}, False),
         ([HELLO], False),
+        ({"trigger_types": [{"id": "a.b", "payload_schema": {"type": "object"}}]}, True),
+        ({"trigger_types": [{"id": "a.b", "owner": "x"}]}, False),
+        ({"trigger_types": {"id": "a.b"}}, False),
+        ({"trigger_types": [], "name": "x"}, False),
     ],
 )
 def test_the_frame_of_a_document_is_judged_as_apply_does(

@@ -12,6 +12,7 @@ from lockstep.contract.builder import Builder, Schema
 from lockstep.contract.examples import EXAMPLES
 from lockstep.contract.known import KnownTypes, teach
 from lockstep.contract.language import ADDITIONS, SPECIALS
+from lockstep.definition.documents import TYPES
 from lockstep_schemas.api import Fault
 from lockstep_schemas.base import JsonObject
 from lockstep_schemas.definition import AutomationDocument, Definition
@@ -129,11 +130,24 @@ def _builder() -> Builder:
 
 
 def _automation(builder: Builder) -> Schema:
-    """A definition alone, or with its frame, as `lockstep apply` tells the two."""
+    """A definition alone, or with its frame, or types, as `lockstep apply` tells them."""
     return {
-        "description": "As `lockstep apply` takes it: a definition, with a frame around it or not.",
+        "description": "As `lockstep apply` takes it: a definition, with a frame around it or not; "
+        "or types of triggers.",
         "type": "object",
-        "if": {"required": ["triggers"], "not": {"required": ["definition"]}},
-        "then": builder.of(Definition),
-        "else": builder.of(AutomationDocument),
+        "if": {"required": [TYPES]},
+        "then": _types(builder),
+        "else": {
+            "if": {"required": ["triggers"], "not": {"required": ["definition"]}},
+            "then": builder.of(Definition),
+            "else": builder.of(AutomationDocument),
+        },
     }
+
+
+def _types(builder: Builder) -> Schema:
+    """Types of triggers as files have them: what is applied belongs to `apply`."""
+    one = builder.of(TriggerRegister)
+    del builder.defs["TriggerRegister"]["properties"]["owner"]
+    every = {"description": "Each as the API takes it.", "type": "array", "items": one}
+    return {"properties": {TYPES: every}, "additionalProperties": False}
