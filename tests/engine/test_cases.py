@@ -237,7 +237,7 @@ async def test_an_automation_that_is_refused_is_told_as_validate_tells_it(tmp_pa
     )
     told = await lockstep_test(path)
     assert told.code == 1
-    fault = rf"cases\.yaml:\d+:\d+: {tmp_path}/flow\.yaml:6:\d+: actions\[0\].* `confg`"
+    fault = rf"cases\.yaml:\d+:\d+: {tmp_path}/flow\.yaml:\d+:\d+: actions\[0\].* `confg`"
     assert len(re.findall(fault, told.out)) == 2
     assert "actions[0].config: unknown key `mesage` (did you mean `message`?)" in told.out
     assert (
