@@ -43,7 +43,7 @@ class Histogram:
         return found
 
 
-class Ends:
+class EndCounts:
     """How runs of one automation ended, and after how long."""
 
     __slots__ = ("runs", "statuses")
@@ -58,19 +58,19 @@ class EndsByAutomation:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.others = Ends()
-        self._found: dict[str, Ends] = {}
+        self.others = EndCounts()
+        self._found: dict[str, EndCounts] = {}
 
-    def of(self, automation_id: str) -> Ends:
+    def of(self, automation_id: str) -> EndCounts:
         """Give the ends to add one of this automation to."""
         found = self._found.get(automation_id)
         if found is not None:
             return found
         if len(self._found) >= self.most:
             return self.others
-        return self._found.setdefault(automation_id, Ends())
+        return self._found.setdefault(automation_id, EndCounts())
 
-    def known(self, automation_ids: Collection[str]) -> Mapping[str, Ends]:
+    def known(self, automation_ids: Collection[str]) -> Mapping[str, EndCounts]:
         """Give all that have ends of their own, now that these are the enabled automations.
 
         They are given some before a run of them ends: a rate needs two numbers. Where there is no
@@ -83,7 +83,7 @@ class EndsByAutomation:
             for one in [one for one in self._found if one in gone][:over]:
                 del self._found[one]
         for one in lacking[: self.most - len(self._found)]:
-            self._found[one] = Ends()
+            self._found[one] = EndCounts()
         return self._found
 
 
