@@ -251,7 +251,10 @@ class RunStart(Struct, frozen=True, kw_only=True):
     trigger_id: Annotated[
         str | None, Meta(description="As if by this trigger; the first if absent.")
     ] = None
-    payload: Annotated[JsonObject, Meta(description="As if of an event.")] = {}
+    payload: Annotated[
+        JsonObject,
+        Meta(description="As if of an event; of a schedule, `firedAt` is now if it is absent."),
+    ] = {}
     context_key: Annotated[
         Annotated[Text, Meta(max_length=1024)] | None | UnsetType,
         Meta(description="Null: none; absent: as the trigger extracts it."),

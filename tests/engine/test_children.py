@@ -53,6 +53,28 @@ async def test_a_step_starts_a_run_and_goes_on(shared: EngineFixture) -> None:
     assert (run["trigger_payload"], run["context_key"]) == ({"x": "7"}, "k1")
 
 
+async def test_a_step_that_starts_a_schedule_gives_it_the_payload_of_a_tick(
+    shared: EngineFixture,
+) -> None:
+    cron = {"event": "automation.cron", "config": {"cronPattern": "0 4 1 1 *"}}
+    child = await shared.automation([], triggers=[cron])
+    parent = await shared.automation(
+        [
+            starting(child.id, wait=True),
+            {
+                **starting(child.id, wait=True, payload={"firedAt": "1999-12-31T23:00:00Z"}),
+                "id": "b",
+            },
+            SAY,
+        ]
+    )
+    seen = await parent.run()
+    assert (seen.status, seen.recorded) == ("success", ["success"])
+    given, ticked = await runs_of(shared, child.id)
+    assert list(ticked["trigger_payload"]) == ["firedAt"]
+    assert given["trigger_payload"] == {"firedAt": "1999-12-31T23:00:00Z"}
+
+
 async def test_a_step_that_waits_sleeps_until_the_run_has_ended(shared: EngineFixture) -> None:
     child = await shared.automation([{"delay": {"seconds": 1}}, record("child")])
     parent = await shared.automation([starting(child.id, wait=True), SAY])

@@ -231,6 +231,53 @@ async def test_a_start_by_hand_passes_over_the_filter_and_honours_the_mode(
     assert await refused(shared, "runs.start", automation_id=automation.id) == "404"
 
 
+TICKING: dict[str, Json] = {
+    "automation.cron": {"cronPattern": "0 4 1 1 *"},
+    "automation.interval": {"intervalSeconds": 31_536_000},
+    "automation.template": {"value_template": "false", "intervalSeconds": 86_400},
+}
+
+
+@shared_loop
+@pytest.mark.parametrize("event", TICKING)
+async def test_a_start_by_hand_of_a_schedule_has_the_payload_of_a_tick(
+    shared: EngineFixture, event: str
+) -> None:
+    trigger = {"event": event, "config": TICKING[event]}
+    says = record("{{ trigger.payload.firedAt == trigger.time }} {{ trigger.payload.note }}")
+    automation = await triggered(shared, trigger, [says])
+    given = {"firedAt": "1999-12-31T23:00:00.000Z"}
+    found = []
+    for payload in ({}, given, {"note": "x"}):
+        request = {"automation_id": automation.id, "payload": payload}
+        started = await shared.call("runs.start", **request)
+        found.append(await automation.seen(started["run_id"]))
+    payloads = [one.detail.run.trigger_payload for one in found]
+    assert [sorted(one) for one in payloads] == [["firedAt"], ["firedAt"], ["firedAt", "note"]]
+    assert payloads[1] == given
+    assert [one.recorded for one in found] == [["true "], ["false "], ["true x"]]
+    assert {one.detail.run.context_key for one in found} == {None}
+    wrong = {"automation_id": automation.id, "payload": {"firedAt": 7}}
+    assert await refused(shared, "runs.start", **wrong) == "400"
+
+
+@shared_loop
+async def test_a_start_by_hand_has_the_payload_of_a_tick_only_where_its_trigger_ticks(
+    shared: EngineFixture,
+) -> None:
+    ticks = {"event": "automation.cron", "config": TICKING["automation.cron"], "id": "nightly"}
+    automation = await triggered(
+        shared, {}, [record("{{ trigger.id }}")], triggers=[{"event": "e.first"}, ticks]
+    )
+    first = await shared.call("runs.start", automation_id=automation.id)
+    named = await shared.call("runs.start", automation_id=automation.id, trigger_id="nightly")
+    first_run, named_run = [
+        (await automation.seen(one["run_id"])).detail.run for one in (first, named)
+    ]
+    assert (first_run.trigger_id, first_run.trigger_payload) == ("e_first", {})
+    assert (named_run.trigger_id, list(named_run.trigger_payload)) == ("nightly", ["firedAt"])
+
+
 @shared_loop
 async def test_a_start_that_takes_long_is_answered_while_it_runs(shared: EngineFixture) -> None:
     slow = {"action": "test.slow", "config": {"seconds": 0.3}}

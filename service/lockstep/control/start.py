@@ -20,6 +20,7 @@ from lockstep.model.texts import path_text
 from lockstep.model.types import Catalog
 from lockstep.ports.clock import Clock
 from lockstep.ports.pipeline import ByHand
+from lockstep.schedule import with_tick
 from lockstep_schemas.api import RunStart, RunStarted
 from lockstep_schemas.depth import MAX_DEPTH, nests_deeper
 from lockstep_schemas.events import Actor
@@ -94,9 +95,11 @@ class StartEndpoint:
     def _event(self, request: RunStart, trigger: TriggerRule, actor: Actor | None) -> Event:
         if nests_deeper(request.payload, MAX_DEPTH):
             raise bad_field(f"payload: nests deeper than {MAX_DEPTH} levels", "payload")
+        now = self._clock.now()
+        payload = with_tick(trigger.event, request.payload, now)
         kind = self._catalog.trigger(trigger.event)
         if kind is not None and kind.payload_schema is not None:
-            faults = kind.payload_schema.faults(request.payload)
+            faults = kind.payload_schema.faults(payload)
             if faults:
                 place = path_text(["payload", *faults[0].path])
                 message = f"{place}: {faults[0].message}"
@@ -104,17 +107,17 @@ class StartEndpoint:
         key = request.context_key
         if key is UNSET:
             extract = kind.context_key if kind is not None else None
-            key = extract(request.payload) if extract is not None else None
+            key = extract(payload) if extract is not None else None
         return Event(
             id=trigger.event,
-            payload=request.payload,
-            body=msgspec.json.encode(request.payload),
+            payload=payload,
+            body=msgspec.json.encode(payload),
             delivery=f"manual:{uuid7()}",
             message_id=None,
             context_key=key or None,
             actor=request.actor or actor or Actor(),
             hop=0,
-            time=self._clock.now(),
+            time=now,
             sequence=0,
         )
 

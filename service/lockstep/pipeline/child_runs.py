@@ -24,6 +24,7 @@ from lockstep.pipeline.parts import Decided, PipelineParts
 from lockstep.ports.apart import apart
 from lockstep.ports.listeners import Listener
 from lockstep.ports.pipeline import Transaction
+from lockstep.schedule import with_tick
 from lockstep_schemas.run_events import ACTIVE
 
 CANCELLED: Final = "the run that started it was cancelled"
@@ -172,22 +173,24 @@ class ChildRuns:
         """Make what starts the run: the first trigger, filter and conditions passed over."""
         automation = self._automation(wanted.automation)
         trigger = automation.program.triggers[0]
+        now = self._parts.clock.now()
+        payload = with_tick(trigger.event, wanted.payload, now)
         kind = self._catalog.trigger(trigger.event)
         schema = kind.payload_schema if kind is not None else None
-        for fault in schema.faults(wanted.payload) if schema is not None else ():
+        for fault in schema.faults(payload) if schema is not None else ():
             place = path_text(["payload", *fault.path])
             raise ChildRefused(f"automation '{wanted.automation}': {place}: {fault.message}")
         extract = kind.context_key if kind is not None else None
         event = Event(
             id=trigger.event,
-            payload=wanted.payload,
-            body=msgspec.json.encode(wanted.payload),
+            payload=payload,
+            body=msgspec.json.encode(payload),
             delivery=f"child:{wanted.parent.run_id}:{wanted.parent.path}",
             message_id=None,
-            context_key=extract(wanted.payload) if extract is not None else wanted.context_key,
+            context_key=extract(payload) if extract is not None else wanted.context_key,
             actor=wanted.actor,
             hop=wanted.hop,
-            time=self._parts.clock.now(),
+            time=now,
             sequence=0,
             traceparent=wanted.traceparent,
             parent=wanted.parent,

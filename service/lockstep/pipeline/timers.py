@@ -347,7 +347,7 @@ def _match(
     automation: Automation, timer: StoredTimer, fired_at: datetime, now: datetime
 ) -> TriggerMatch:
     (rule,) = (one for one in automation.program.triggers if one.id == timer.trigger_id)
-    payload = {"firedAt": iso(fired_at)}
+    payload = schedules.with_tick(rule.event, {}, fired_at)
     event = Event(
         id=rule.event,
         payload=payload,

@@ -14,6 +14,7 @@ from lockstep.schedule.configs import (
     Interval,
     Schedule,
     schedule_of,
+    with_tick,
 )
 from lockstep.schedule.faults import faults
 from lockstep.schedule.terms import PatternFault
@@ -36,4 +37,5 @@ __all__ = [
     "next_tick",
     "schedule_of",
     "ticks",
+    "with_tick",
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from lockstep.model.run_events import iso
 from lockstep_schemas.base import JsonObject
 
 PREFIX: Final = "automation."
@@ -49,6 +50,11 @@ KINDS: Final[Mapping[str, type[Schedule]]] = {
     "automation.interval": Interval,
     "automation.template": Edge,
 }
+
+
+def with_tick(event_id: str, payload: JsonObject, at: datetime) -> JsonObject:
+    """Give a payload the fields that a tick has, as far as it does not say them itself."""
+    return {"firedAt": iso(at), **payload} if event_id in KINDS else payload
 
 
 def schedule_of(event_id: str, config: JsonObject) -> Schedule | None:

@@ -21,7 +21,10 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Start a run of another automation."""
 
     automation: Annotated[str, Meta(min_length=1, description="Id or name.")]
-    payload: JsonObject = {}
+    payload: Annotated[
+        JsonObject,
+        Meta(description="That of its first trigger; of a schedule, `firedAt` is now if absent."),
+    ] = {}
     wait: Annotated[bool, Meta(description="Sleep until it has ended.")] = False
     cancel_with_parent: Annotated[bool, Meta(description="When this run is cancelled.")] = True
 

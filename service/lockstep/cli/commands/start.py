@@ -14,6 +14,7 @@ from lockstep_schemas import api
 EXAMPLES: Final = (
     """start "Door guard" --payload '{"open": true}' --context-key vault""",
     "start sample-orders --trigger trigger_1 --payload @order.json",
+    'start "Nightly report"',
 )
 
 
@@ -32,7 +33,8 @@ def command(
 ) -> None:
     """Start a run by hand.
 
-    Filter and conditions are passed over, the mode is honoured.
+    Filter and conditions are passed over, the mode is honoured. The payload of a schedule is
+    that of a tick now, as far as --payload does not say it.
     """
     reach = engine(context)
     finish(_start(reach, automation, trigger, payload, context_key, as_json=as_json))
