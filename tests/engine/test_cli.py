@@ -31,7 +31,7 @@ async def test_validate_says_place_and_hint_of_every_fault(shell: Shell) -> None
     )
     shell.write("worse.yaml", "name: [")
     told = await shell.run("validate", "bad.yaml", "worse.yaml", code=1)
-    assert "bad.yaml:5:5: actions[0]: unknown key `enabeld` (did you mean `enabled`?)" in told.out
+    assert "bad.yaml:6:5: actions[0]: unknown key `enabeld` (did you mean `enabled`?)" in told.out
     assert "worse.yaml:1:8: no YAML" in told.out
     assert (await shell.run("validate", "--json", ".", code=1)).json["valid"] is False
 

@@ -51,7 +51,7 @@ async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
                 async with patience():
                     while await active(connection):
                         await asyncio.sleep(0.05)
-    assert "1 automations" in shown[0]
+    assert "1 automation is valid" in shown[0]
     assert "Door watch v1  success" in shown[1]
     assert "parallel[1][0] nats.publish  success" in shown[1]
     assert "unchanged" in shown[2]
