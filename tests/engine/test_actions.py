@@ -184,7 +184,7 @@ async def test_cancelling_a_run_ends_its_request(calls: EngineFixture) -> None:
         await calls.ended(automation.id, 1)
 
 
-# nats.request and automation.notify_user
+# nats.request
 
 
 @asynccontextmanager
@@ -287,11 +287,65 @@ async def test_the_subjects_of_the_engine_are_out_of_reach(
     shared: EngineFixture, name: str
 ) -> None:
     prefix = shared.settings.nats.prefix
-    for subject in (f"{prefix}.api.status", "$JS.API.INFO", "_INBOX.x"):
-        action = {"id": "a", "action": name, "config": {"subject": subject, "payload": {}}}
-        seen = await (await shared.automation([action])).run()
+    rendered = {"subject": "{{ trigger.payload.to }}", "payload": {}}
+    automation = await shared.automation([{"id": "a", "action": name, "config": rendered}])
+    for subject in (f"{prefix}.api.status", "$JS.API.INFO", "_INBOX.x", "a.>", "a b", "a..b"):
+        seen = await automation.run({"to": subject})
         assert seen.status == "failed"
         assert "subject" in seen.error
+        actions = [{"id": "a", "action": name, "config": {"subject": subject, "payload": {}}}]
+        definition = {"name": "x", "triggers": [{"event": "e.x"}], "actions": actions}
+        found = await shared.call("automations.validate", definition=definition)
+        [fault] = found["errors"]
+        assert fault["path"] == ["actions", 0, "config", "subject"]
+        assert fault["message"] == seen.error
+
+
+# nats.publish
+
+
+async def test_a_publish_that_no_stream_takes_says_so_at_once_and_what_to_do(
+    shared: EngineFixture,
+) -> None:
+    config = {"subject": "demo.{{ trigger.payload.to }}", "payload": {}}
+    automation = await shared.automation([{"action": "nats.publish", "config": config}])
+    seen = await automation.run({"to": "room"})
+    assert seen.status == "failed"
+    assert seen.error.startswith("not published to 'demo.room': demo.room: no stream on NATS at")
+    assert seen.error.endswith(
+        "make one that does, or say `stream: false`, which publishes to whoever listens at that "
+        "moment"
+    )
+
+
+async def test_a_publish_without_a_stream_reaches_whoever_listens(shared: EngineFixture) -> None:
+    publish = {
+        "action": "nats.publish",
+        "config": {
+            "subject": "demo.{{ trigger.payload.to }}",
+            "payload": {"n": 1},
+            "stream": False,
+        },
+    }
+    automation = await shared.automation([publish])
+    async with service(shared, "demo.hall", lambda _: None) as heard, patience():
+        reached = await automation.run({"to": "hall"})
+        while not heard:
+            await asyncio.sleep(0.01)
+        alone = await automation.run({"to": "nobody"})
+    assert (reached.status, alone.status) == ("success", "success")
+    [message] = heard
+    assert json.loads(message.data) == {"n": 1}
+    assert message.headers is not None
+    assert message.headers["Nats-Msg-Id"] == f"{reached.detail.run.id}:actions[0]"
+    event = f"{shared.settings.nats.prefix}.trigger.{automation.event}"
+    changed = {**publish, "config": {"subject": event, "payload": {}, "stream": False}}
+    definition = {"name": "x", "triggers": [{"event": "e.x"}], "actions": [changed]}
+    found = await shared.call("automations.validate", definition=definition)
+    assert "leave out `stream: false`" in found["errors"][0]["message"]
+
+
+# automation.notify_user
 
 
 NOTIFY: Json = {

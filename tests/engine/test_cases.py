@@ -443,6 +443,31 @@ async def test_what_workers_that_were_killed_have_left_keeps_its_time(tmp_path: 
     assert result.code == 0, result.out
 
 
+async def test_a_case_publishes_plainly_and_is_told_of_a_stream_that_is_missing(
+    tmp_path: Path,
+) -> None:
+    plain: Json = {"subject": "demo.x", "payload": {}, "stream": False}
+    stored = {"subject": "demo.x", "payload": {}}
+    actions = [{"action": "nats.publish", "config": config} for config in (plain, stored)]
+    told = await lockstep_test(
+        write(
+            tmp_path,
+            case(
+                automation={
+                    "name": "n",
+                    "triggers": [{"event": "test.event"}],
+                    "actions": actions,
+                },
+                expect={
+                    "steps": {"actions[0]": "success", "actions[1]": "failed"},
+                    "error_contains": "say `stream: false`",
+                },
+            ),
+        )
+    )
+    assert told.code == 0, told.out
+
+
 async def test_a_case_that_ends_while_no_engine_runs_leaves_nothing_to_the_next(
     tmp_path: Path,
 ) -> None:

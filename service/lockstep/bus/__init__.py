@@ -14,6 +14,7 @@ from lockstep.bus.follow import LIMIT as FEED_LIMIT
 from lockstep.bus.follow import Feed, Note, follow
 from lockstep.bus.lag import Lag, lag
 from lockstep.bus.names import ENGINE
+from lockstep.bus.outgoing import Outgoing
 from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.reading.lookup import find
@@ -39,6 +40,7 @@ __all__ = [
     "Lag",
     "NoEngine",
     "Note",
+    "Outgoing",
     "Publisher",
     "Puller",
     "RequestService",

@@ -251,6 +251,7 @@ class Connection:
     async def _on_error(self, error: Exception) -> None:
         """Log what the client reports; the same again at most every 30 s."""
         text = said(error)
+        self.requests.denied(text)
         if text == self._said[0] and time.monotonic() - self._said[1] < _SAY_AGAIN_SECONDS:
             return
         self._said = text, time.monotonic()

@@ -59,13 +59,13 @@ class Publisher:
         except NoResponders:
             self._connection.doubted.set()
             where = f"{subject}: no stream on NATS at {self._connection.server} takes it"
-            if not await self._has_no_stream(subject):
+            if not await self.has_no_stream(subject):
                 raise BusUnavailable(f"{where} just now") from None
             text = f"{where}; `lockstep bus apply` creates the streams"
             raise NoResponders(text) from None
         return not _ack(subject, answer.body).duplicate
 
-    async def _has_no_stream(self, subject: str) -> bool:
+    async def has_no_stream(self, subject: str) -> bool:
         """Whether JetStream is there and knows no stream that takes a subject.
 
         Nobody listens for a stream either while its server starts or ends, or it has no leader.

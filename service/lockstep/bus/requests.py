@@ -1,6 +1,9 @@
 """Questions and their answers: one inbox for all, told apart by the last word of the subject."""
 
 import asyncio
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -25,6 +28,13 @@ class NoResponders(BusUnavailable):
     advice = "Start what answers there; `lockstep bus apply` makes streams that are missing."
 
 
+class NotAllowed(BusUnavailable):
+    """The server does not let the engine publish to a subject; it needs an operator."""
+
+    code = "bus.not_allowed"
+    advice = "Let the user of the engine publish to the subject: `deploy/nats/accounts.conf`."
+
+
 class Requests:
     """Asks and waits, thousands at a time, without a timer or a subscription for each."""
 
@@ -33,7 +43,7 @@ class Requests:
         self._prefix = wire.new_inbox() + "."
         self._skip = len(self._prefix)
         self._tokens = count()
-        self._waiting: dict[str, tuple[asyncio.Future[RawReply], float]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[RawReply], float, str]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -49,12 +59,13 @@ class Requests:
 
         Raises:
             NoResponders: Nobody listens.
+            NotAllowed: The server does not let us publish there.
             Unavailable: No reply within `seconds`, or the connection broke. It may have arrived.
         """
         loop = asyncio.get_running_loop()
         token = f"{next(self._tokens):x}"
         future: asyncio.Future[RawReply] = loop.create_future()
-        self._waiting[token] = future, loop.time() + seconds
+        self._waiting[token] = future, loop.time() + seconds, subject
         if self._sweep is None:
             self._sweep = loop.call_later(_TICK_SECONDS, self._expire)
         try:
@@ -65,6 +76,8 @@ class Requests:
         except TimeoutError:
             text = f"{subject}: NATS at {self._server} gave no answer within {seconds:g} s"
             raise BusUnavailable(text) from None
+        except PermissionError:
+            raise self._not_allowed(subject) from None
         except ConnectionError:
             text = f"{subject}: the connection to NATS at {self._server} broke before the answer"
             raise BusUnavailable(text) from None
@@ -76,9 +89,37 @@ class Requests:
 
     def fail(self) -> None:
         """Wake all who wait: their answers went to a connection that is no more."""
-        for future, _ in self._waiting.values():
+        for future, _, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionError())
+
+    @contextmanager
+    def watched(self, subject: str) -> Iterator[Callable[[], None]]:
+        """Give what raises `NotAllowed` if the server has refused the subject since the entry."""
+        token = f"{next(self._tokens):x}"
+        refused: asyncio.Future[RawReply] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = refused, math.inf, subject
+
+        def look() -> None:
+            if refused.done() and isinstance(refused.exception(), PermissionError):
+                raise self._not_allowed(subject)
+
+        try:
+            yield look
+        finally:
+            del self._waiting[token]
+            if refused.done():
+                refused.exception()  # seen: a connection that broke is told by who waits for it
+            refused.cancel()
+
+    def denied(self, error: str) -> None:
+        """Wake those whose subject an error of the server names, all in lower case."""
+        for future, _, subject in self._waiting.values():
+            if f'"{subject.lower()}"' in error and not future.done():
+                future.set_exception(PermissionError())
+
+    def _not_allowed(self, subject: str) -> NotAllowed:
+        return NotAllowed(f"{subject}: NATS at {self._server} does not let us publish there")
 
     async def _room(self, seconds: float) -> None:
         async with asyncio.timeout(seconds):
@@ -95,7 +136,7 @@ class Requests:
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for future, deadline in self._waiting.values():
+        for future, deadline, _ in self._waiting.values():
             if deadline <= now and not future.done():
                 future.set_exception(TimeoutError())
         pending = bool(self._waiting)

@@ -22,7 +22,7 @@ from lockstep.model.errors import EngineError, NobodyAnswers, Unavailable
 from lockstep.model.http import HttpRequest, HttpResponse
 from lockstep.model.messages import Reply
 from lockstep.model.types import ActionContext, ActionResult, Fire, Identity, Logger, Services
-from lockstep.ports.actions import Asker, Children, HttpCaller, Secrets
+from lockstep.ports.actions import Asker, Children, HttpCaller, Messages, Secrets
 from lockstep.ports.bus import Publisher
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Identity",
     "Logger",
     "MemoryCatalog",
+    "Messages",
     "NobodyAnswers",
     "PluginFailure",
     "Publisher",

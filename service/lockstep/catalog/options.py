@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, TypedDict
 import msgspec
 
 from lockstep.catalog.context_keys import ContextKey
-from lockstep.model.types import Migrate
+from lockstep.model.types import ConfigFaults, Migrate
 from lockstep_schemas.base import JsonObject
 
 Shape: TypeAlias = type[msgspec.Struct] | JsonObject
@@ -46,6 +46,9 @@ class ActionOptions(TypedDict, total=False):
     """Of the config; 1 if left out. What is stored says of which version it was when stored."""
     migrations: Mapping[int, Migrate]
     """For each version below: what makes the config of the next of it, after rendering."""
+    config_faults: ConfigFaults
+    """Says, when an automation is saved, what is wrong with a config beyond its schema: pairs of a
+    field and a message. What is templated has its braces still."""
     produces: str
     """Local name of the artifact type that a success brings."""
     consumes: Sequence[str]

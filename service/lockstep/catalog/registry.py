@@ -213,6 +213,7 @@ class Registry:
             config_version=options.get("config_version", 1),
             migrations=_migrations(what, options),
             follow_up=options.get("follow_up"),
+            config_faults=options.get("config_faults"),
             text_paths=text_paths(schema.document),
             secret_paths=secret_paths(schema.document),
         )

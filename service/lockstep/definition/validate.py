@@ -326,6 +326,8 @@ def _provider(action: ProviderAction, path: Path, catalog: Catalog) -> Iterator[
         message = f"'{action.action}' produces an artifact and needs an `id` to name it by"
         yield _issue((*path, "id"), message)
     yield from _config(action.config, kind.config_schema, (*path, "config"))
+    for name, told in kind.config_faults(action.config) if kind.config_faults else ():
+        yield _issue((*path, "config", name), told)
 
 
 def _config(

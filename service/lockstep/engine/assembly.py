@@ -49,7 +49,7 @@ from lockstep.engine.upkeep import Upkeep
 from lockstep.engine.wakeups import Wakeups
 from lockstep.engine.waking import expiry, held_looks, unhandled, wakeups
 from lockstep.model.ids import uuid7
-from lockstep.ports.actions import Asker, Children, HttpCaller
+from lockstep.ports.actions import Asker, Children, HttpCaller, Messages
 from lockstep.ports.bus import Publisher
 from lockstep.ports.listeners import Listener
 from lockstep.render import Renderer
@@ -92,7 +92,7 @@ def build(
     knowledge = _knowledge(edge, types)
     hearing = _hearing(basis, edge, tables, seams.listeners)
     pipelines = _pipelines(basis, edge, tables, knowledge, hearing, seams)
-    services.add(Publisher, edge.publisher).add(Asker, edge.asker)
+    services.add(Publisher, edge.publisher).add(Asker, edge.asker).add(Messages, edge.outgoing)
     services.add(HttpCaller, edge.http).add(Children, pipelines.child_runs)
     loops = _loops(basis, edge, tables, knowledge, hearing, pipelines, services, seams)
     for part in (loops.upkeep, basis.stream_clock, pipelines.expiry, pipelines.held_looks):
@@ -109,10 +109,12 @@ def build(
 
 
 def _edge(settings: Settings, database: store.Store, connection: bus.Connection) -> Connections:
+    publisher = bus.Publisher(connection)
     return Connections(
         database=database,
         connection=connection,
-        publisher=bus.Publisher(connection),
+        publisher=publisher,
+        outgoing=bus.Outgoing(connection, publisher),
         asker=bus.Asker(connection),
         http=fetch.HttpClient(settings.http),
     )

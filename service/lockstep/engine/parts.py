@@ -74,6 +74,7 @@ class Connections:
     database: store.Store
     connection: bus.Connection
     publisher: bus.Publisher
+    outgoing: bus.Outgoing
     asker: bus.Asker
     http: fetch.HttpClient
 

@@ -1,6 +1,6 @@
 """Types of triggers, actions and artifacts: what plug-ins and services bring to the language."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
@@ -134,6 +134,8 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 Migrate: TypeAlias = Callable[[JsonObject], JsonObject]
 Execute = Callable[[ActionContext], Awaitable[ActionResult]]
+ConfigFaults: TypeAlias = Callable[[JsonObject], Iterable[tuple[str, str]]]
+"""Says of a config as it is written which fields are wrong beyond its schema, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ class ActionType:
     config_type: type[msgspec.Struct] | None = None
     config_version: int = 1
     migrations: Mapping[int, Migrate] = field(default_factory=dict)  # from the version to the next
+    config_faults: ConfigFaults | None = None
     description: str | None = None
     category: str = "Uncategorized"
     produces: ArtifactType | None = None

@@ -24,6 +24,28 @@ class Asker(Protocol):
         ...
 
 
+class Messages(Protocol):
+    """Publishes what an action says: to a stream, or to whoever listens now."""
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Store one message; false when the stream already held one of this id (`Nats-Msg-Id`).
+
+        Raises:
+            Unavailable: No acknowledgement within the time limit, or no stream takes the subject.
+            EngineError: It cannot be sent, or the stream will never take it.
+        """
+        ...
+
+    async def send(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send one message that nobody acknowledges, once the server has taken it.
+
+        Raises:
+            Unavailable: There is no connection, or it broke, or we may not publish there.
+            EngineError: It cannot be sent.
+        """
+        ...
+
+
 class Children(Protocol):
     """Starts runs that steps of other runs ask for."""
 

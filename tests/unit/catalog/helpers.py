@@ -64,6 +64,7 @@ class Outbox:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.messages: list[tuple[str, bytes, dict[str, str]]] = []
+        self.plain: list[tuple[str, bytes, dict[str, str]]] = []
         self._error = error
         self.swallowed: list[Exception | None] = []
         """How the next calls end: the first is raised once the message is stored, others before."""
@@ -78,6 +79,11 @@ class Outbox:
         if lost is not None:
             raise lost
         return stored
+
+    async def send(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
+        if self._error is not None:
+            raise self._error
+        self.plain.append((subject, body, dict(headers)))
 
     def _store(self, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
         known = {sent["Nats-Msg-Id"] for _, _, sent in self.messages}

@@ -8,7 +8,7 @@ import pytest
 from lockstep.catalog import ServiceBag, build_catalog
 from lockstep.model.errors import BusUnavailable, EngineError, Unavailable
 from lockstep.model.types import ActionResult
-from lockstep.ports.bus import Publisher
+from lockstep.ports.actions import Messages
 from lockstep_schemas.base import Json, JsonObject
 from unit.catalog.helpers import Lines, Outbox, action_of, context
 from unit.moved import moved
@@ -26,7 +26,7 @@ async def publish(outbox: Outbox, config: JsonObject, **changes: object) -> Acti
     """Call `nats.publish` as the walk does: with the config as its struct."""
     action = action_of(CATALOG, "nats.publish")
     assert action.config_type is not None
-    services = ServiceBag().add(Publisher, outbox)
+    services = ServiceBag().add(Messages, outbox)
     typed = msgspec.convert(config, action.config_type)
     return await action.execute(context(typed, services=services, **changes))
 
@@ -138,7 +138,7 @@ async def test_publish_refuses_a_subject_that_is_none_or_not_for_automations(
 
 async def test_publish_knows_the_prefix_of_its_engine() -> None:
     action = action_of(build_catalog(open=False, prefix="acme"), "nats.publish")
-    services = ServiceBag().add(Publisher, Outbox())
+    services = ServiceBag().add(Messages, Outbox())
     for subject, succeeds in (("acme.api.status", False), ("lockstep.api.status", True)):
         config = {"subject": subject, "payload": {}}
         assert (await action.execute(context(config, services=services))).success is succeeds
@@ -202,6 +202,46 @@ async def test_a_stream_that_refuses_for_now_is_a_failure_at_once() -> None:
     result = await publish(Outbox(Full("it is full")), {"subject": "demo.x", "payload": {}})
     assert result.error == "not published to 'demo.x': it is full"
     assert asyncio.get_running_loop().time() == 0
+
+
+async def test_publish_sends_plainly_where_no_stream_is_wanted() -> None:
+    outbox = Outbox()
+    for attempt in (1, 2):
+        config: JsonObject = {"subject": "demo.x", "payload": {}, "stream": False}
+        assert (await publish(outbox, config, attempt=attempt)).success
+    assert [subject for subject, _, _ in outbox.plain] == ["demo.x", "demo.x"]
+    assert {head["Nats-Msg-Id"] for _, _, head in outbox.plain} == {"run-1:actions[0]"}
+    assert not outbox.messages
+    told = await publish(outbox, {**config, "subject": "lockstep.trigger.demo.thing"})
+    assert "events go to a stream" in (told.error or "")
+    failed = await publish(Outbox(BusUnavailable("it broke")), config)
+    assert failed.error == "not published to 'demo.x': it broke"
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"subject": "a.*"}, "wildcards"),
+        ({"subject": "a..b"}, "is empty"),
+        ({"subject": "a b"}, "spaces"),
+        ({"subject": "$JS.API.INFO"}, "of the server itself"),
+        ({"subject": "lockstep.api.status"}, "only 'trigger' and 'lane'"),
+        ({"subject": "lockstep.trigger.demo.x", "stream": False}, "leave out `stream: false`"),
+        ({"subject": "demo.x", "stream": False}, None),
+        ({"subject": "lockstep.trigger.demo.x"}, None),
+        ({"subject": "demo.{{ trigger.payload.* }}"}, None),  # judged as an expression
+        ({"subject": 5}, None),
+        ({}, None),
+    ],
+)
+def test_a_subject_that_would_be_refused_is_refused_when_the_automation_is_saved(
+    config: JsonObject, told: str | None
+) -> None:
+    check = action_of(CATALOG, "nats.publish").config_faults
+    assert check is not None
+    found = list(check(config))
+    assert [name for name, _ in found] == (["subject"] if told else [])
+    assert all(told in message for _, message in found if told)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The plug-in `nats`: `nats.publish` and `nats.request`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -11,10 +11,9 @@ from lockstep.catalog.builtins.bodies import Kind, decoded, encoded
 from lockstep.catalog.builtins.headers import headers_fault, hop, names_schema, trace
 from lockstep.catalog.registry import Registry
 from lockstep.model.errors import BusUnavailable, EngineError, NobodyAnswers, Unavailable
-from lockstep.model.types import ActionContext, ActionResult, Execute
-from lockstep.ports.actions import Asker
-from lockstep.ports.bus import Publisher
-from lockstep_schemas.base import Json
+from lockstep.model.types import ActionContext, ActionResult, ConfigFaults, Execute
+from lockstep.ports.actions import Asker, Messages
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.events import HEADER_HOP, HEADER_MESSAGE_ID
 
 CATEGORY: Final = "NATS"
@@ -39,6 +38,13 @@ class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: Annotated[
         dict[str, str], Meta(extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)})
     ] = {}
+    stream: Annotated[
+        bool,
+        Meta(
+            description="False: to whoever listens at that moment; no stream has to take it, "
+            "nobody acknowledges it, and a step that is repeated may send it twice."
+        ),
+    ] = True
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +75,13 @@ def register_nats(prefix: str) -> Callable[[Registry], None]:
     """Make what registers the plug-in for an engine whose subjects begin with `prefix`."""
 
     def register(registry: Registry) -> None:
-        registry.add_action("publish", publisher(prefix), config=Publish, category=CATEGORY)
+        registry.add_action(
+            "publish",
+            publisher(prefix),
+            config=Publish,
+            category=CATEGORY,
+            config_faults=static_faults(prefix, takes_events=True),
+        )
         registry.artifact("reply", schema=ReplyArtifact)
         registry.add_action(
             "request",
@@ -77,6 +89,7 @@ def register_nats(prefix: str) -> Callable[[Registry], None]:
             config=Request,
             produces="reply",
             category=CATEGORY,
+            config_faults=static_faults(prefix, takes_events=False),
             timeout_seconds=MAX_SECONDS + 10,  # its config has the limit that counts
         )
 
@@ -90,6 +103,7 @@ def publisher(prefix: str) -> Execute:
         """Publish a message to a stream, once however often the step is repeated."""
         config = msgspec.convert(context.config, Publish)
         wrong = subject_fault(config.subject, prefix, takes_events=True)
+        wrong = wrong or (None if config.stream else _plain_fault(config.subject, prefix))
         wrong = wrong or headers_fault(config.headers, _OWN_HEADERS)
         if wrong:
             return _failed(wrong)
@@ -98,9 +112,12 @@ def publisher(prefix: str) -> Execute:
         except ValueError as error:
             return _failed(f"payload: {error}")
         headers = {**trace(context), **config.headers, **_own_headers(context)}
-        target = context.services.get(Publisher)
+        target = context.services.get(Messages)
         try:
-            await _stored(target, config.subject, body, headers, context.timeout_seconds)
+            if config.stream:
+                await _stored(target, config.subject, body, headers, context.timeout_seconds)
+            else:
+                await target.send(config.subject, body, headers)
         except EngineError as error:
             return _failed(f"not published to '{config.subject}': {_field(error)}{error}")
         return ActionResult(external_id=context.idempotency_key)
@@ -109,7 +126,7 @@ def publisher(prefix: str) -> Execute:
 
 
 async def _stored(
-    target: Publisher, subject: str, body: bytes, headers: Mapping[str, str], seconds: float
+    target: Messages, subject: str, body: bytes, headers: Mapping[str, str], seconds: float
 ) -> None:
     """Publish again, within the time of the step, where it is in doubt whether it was stored.
 
@@ -188,6 +205,30 @@ def subject_fault(subject: str, prefix: str, *, takes_events: bool) -> str | Non
     if takes_events:
         return f"subject '{subject}': below '{prefix}.', only 'trigger' and 'lane' are for events"
     return f"subject '{subject}': what is below '{prefix}.' is the engine's own"
+
+
+def static_faults(prefix: str, *, takes_events: bool) -> ConfigFaults:
+    """Make what says of a config, before it is rendered, what is wrong with its subject."""
+
+    def faults(config: JsonObject) -> Iterator[tuple[str, str]]:
+        subject = config.get("subject")
+        if not isinstance(subject, str) or not subject or "{{" in subject:
+            return  # another shape, which the schema tells; or judged when it is rendered
+        wrong = subject_fault(subject, prefix, takes_events=takes_events)
+        if wrong is None and config.get("stream") is False:
+            wrong = _plain_fault(subject, prefix)
+        if wrong is not None:
+            yield "subject", wrong
+
+    return faults
+
+
+def _plain_fault(subject: str, prefix: str) -> str | None:
+    if subject.split(".", maxsplit=1)[0] != prefix:
+        return None
+    return (
+        f"subject '{subject}': events go to a stream, which keeps them; leave out `stream: false`"
+    )
 
 
 def _field(error: EngineError) -> str:
