@@ -8,9 +8,9 @@ from .base import Json, JsonObject, Struct
 
 
 class CatalogList(Struct, frozen=True):
-    """Request of `catalog.triggers`, `catalog.actions` and `catalog.artifact_types`.
+    """Request of the lists of the catalog: of types, and of filters.
 
-    Where a reply has `next_after`, more types would not have fitted: ask again with it as `after`.
+    Where a reply has `next_after`, more would not have fitted: ask again with it as `after`.
     """
 
     after: Annotated[str | None, Meta(description="`next_after` of the page before.")] = None
@@ -60,6 +60,20 @@ class ArtifactTypeInfo(Struct, frozen=True, kw_only=True, omit_defaults=False):
     schema: Annotated[JsonObject, Meta(description="JSON Schema of its data.")]
 
 
+class FilterInfo(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A filter (`value | name`) or a test (`value is name`) of expressions."""
+
+    name: Annotated[str, Meta(description="Its name; a filter and a test may have the same.")]
+    kind: Annotated[Literal["filter", "test"], Meta(description="Which of both.")]
+    usage: Annotated[
+        str, Meta(description='As it stands behind a value: `replace(old, new="", count=null)`.')
+    ]
+    description: Annotated[str, Meta(description="What it does, in one line; may be empty.")]
+    owner_plugin_id: Annotated[
+        str | None, Meta(description="The plug-in that brings it; null: it is built in.")
+    ]
+
+
 class Triggers(Struct, frozen=True, omit_defaults=False):
     """All types of triggers, by id."""
 
@@ -84,6 +98,16 @@ class ArtifactTypes(Struct, frozen=True, omit_defaults=False):
     items: Annotated[list[ArtifactTypeInfo], Meta(description="By id.")]
     next_after: Annotated[
         str | UnsetType, Meta(description="Where there are more: the last id of this page.")
+    ] = UNSET
+
+
+class Filters(Struct, frozen=True, omit_defaults=False):
+    """All filters, then all tests, each by name."""
+
+    items: Annotated[list[FilterInfo], Meta(description="Filters, then tests; by name.")]
+    next_after: Annotated[
+        str | UnsetType,
+        Meta(description="Where there are more: kind and name of the last of this page."),
     ] = UNSET
 
 

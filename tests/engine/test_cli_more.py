@@ -97,6 +97,30 @@ async def test_a_type_that_is_not_known_is_refused_with_what_is_near(shell: Shel
     assert "did you mean test.record" in told.err
 
 
+async def test_the_catalog_lists_filters_and_tests_with_what_they_do(shell: Shell) -> None:
+    told = await shell.run("catalog", "filters", "upper", "--json")
+    assert told.err == ""  # an engine has answered
+    by_kind = {one["kind"]: one for one in told.json["items"]}
+    assert {kind: one["usage"] for kind, one in by_kind.items()} == {
+        "filter": "upper",
+        "test": "is upper",
+    }
+    assert by_kind["filter"]["description"] == "Give a text in upper case."
+    assert 'replace(old, new="", count=null)' in (await shell.run("catalog", "filters")).out
+    refused = await shell.run("catalog", "filters", "truncat", code=1)
+    assert "did you mean truncate" in refused.err
+
+
+async def test_where_no_engine_answers_the_catalog_lists_the_filters_that_are_built_in(
+    shell: Shell,
+) -> None:
+    nowhere = f"nats://127.0.0.1:{closed_port()}"
+    told = await shell.run("--nats-url", nowhere, "catalog", "filters", "--json")
+    assert nowhere in told.err
+    assert "these are built in" in told.err
+    assert {"upper", "older_than", "divisibleby"} <= {one["name"] for one in told.json["items"]}
+
+
 async def test_schemas_for_an_editor_know_the_types_of_services(
     shared: EngineFixture, shell: Shell
 ) -> None:

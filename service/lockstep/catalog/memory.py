@@ -8,7 +8,8 @@ from types import MappingProxyType
 from lockstep.catalog.errors import AlreadyRegistered, CatalogError
 from lockstep.catalog.options import Filter
 from lockstep.catalog.registry import Batch, Registry
-from lockstep.model.types import ActionType, ArtifactType, TriggerType
+from lockstep.model.types import ActionType, ArtifactType, TriggerType, Word
+from lockstep.render.words import words
 
 
 class MemoryCatalog:
@@ -19,7 +20,8 @@ class MemoryCatalog:
     """
 
     __slots__ = (
-        "_actions", "_artifacts", "_brought", "_filters", "_is_open", "_triggers", "events_state",
+        "_actions", "_artifacts", "_brought", "_filters", "_is_open", "_owners", "_triggers",
+        "events_state",
     )  # fmt: skip
 
     def __init__(self, *, is_open: bool) -> None:
@@ -31,6 +33,7 @@ class MemoryCatalog:
         self._actions: dict[str, ActionType] = {}
         self._artifacts: dict[str, ArtifactType] = {}
         self._filters: dict[str, Filter] = {}
+        self._owners: dict[str, str] = {}  # plug-ins of filters
 
     @property
     def is_open(self) -> bool:
@@ -41,6 +44,10 @@ class MemoryCatalog:
     def filters(self) -> Mapping[str, Filter]:
         """The template filters of plug-ins, by name; a view that shows later ones too."""
         return MappingProxyType(self._filters)
+
+    def words(self) -> Sequence[Word]:
+        """Give all filters and then all tests, built in and of plug-ins, by name."""
+        return words(self._filters, self._owners)
 
     def trigger(self, event_id: str) -> TriggerType | None:
         """Give the trigger type of this qualified id."""
@@ -101,6 +108,7 @@ class MemoryCatalog:
         self._triggers |= batch.triggers
         self._actions |= batch.actions
         self._filters |= batch.filters
+        self._owners |= dict.fromkeys(batch.filters, plugin)
         for action in self.actions():
             self._link(action)
 

@@ -48,6 +48,7 @@ COMMANDS: Final = (
     "catalog triggers",
     "catalog actions",
     "catalog artifacts",
+    "catalog filters",
     "bus apply",
     "bus status",
     "db migrate",

@@ -59,6 +59,11 @@ async def actions(remote: Remote) -> Sequence[catalog.ActionInfo]:
     return await _all(lambda asked: remote.call("catalog.actions", asked, catalog.Actions))
 
 
+async def filters(remote: Remote) -> Sequence[catalog.FilterInfo]:
+    """Ask for all filters and tests."""
+    return await _all(lambda asked: remote.call("catalog.filters", asked, catalog.Filters))
+
+
 async def _all(ask: Callable[[catalog.CatalogList], Awaitable[Page[One_co]]]) -> Sequence[One_co]:
     found, after = list[One_co](), None
     while True:

@@ -134,6 +134,17 @@ VALUES: Final[tuple[msgspec.Struct, ...]] = (
             )
         ]
     ),
+    catalog.Filters(
+        [
+            catalog.FilterInfo(
+                name="divisibleby",
+                kind="test",
+                usage="is divisibleby(num)",
+                description="Say whether a number can be divided by another without a rest.",
+                owner_plugin_id=None,
+            )
+        ]
+    ),
     catalog.ArtifactTypes(
         [
             catalog.ArtifactTypeInfo(

@@ -79,6 +79,7 @@ def endpoints(
         "catalog.triggers": handler(CatalogList, catalog.triggers),
         "catalog.actions": handler(CatalogList, catalog.actions),
         "catalog.artifact_types": handler(CatalogList, catalog.artifact_types),
+        "catalog.filters": handler(CatalogList, catalog.filters),
         "catalog.triggers.register": handler(TriggerRegister, register.trigger),
         "catalog.actions.register": handler(ActionRegister, register.action),
         "templates.render": handler(RenderRequest, catalog.render),

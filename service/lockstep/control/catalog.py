@@ -8,13 +8,15 @@ from msgspec import UNSET, UnsetType
 from lockstep.control.fitting import fitting
 from lockstep.model.errors import RenderError
 from lockstep.model.program import Expression, Template
-from lockstep.model.types import ActionType, ArtifactType, Catalog, TriggerType
+from lockstep.model.types import ActionType, ArtifactType, Catalog, TriggerType, Word
 from lockstep_schemas.catalog import (
     ActionInfo,
     Actions,
     ArtifactTypeInfo,
     ArtifactTypes,
     CatalogList,
+    FilterInfo,
+    Filters,
     Rendered,
     RenderFault,
     RenderRequest,
@@ -25,6 +27,14 @@ from lockstep_schemas.events import Actor
 
 Kind = TypeVar("Kind", TriggerType, ActionType, ArtifactType)
 Info = TypeVar("Info", TriggerInfo, ActionInfo, ArtifactTypeInfo)
+
+
+class Known(Catalog, Protocol):
+    """All types, and what may be said in expressions."""
+
+    def words(self) -> Sequence[Word]:
+        """Give all filters, then all tests, by name."""
+        ...
 
 
 class Renderer(Protocol):
@@ -40,10 +50,10 @@ class Renderer(Protocol):
 
 
 class CatalogEndpoints:
-    """Lists the types that are known, and renders texts for those who write them."""
+    """Lists the types and filters that are known, and renders texts for those who write them."""
 
     def __init__(
-        self, catalog: Catalog, renderer: Renderer, refresh: Callable[[], Awaitable[None]]
+        self, catalog: Known, renderer: Renderer, refresh: Callable[[], Awaitable[None]]
     ) -> None:
         self._catalog, self._renderer, self._refresh = catalog, renderer, refresh
 
@@ -77,6 +87,13 @@ class CatalogEndpoints:
                 ]
             )
         )
+
+    async def filters(self, request: CatalogList, _: Actor | None) -> Filters:
+        """All filters, then all tests, by name."""
+        after = request.after or ""
+        items = [one for one in map(filter_info, self._catalog.words()) if _place(one) > after]
+        shown = fitting(items)
+        return Filters(shown, _place(shown[-1]) if len(shown) < len(items) else UNSET)
 
     async def render(self, request: RenderRequest, _: Actor | None) -> Rendered:
         """Render a text against a context; whatever is wrong is said in the reply."""
@@ -129,6 +146,22 @@ def action_info(kind: ActionType) -> ActionInfo:
         retry_safe=kind.retry_safe,
         source=kind.source,
     )
+
+
+def filter_info(word: Word) -> FilterInfo:
+    """Say of a filter or a test what programs are told."""
+    return FilterInfo(
+        name=word.name,
+        kind="test" if word.is_test else "filter",
+        usage=word.usage,
+        description=word.meaning,
+        owner_plugin_id=word.owner,
+    )
+
+
+def _place(one: FilterInfo) -> str:
+    """Give where it stands among all: filters, then tests."""
+    return f"{one.kind} {one.name}"
 
 
 def _behind(after: str | None, kinds: Iterable[Kind]) -> list[Kind]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -275,6 +275,19 @@ class StoredType(msgspec.Struct, frozen=True):
     owner: str
     document: bytes
     revision: int
+
+
+class Word(NamedTuple):
+    """A filter or a test of expressions."""
+
+    name: str
+    is_test: bool
+    usage: str
+    """As it stands behind a value: `default(default_value="")`, `is divisibleby(num)`."""
+    meaning: str
+    """In one line; empty where a plug-in says nothing of its filter."""
+    owner: str | None
+    """The plug-in that brings it; none of what is built in."""
 
 
 class Catalog(Protocol):

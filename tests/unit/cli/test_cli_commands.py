@@ -28,6 +28,7 @@ TABLE: dict[str, set[str]] = {
     "catalog triggers": {"--json"},
     "catalog actions": {"--json"},
     "catalog artifacts": {"--json"},
+    "catalog filters": {"--json"},
     "dead list": {"--json"},
     "dead show": {"--json"},
     "dead retry": set(),

@@ -1,1 +1,1 @@
-"""List and show the types that the engine knows."""
+"""List the types that the engine knows, and filters."""
