@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
+from lockstep.cases import coverage
+from lockstep.definition import explain, spans
 from lockstep.definition.compile import _Compiler
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.reach import _end, _holds, _inside
@@ -37,9 +39,17 @@ OF_ACTIONS: Final[tuple[Place, ...]] = (
     _inside,
     _end,
     _of_catalog,
+    spans._of,
+    explain._said,
+    coverage._inside,
 )
 OF_NODES: Final[tuple[Place, ...]] = (dispatch.perform,)
-OF_CONDITIONS: Final[tuple[Place, ...]] = (compile_condition, _condition, _holds)
+OF_CONDITIONS: Final[tuple[Place, ...]] = (
+    compile_condition,
+    _condition,
+    _holds,
+    explain._condition,
+)
 OF_FRAMES: Final[tuple[Place, ...]] = (live, sleeps, attempts, loops, _open, _stay)
 OF_WAITS: Final[tuple[Place, ...]] = (is_awaited, DueWaits.fire)
 

@@ -54,7 +54,8 @@ async def test_it_tells_of_each_wait_why_an_event_did_not_end_it(shared: EngineF
     ((outcome, gate, detail),) = await followed(shared, answer)
     assert (outcome, gate) == ("passed_over", "wait_later")
     assert detail is not None
-    assert "after this event was handled; `lookback: run` takes earlier ones, too" in detail
+    text = "a duration as `lookback` takes events from before the start of the run, too"
+    assert f"after this event was handled; {text}" in detail
 
     await shared.publish(answer, {"n": 3}, key="a")
     newest = (await why(shared, event=answer, limit=1))["items"][0]

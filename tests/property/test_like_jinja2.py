@@ -345,7 +345,7 @@ def test_it_gives_what_jinja2_gives_but_on_purpose(call: Call) -> None:
     name = name_in(call.text)
     meant = [one for one in ON_PURPOSE if one.name == name]
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 50)
+    @settings(max_examples=EXAMPLES, derandomize=EXAMPLES < 50)
     @given(call.x, call.p, call.q, call.r)
     def compare(x: Any, p: Any, q: Any, r: Any) -> None:
         scope = {"x": x, "p": p, "q": q, "r": r}

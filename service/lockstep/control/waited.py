@@ -36,8 +36,11 @@ def passed_over(event: HandledEvent, steps: Sequence[WaitedStep]) -> list[Conseq
     woken = " ".join(
         one.detail or "" for one in event.consequences if one.outcome == "woke" and not one.run_id
     )
+    started = {one.run_id for one in event.consequences if one.outcome == "started"}
     found = []
     for step in steps:
+        if step.run_id in started:
+            continue  # no wait is for the event that its run began with
         wait = _awaiting(step, event.event)
         if wait is None or (step.run_id, step.action_path) in told or step.run_id in woken:
             continue
@@ -65,16 +68,14 @@ def _reason(event: HandledEvent, step: WaitedStep, wait: Mapping[str, Json]) -> 
     if step.finished_at is not None and step.finished_at <= handled:
         over = f"the wait was over since {iso(step.finished_at)}"
         return _Reason("wait_over", f"{over}: {_end(step)}")
-    if step.started_at >= handled:
-        if wait.get("lookback") is not None:
-            return None  # it has looked at this event by itself
-        late = f"it began to wait at {iso(step.started_at)}, after this event was handled"
-        return _Reason("wait_later", f"{late}; `lookback: run` takes earlier ones, too")
     key = step.wait_key if step.is_armed else step.run_key
     is_known = step.is_armed or wait.get("context_key") is None
+    is_other = is_known and event.context_key not in (None, shown_key(key))
+    if step.started_at >= handled and (_is_early(event, step) or not is_other):
+        return None if is_other else _later(event, step, wait)
     if event.context_key is None:
         return _Reason("wait", f"the context key of this event is not known any more; {_now(step)}")
-    if is_known and shown_key(key) != event.context_key:
+    if is_other:
         texts = _key(shown_key(key)), _key(event.context_key)
         return _Reason("wait_key", "it waits for {}; this event has {}".format(*texts))
     due = step.due_at if step.is_armed else _due(step, wait)
@@ -90,6 +91,24 @@ def _reason(event: HandledEvent, step: WaitedStep, wait: Mapping[str, Json]) -> 
         text = f"its filter did not let it pass: {wait['filter']}; what it saw is not kept any more"
         return _Reason("wait_filter", text)
     return _Reason("wait", f"what became of it is not known; {_now(step)}")
+
+
+def _later(event: HandledEvent, step: WaitedStep, wait: Mapping[str, Json]) -> _Reason | None:
+    """Tell of a wait that came later than an event, unless it has looked back on it by itself."""
+    lookback = wait.get("lookback")
+    late = f"it began to wait at {iso(step.started_at)}, after this event was handled"
+    if _is_early(event, step) and lookback in (None, "run"):
+        hint = "a duration as `lookback` takes events from before the start of the run, too"
+    elif lookback is None:
+        hint = "`lookback: run` takes earlier ones, too"
+    else:
+        return None
+    return _Reason("wait_later", f"{late}; {hint}")
+
+
+def _is_early(event: HandledEvent, step: WaitedStep) -> bool:
+    """Say whether an event came before that which started the run."""
+    return event.time is not None and event.time < step.rank_time
 
 
 def _end(step: WaitedStep) -> str:

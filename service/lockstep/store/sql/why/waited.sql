@@ -19,13 +19,13 @@ found as materialized (
     select r.*
       from asking a
      cross join lateral (
-           (select id, automation_id, version, context_key, status
+           (select id, automation_id, version, context_key, status, rank_time
               from runs
              where automation_id = a.automation_id and status in ('pending', 'running', 'waiting')
              order by (context_key is not distinct from :context_key) desc, position desc
              limit 100)
            union
-           (select id, automation_id, version, context_key, status
+           (select id, automation_id, version, context_key, status, rank_time
               from (select * from runs
                      where automation_id = a.automation_id
                      order by position desc
@@ -36,7 +36,7 @@ found as materialized (
            ) as r
 )
 select f.id as run_id, f.automation_id, f.context_key as run_key, f.status as run_status,
-       s.action_path, s.status, s.error_message, s.started_at, s.finished_at,
+       f.rank_time, s.action_path, s.status, s.error_message, s.started_at, s.finished_at,
        w.id is not null as is_armed, w.context_key as wait_key, w.due_at, v.definition
   from found f
  cross join lateral (
