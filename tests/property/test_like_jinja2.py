@@ -143,7 +143,7 @@ def picked(scope: Scope, path: object) -> list[Any]:
     found = []
     for item in items_of(scope["x"]):
         for name in names:
-            key = int(name) if isinstance(item, list) and str(name).isdigit() else name
+            key = int(str(name)) if isinstance(item, list) and str(name).isdigit() else name
             try:
                 found.append(item[key])
             except (KeyError, IndexError, TypeError):
