@@ -6,8 +6,10 @@ from functools import partial
 from typing import Final, TypeVar, assert_never
 
 from lockstep.definition.conditions import compile_condition
+from lockstep.definition.tree import rendered
 from lockstep.model import program
 from lockstep.model.program import Expression, Node, NodeBase, Program, Slot, TriggerRule
+from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas import actions as schema
 from lockstep_schemas.base import Json
@@ -20,13 +22,15 @@ MAX_ITERATIONS: Final = 1000  # as the schema says of `max_iterations`
 MAX_ID: Final = 64  # as the schema says of the id of a trigger
 
 
-def compile_program(definition: Definition, renderer: Renderer) -> Program:
-    """Compile a definition that was validated.
+def compile_program(
+    definition: Definition, renderer: Renderer, catalog: Catalog | None = None
+) -> Program:
+    """Compile a definition that was validated; what the catalog knows as source code stays.
 
     Raises:
         RenderError: An expression or a template is wrong.
     """
-    compiler = _Compiler(renderer)
+    compiler = _Compiler(renderer, catalog)
     ids = derived_ids(definition.triggers)
     return Program(
         triggers=tuple(
@@ -79,8 +83,8 @@ def derived_ids(triggers: Sequence[Trigger]) -> list[str]:
 class _Compiler:
     """Compiles the parts of one definition."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
+    def __init__(self, renderer: Renderer, catalog: Catalog | None) -> None:
+        self._renderer, self._catalog = renderer, catalog
 
     def optional(self, text: str | None) -> Expression | None:
         return self._renderer.expression(text) if text and text.strip() else None
@@ -140,7 +144,7 @@ class _Compiler:
             case schema.ProviderAction():
                 return _made(program.Provide, action)(
                     action=action.action,
-                    config=self.slots(action.config),
+                    config={**action.config, **self.slots(rendered(action, self._catalog))},
                     retry=action.retry or schema.Retry(),
                     timeout_seconds=action.timeout_seconds,
                 )

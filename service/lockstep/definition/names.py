@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from lockstep.definition import foreign
+from lockstep.definition import foreign, references
 from lockstep.definition.references import names_in
-from lockstep.definition.tree import Path, Text, actions, bodies, code_places, texts, texts_of
+from lockstep.definition.tree import Path, Text, actions, bodies, texts, texts_of
 from lockstep.model.types import Catalog
 from lockstep.render import Renderer
 from lockstep_schemas.actions import Action, Parallel, Repeat, Variables, Wait
@@ -33,6 +33,9 @@ _MEMBERS: Final[Mapping[Path, Set[str]]] = {
         ("trigger", name): frozenset()
         for name in ("event", "eventId", "id", "message_id", "time", "context_key")
     },
+    **dict.fromkeys(
+        (("now",), ("run", "id"), ("automation", "id"), ("automation", "name")), frozenset()
+    ),
 }
 _OF_A_RUN: Final = (
     *("trigger", "variables", "artifacts", "repeat", "wait", "resume", "run", "automation", "now"),
@@ -56,9 +59,8 @@ class Here(msgspec.Struct, frozen=True):
 
 def unknown(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
     """Give each name that does not exist, with what was probably meant."""
-    code = code_places(definition, catalog)
-    for text in texts(definition):
-        for reference in _references(text, code, renderer):
+    for text in texts(definition, catalog):
+        for reference in sorted(names_in(text, renderer), key=str):
             if reference[0] not in _ROOTS:
                 yield Issue(
                     path=list(text.path),
@@ -69,18 +71,15 @@ def unknown(definition: Definition, catalog: Catalog, renderer: Renderer) -> Ite
 
 def misplaced(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
     """Give each name that exists, and means nothing where it stands."""
-    assigned, code = _assigned(definition), code_places(definition, catalog)
-    for text, place in _placed(definition):
-        for reference in _references(text, code, renderer):
+    assigned = _assigned(definition)
+    refused = {tuple(one.path) for one in references.faults(definition, catalog, renderer)}
+    for text, place in _placed(definition, catalog):
+        for reference in sorted(names_in(text, renderer), key=str):
+            if reference[0] == "artifacts" and text.path in refused:
+                continue  # that is told already
             wrong = _wrong(reference, place, assigned)
             if wrong is not None:
                 yield Issue(path=list(text.path), message=wrong[0], hint=wrong[1])
-
-
-def _references(text: Text, code: Set[Path], renderer: Renderer) -> Sequence[Path]:
-    if any(text.path[: len(place)] == place for place in code):
-        return ()
-    return sorted(names_in(text, renderer), key=str)
 
 
 def _meant(reference: Path, definition: Definition) -> str:
@@ -150,7 +149,9 @@ def _no_member(reference: Path) -> tuple[str, str | None] | None:
             continue
         before = ".".join(map(str, reference[:depth]))
         if not known:
-            return f"`{before}` is a text, it has no `{name}`", _PUBLISHED
+            is_time = before in ("now", "trigger.time")
+            part = f"a part of it is `{before} | date('%Y-%m-%d')`"
+            return f"`{before}` is a text, it has no `{name}`", part if is_time else _PUBLISHED
         near = get_close_matches(name, sorted(known), 1, 0.7)
         hint = f"did you mean `{before}.{near[0]}`?" if near else None
         if not hint:
@@ -177,28 +178,30 @@ def _assigned(definition: Definition) -> Set[str]:
     }
 
 
-def _placed(definition: Definition) -> Iterator[tuple[Text, Here]]:
-    for text in texts(definition):
+def _placed(definition: Definition, catalog: Catalog) -> Iterator[tuple[Text, Here]]:
+    for text in texts(definition, catalog):
         if text.path[0] == "actions":
             break
         ticks = text.path[-2:] == ("config", "value_template")
         yield text, Here("clock" if ticks else "trigger")
-    yield from _walked(definition.actions, ("actions",), Here("run"))
+    yield from _walked(definition.actions, ("actions",), Here("run"), catalog)
 
 
-def _walked(some: Sequence[Action], path: Path, place: Here) -> Iterator[tuple[Text, Here]]:
+def _walked(
+    some: Sequence[Action], path: Path, place: Here, catalog: Catalog
+) -> Iterator[tuple[Text, Here]]:
     """Follow a list: what is behind a wait may know how that has ended."""
     for index, action in enumerate(some):
-        yield from _of(action, (*path, index), place)
+        yield from _of(action, (*path, index), place, catalog)
         if not place.waited and _waits(action):
             place = msgspec.structs.replace(place, waited=True)
 
 
-def _of(action: Action, path: Path, place: Here) -> Iterator[tuple[Text, Here]]:
+def _of(action: Action, path: Path, place: Here, catalog: Catalog) -> Iterator[tuple[Text, Here]]:
     inside = place
     if isinstance(action, Repeat):
         inside = Here("run", loops=True, waited=place.waited or _waits(action))
-    for text in texts_of(action, path):
+    for text in texts_of(action, path, catalog):
         if isinstance(action, Wait) and text.path[-1] == "filter":
             yield text, msgspec.structs.replace(place, kind="wait")
         else:
@@ -206,9 +209,9 @@ def _of(action: Action, path: Path, place: Here) -> Iterator[tuple[Text, Here]]:
     for inner, body in bodies(action):
         if isinstance(action, Parallel):
             for index, branch in enumerate(inner):
-                yield from _of(branch, (*path, *body, index), inside)
+                yield from _of(branch, (*path, *body, index), inside, catalog)
         else:
-            yield from _walked(inner, (*path, *body), inside)
+            yield from _walked(inner, (*path, *body), inside, catalog)
 
 
 def _waits(action: Action) -> bool:

@@ -16,10 +16,10 @@ def faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iter
     """Judge every reference `artifacts.<action id>.<local type name>`, in document order."""
     produced = _produced(definition, catalog)
     before: dict[str, str] = {}
-    for text in texts(definition):
+    for text in texts(definition, catalog):
         if text.path[0] != "actions":
             yield from _text(text, {}, produced, renderer)
-    for where in _in_order(definition.actions, ("actions",)):
+    for where in _in_order(definition.actions, ("actions",), catalog):
         if isinstance(where, Text):
             yield from _text(where, before, produced, renderer)
         elif where.id is not None and (name := _local_name(where, catalog)) is not None:
@@ -29,26 +29,25 @@ def faults(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iter
 def unknown(some: Iterable[Text], known: Set[str], renderer: Renderer) -> Iterator[Issue]:
     """Judge the references of a definition that is wrong elsewhere, by the ids that are in it."""
     for text in some:
-        for reference in sorted(names_in(text, renderer), key=str):
-            if reference[0] == "artifacts" and len(reference) > 1:
-                message = None if str(reference[1]) in known else _fault(reference, {}, {})
-                if message:
-                    yield Issue(path=list(text.path), message=message)
+        for shown, reference in _of_artifacts(text, renderer):
+            message = None if str(reference[1]) in known else _fault(shown, reference, {}, {})
+            if message:
+                yield Issue(path=list(text.path), message=message)
 
 
-def _in_order(some: Sequence[Action], path: Path) -> Iterator[Text | Action]:
+def _in_order(some: Sequence[Action], path: Path, catalog: Catalog) -> Iterator[Text | Action]:
     """Give texts and actions as a reader meets them: each `when` before its own branch only.
 
     `until` comes after the body: it is judged there.
     """
     for index, action in enumerate(some):
         place = (*path, index)
-        late = deque(texts_of(action, place))
+        late = deque(texts_of(action, place, catalog))
         for inner, body in bodies(action):
             here = (*place, *body)
             while late and late[0].path[-1] != "until" and _stands_before(late[0].path, here):
                 yield late.popleft()
-            yield from _in_order(inner, here)
+            yield from _in_order(inner, here, catalog)
         yield from late
         yield action
 
@@ -75,12 +74,18 @@ def _local_name(action: Action, catalog: Catalog) -> str | None:
 def _text(
     text: Text, before: Mapping[str, str], produced: Mapping[str, str], renderer: Renderer
 ) -> Iterator[Issue]:
-    for reference in sorted(names_in(text, renderer), key=str):
-        if reference[0] != "artifacts" or len(reference) < 2:
-            continue
-        message = _fault(reference, before, produced)
+    for shown, reference in _of_artifacts(text, renderer):
+        message = _fault(shown, reference, before, produced)
         if message:
             yield Issue(path=list(text.path), message=message)
+
+
+def _of_artifacts(text: Text, renderer: Renderer) -> Iterator[tuple[str, Path]]:
+    """Give the references to artifacts, as they are written and without `run_scope`."""
+    for written in sorted(names_in(text, renderer), key=str):
+        reference = written[1:] if written[0] == "run_scope" else written
+        if len(reference) > 1 and reference[0] == "artifacts":
+            yield ".".join(map(str, written)), reference
 
 
 def names_in(text: Text, renderer: Renderer) -> frozenset[Path]:
@@ -93,8 +98,10 @@ def names_in(text: Text, renderer: Renderer) -> frozenset[Path]:
         return frozenset()  # the fault is told where the text is compiled
 
 
-def _fault(reference: Path, before: Mapping[str, str], produced: Mapping[str, str]) -> str | None:
-    shown, action_id = ".".join(map(str, reference)), str(reference[1])
+def _fault(
+    shown: str, reference: Path, before: Mapping[str, str], produced: Mapping[str, str]
+) -> str | None:
+    action_id = str(reference[1])
     name = before.get(action_id)
     if name is None:
         if action_id in produced:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lockstep.definition.tree import Path, actions, called, texts
+from lockstep.definition.tree import Path, actions, called, rendered, texts
+from lockstep.model.errors import RenderError
 from lockstep.model.secrets import PLACEHOLDER
 from lockstep.model.types import Catalog
+from lockstep.render import Renderer, native
 from lockstep_schemas.actions import Action, Stop, Variables, Wait
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json
@@ -27,19 +29,35 @@ _INSTEAD: Final[Mapping[str, str]] = {
 }
 
 
-def warned(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
+def warned(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator[Issue]:
     """Give each text with such a sign, once for each kind of them."""
-    for text in texts(definition):
+    for text in texts(definition, catalog):
         found = _BRACED.search(text.text) if text.form == "expression" else None
-        if found is not None:  # else it were refused: these stand in a text that is written out
-            yield Issue(
+        if found is not None and _is_expression(text.text, renderer):
+            yield Issue(  # these stand in a text that is written out
                 path=list(text.path),
                 message=f"{_shown(found)} is no template in the text of an expression",
-                hint=f"write `{found[1].strip()[:_LONGEST]}`, no quotes around it; `~` joins texts",
+                hint=_instead(found[1], renderer),
             )
     for path, action in actions(definition.actions, ("actions",)):
         for place, written in _written(action, path, catalog):
             yield from _signs(list(place), written)
+
+
+def _is_expression(text: str, renderer: Renderer) -> bool:
+    try:
+        renderer.expression(text)
+    except RenderError:
+        return False  # it is refused, with what to write
+    return True
+
+
+def _instead(braced: str, renderer: Renderer) -> str:
+    """Say what to write for braces in a text; what is no expression itself is not proposed."""
+    bare = native(braced.strip())
+    if len(bare) > _LONGEST or not _is_expression(bare, renderer):
+        return "an expression stands without braces and quotes; `~` joins texts"
+    return f"write `{bare}`, no quotes around it; `~` joins texts"
 
 
 def _signs(path: list[str | int], text: str) -> Iterator[Issue]:
@@ -51,7 +69,8 @@ def _signs(path: list[str | int], text: str) -> Iterator[Issue]:
         yield Issue(path=path, message=f"{_shown(comment)} means nothing, it stays text", hint=hint)
     for dollar in _DOLLAR.finditer(text):
         if PLACEHOLDER.match(dollar[0]) is None:
-            hint = f"write `{{{{ {dollar[1].strip()[:_LONGEST]} }}}}`"
+            bare = native(dollar[1].strip())
+            hint = f"write `{{{{ {bare} }}}}`" if len(bare) <= _LONGEST else "leave the `$` out"
             message = f"the `$` of {_shown(dollar)} means nothing, it stays text"
             yield Issue(path=path, message=message, hint=hint)
             return
@@ -66,10 +85,7 @@ def _written(action: Action, path: Path, catalog: Catalog) -> Iterator[tuple[Pat
     """Give the texts of an action that may be templates, whether they are or not."""
     call = called(action)
     if call is not None:
-        kind = catalog.action(call.action)
-        code = kind.code_fields if kind else frozenset()
-        config = {name: value for name, value in call.config.items() if name not in code}
-        yield from _strings(config, (*path, "config"))
+        yield from _strings(rendered(call, catalog), (*path, "config"))
     elif isinstance(action, Variables):
         yield from _strings(action.variables, (*path, "variables"))
     elif isinstance(action, Stop):

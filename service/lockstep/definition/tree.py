@@ -20,7 +20,7 @@ from lockstep_schemas.actions import (
     Wait,
 )
 from lockstep_schemas.actions import Sequence as SequenceAction
-from lockstep_schemas.base import Json
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or, Time
 from lockstep_schemas.definition import Definition
 
@@ -81,15 +81,11 @@ def called(action: Action) -> ProviderAction | None:
             assert_never(action)
 
 
-def code_places(definition: Definition, catalog: Catalog) -> frozenset[Path]:
-    """Give the paths of config fields that are source code, with braces of their own."""
-    found = set[Path]()
-    for path, action in actions(definition.actions, ("actions",)):
-        call = called(action)
-        kind = catalog.action(call.action) if call else None
-        if kind is not None:
-            found.update((*path, "config", name) for name in kind.code_fields)
-    return frozenset(found)
+def rendered(call: ProviderAction, catalog: Catalog | None) -> JsonObject:
+    """Give the fields of a config that are rendered: all but those that are source code."""
+    kind = catalog.action(call.action) if catalog else None
+    code = kind.code_fields if kind else frozenset()
+    return {name: value for name, value in call.config.items() if name not in code}
 
 
 def looked_back(definition: Definition) -> set[str]:
@@ -101,8 +97,11 @@ def looked_back(definition: Definition) -> set[str]:
     }
 
 
-def texts(definition: Definition) -> Iterator[Text]:
-    """Give every expression and template of a definition, in document order."""
+def texts(definition: Definition, catalog: Catalog | None = None) -> Iterator[Text]:
+    """Give every expression and template of a definition, in document order.
+
+    Fields that the catalog knows as source code have braces of their own, and are left out.
+    """
     for index, trigger in enumerate(definition.triggers):
         place: Path = ("triggers", index)
         if trigger.filter and trigger.filter.strip():
@@ -115,7 +114,8 @@ def texts(definition: Definition) -> Iterator[Text]:
             path = (*place, "window", "partition_by")
             yield Text(path, trigger.window.partition_by, "expression", trigger.event)
         if trigger.for_ and trigger.for_.template:
-            yield Text((*place, "for", "template"), trigger.for_.template, "expression")
+            path = (*place, "for", "template")
+            yield Text(path, trigger.for_.template, "expression", trigger.event)
         if trigger.max_age and trigger.max_age.template:
             path = (*place, "max_age", "template")
             yield Text(path, trigger.max_age.template, "expression", trigger.event)
@@ -125,14 +125,14 @@ def texts(definition: Definition) -> Iterator[Text]:
     for index, condition in enumerate(definition.conditions):
         yield from _condition(condition, ("conditions", index))
     for path, action in actions(definition.actions, ("actions",)):
-        yield from texts_of(action, path)
+        yield from texts_of(action, path, catalog)
 
 
-def texts_of(action: Action, path: Path) -> Iterator[Text]:
-    """Give the texts of one action, without those of the actions in it."""
+def texts_of(action: Action, path: Path, catalog: Catalog | None = None) -> Iterator[Text]:
+    """Give the texts of one action, without those of the actions in it, and source code."""
     match action:
         case ProviderAction():
-            yield from _values(action.config, (*path, "config"))
+            yield from _values(rendered(action, catalog), (*path, "config"))
         case Choose():
             for index, branch in enumerate(action.choose):
                 yield from _condition(branch.when, (*path, "choose", index, "when"))

@@ -33,7 +33,7 @@ from lockstep_schemas.actions import (
 )
 from lockstep_schemas.actions import Sequence as SequenceAction
 from lockstep_schemas.api import Issue
-from lockstep_schemas.base import Json
+from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.definition import Definition, Trigger
 
 MOST_SECONDS: Final = 10.0  # some 15,000 expressions: as long as whoever asks waits for it
@@ -165,7 +165,7 @@ def _faults(
     definition: Definition, catalog: Catalog, renderer: Renderer, ends: float
 ) -> Iterator[Issue]:
     yield from _triggers(definition, catalog, set())
-    yield from _compilation(definition, renderer, ends)
+    yield from _compilation(definition, catalog, renderer, ends)
     yield from _actions(definition, catalog, set())
     yield from names.unknown(definition, catalog, renderer)
     yield from references.faults(definition, catalog, renderer)
@@ -212,9 +212,9 @@ def _loose(
             made, some = msgspec.structs.replace(stub, conditions=[part]), ()
         unknown = (
             *names.unknown(made, catalog, renderer),
-            *references.unknown(texts(made), named, renderer),
+            *references.unknown(texts(made, catalog), named, renderer),
         )
-        for issue in (*some, *_compilation(made, renderer, ends), *unknown):
+        for issue in (*some, *_compilation(made, catalog, renderer, ends), *unknown):
             yield msgspec.structs.replace(issue, path=[*path, *issue.path[2:]])
 
 
@@ -271,8 +271,10 @@ def _register(event: str) -> str:
     return f"register it: {document}, or {api}; or set `engine.catalog` to `open`, which takes any"
 
 
-def _compilation(definition: Definition, renderer: Renderer, ends: float) -> Iterator[Issue]:
-    for text in texts(definition):
+def _compilation(
+    definition: Definition, catalog: Catalog, renderer: Renderer, ends: float
+) -> Iterator[Issue]:
+    for text in texts(definition, catalog):
         if time.thread_time() > ends:
             yield _issue(
                 text.path,
@@ -342,11 +344,24 @@ def _config(
             for name in fault.names:
                 yield _issue((*place, name), f"`{name}` is missing")
         elif fault.names:
-            known = list(schema.document.get("properties", {}))
+            known = _fields_at(schema.document, fault.path)
             for name in fault.names:
                 yield _issue(place, f"unknown key `{short(name)}`", _near(name, known))
         else:
             yield _issue(place, fault.message)
+
+
+def _fields_at(schema: Json, path: Path) -> list[str]:
+    """Give the fields that a schema names for what lies at a path, as far as it says so itself."""
+    for part in path:
+        inner = schema.get("items") if isinstance(part, int) else _properties(schema).get(part)
+        schema = inner if isinstance(inner, dict) else {}
+    return list(_properties(schema))
+
+
+def _properties(schema: JsonObject) -> JsonObject:
+    fields: JsonObject = schema.get("properties", {})
+    return fields
 
 
 def _is_templated(config: Json, fault: SchemaFault) -> bool:

@@ -30,7 +30,7 @@ def of(definition: Definition, catalog: Catalog, renderer: Renderer) -> Iterator
     yield from _self_starts(definition)
     yield from _secrets(definition, catalog)
     yield from names.misplaced(definition, catalog, renderer)
-    yield from signs.warned(definition, catalog)
+    yield from signs.warned(definition, catalog, renderer)
 
 
 def _secrets(definition: Definition, catalog: Catalog) -> Iterator[Issue]:
@@ -54,7 +54,7 @@ def _payload_fields(
 ) -> Iterator[Issue]:
     """Warn of payload fields that the schema of no possible trigger has."""
     events = sorted({trigger.event for trigger in definition.triggers})
-    for text in texts(definition):
+    for text in texts(definition, catalog):
         for reference in sorted(names_in(text, renderer), key=str):
             own = reference[:1] == ("run_scope",) and text.event is not None
             names = reference[1:] if own else reference

@@ -70,5 +70,5 @@ def compiled(renderer: Renderer, types: catalog.MemoryCatalog, stored: StoredDef
     missing = definition.missing(parsed, types)
     if missing:
         raise DefinitionUnreadable(f"not known here: {', '.join(missing)}; is a plug-in missing?")
-    made = definition.compile_program(parsed, renderer)
+    made = definition.compile_program(parsed, renderer, types)
     return replace(made, config_versions=stored.config_versions)

@@ -5,6 +5,7 @@ from lockstep.render.explain import joined, shown
 from lockstep.render.filters import BUILT_IN
 from lockstep.render.limits import Limits
 from lockstep.render.renderer import Renderer
+from lockstep.render.scanner import native
 from lockstep.render.templates import Expression, Template
 from lockstep.render.values import as_number, to_text, truth
 
@@ -17,6 +18,7 @@ __all__ = [
     "as_number",
     "joined",
     "less",
+    "native",
     "shown",
     "to_text",
     "truth",

@@ -1,8 +1,12 @@
 """Templates and bare expressions: compiled once, evaluated often, never changed."""
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
+
+from jinja2 import nodes
 
 from lockstep.model.errors import LimitExceeded, RenderError, SyntaxFault
 from lockstep.model.program import Explanation
@@ -21,6 +25,14 @@ Scope: TypeAlias = Mapping[str, object]
 _Made = TypeVar("_Made")
 
 _NO_BLOCKS: Final = "a bare expression has no blocks `{% %}`"
+_NOT_TRIMMED: Final = "`{{-` trims nothing here, it is the sign of a number"
+_LEAVE_OUT: Final = "leave the sign out, or write a space before it"
+_TRIMMING: Final = re.compile(r"\{\{[-+]\s")
+_SIGNED: Final = re.compile(
+    r"\{\{(?:\{\s*([^{}]+?)\s*\}|[-+]\s+(.+?)\s*[-+]?|[-+]?\s*(.+?)\s*[-+])\}\}", re.DOTALL
+)
+_BRACES: Final = re.compile(r"\$?\{\{(?:[-+](?=\s))?|[-+]?\}\}")
+_LONGEST: Final = 60  # characters of what is shown again
 _TOO_LARGE: Final = "the value has more than {} bytes"
 
 
@@ -167,6 +179,7 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
     _check_text(text, limits)
     compiler = Compiler(text, filters, limits)
     parts: list[str | _Part] = []
+    outdated: list[RenderError] = []
     at = seek = 0
     while (begin := text.find("{{", seek)) >= 0:
         if begin and (secret := PLACEHOLDER.match(text, begin - 1)):
@@ -174,28 +187,58 @@ def compile_template(text: str, filters: Filters, limits: Limits) -> Template:
             continue
         if begin > at:
             parts.append(text[at:begin])
-        scanner = Scanner(text, begin + 2, limits)
-        tokens, at = scanner.braced(begin)
-        if not tokens:
-            raise fault(text, begin, "the expression is empty")
-        tree = parse(text, tokens, at - 2, scanner.deepest, Translator(filters).hint)
+        try:
+            tree, at = _tree(text, begin, filters, limits)
+        except SyntaxFault as error:
+            error.hint = _without_signs(text, begin, filters, limits) or error.hint
+            raise
         parts.append(_Part(text, begin, compiler.compile_root(tree)))
+        if _TRIMMING.match(text, begin):
+            hint = _without_signs(text, begin, filters, limits)
+            outdated.append(fault(text, begin, _NOT_TRIMMED, hint or _LEAVE_OUT))
         seek = at
     constant = not parts
     if at < len(text):
         parts.append(text[at:])
-    return Template(text, compiler.references, constant, compiler.outdated, tuple(parts), limits)
+    outdated += compiler.outdated
+    return Template(text, compiler.references, constant, tuple(outdated), tuple(parts), limits)
+
+
+def _tree(text: str, begin: int, filters: Filters, limits: Limits) -> tuple[nodes.Expr, int]:
+    """Read the expression in the braces at a place; give the place behind them, too."""
+    scanner = Scanner(text, begin + 2, limits)
+    tokens, at = scanner.braced(begin)
+    if not tokens:
+        raise fault(text, begin, "the expression is empty")
+    return parse(text, tokens, at - 2, scanner.deepest, Translator(filters).hint), at
+
+
+def _without_signs(text: str, begin: int, filters: Filters, limits: Limits) -> str:
+    """Say what to write for braces with signs of others: `{{- x -}}` of Jinja2, `{{{ x }}}`."""
+    found = _SIGNED.match(text, begin)
+    bare = native(found[1] or found[2] or found[3]) if found else ""
+    if not bare or len(bare) > _LONGEST:
+        return ""
+    try:
+        _expression(bare, filters, limits)
+    except RenderError:
+        return ""
+    return f"write `{{{{ {bare} }}}}`"
 
 
 def _braced(text: str, at: int, filters: Filters, limits: Limits) -> SyntaxFault:
     """Say that braces do not belong there; the text without them is shown if it is right."""
-    bare = text.replace("${{", "{{").replace("{{", "").replace("}}", "").strip()
-    bare = native(bare)
-    hint = f"write `{bare}`"
-    try:
-        _expression(bare, filters, limits)
-    except RenderError:
-        hint = "write it without `{{` and `}}`" if bare else ""
+    signed = _SIGNED.match(text, at)
+    within = (
+        [signed[1] or signed[2] or signed[3]] if signed and not text[signed.end() :].strip() else []
+    )
+    plain = _BRACES.sub("", text).strip()
+    hint = "write it without `{{` and `}}`" if plain else ""
+    for bare in map(native, (*within, plain)):
+        with suppress(RenderError):
+            _expression(bare, filters, limits)
+            hint = f"write `{bare}`"
+            break
     return fault(text, at, "a bare expression has no braces", hint)
 
 

@@ -25,7 +25,8 @@ MACROS: Final[Mapping[str, str]] = {
     "@hourly": "0 * * * *",
 }
 
-_CALL: Final = re.compile(r"(cron|rate)\((.*)\)")  # as Amazon's schedules have it
+_CALL: Final = re.compile(r"(cron|rate)\((.*)\)", re.IGNORECASE)  # as Amazon's schedules have it
+_ZONE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s*(.*)", re.IGNORECASE)  # before the fields, in Go
 _INTERVAL: Final = "an interval is the trigger `automation.interval`, with `intervalSeconds`"
 _SECOND: Final = timedelta(seconds=1)
 _ANY: Final = datetime(2026, 1, 1)  # noqa: DTZ001 # a place to begin, replaced before each step
@@ -102,9 +103,13 @@ def _expanded(text: str) -> str:
     """Give the fields that a macro stands for; other texts as they are."""
     stripped = text.strip()
     if called := _CALL.fullmatch(stripped):
-        own = " ".join(called[2].split()[:5]).replace("?", "*")  # the sixth is the year there
-        meant = f"write `{own}`" if called[1] == "cron" else _INTERVAL
-        raise PatternFault(f"'{called[1]}(...)' is not known here, {meant}")
+        name = called[1].lower()
+        meant = _of_amazon(called[2]) if name == "cron" else _INTERVAL
+        raise PatternFault(f"'{name}(...)' is not known here, {meant}")
+    if zoned := _ZONE.fullmatch(stripped):
+        own = f"`{zoned[2]}`" if zoned[2] else "the fields"
+        meant = f"write {own}, and `timezone: {zoned[1]}` beside it"
+        raise PatternFault(f"a time zone does not stand in the pattern, {meant}")
     if not stripped.startswith("@"):
         return text
     fields = MACROS.get(stripped.lower())
@@ -115,6 +120,16 @@ def _expanded(text: str) -> str:
         meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(MACROS))}"
         raise PatternFault(f"'{stripped}' is unknown, {meant}")
     return fields
+
+
+def _of_amazon(text: str) -> str:
+    """Say what to write for five fields and a year, whose days of the week begin with 1, Sunday."""
+    parts = text.upper().split()
+    if len(parts) != 6:
+        return "write its fields alone"
+    days = re.sub(r"(?<![#/0-9])[1-7]", lambda day: str(int(day[0]) - 1), parts[4])
+    own = " ".join([*parts[:4], days]).replace("?", "*")
+    return "write its fields alone" if judged(own) else f"write `{own}`"
 
 
 def _leftover(text: str, parts: list[str]) -> str:

@@ -32,6 +32,7 @@ _FIELDS: Final = (
 )
 _OF_A_DAY: Final = _FIELDS[:3]
 _LONGER: Final = ", or for a longer time take the trigger `automation.interval`"
+_NO_STEP: Final = "a step does not go with it"
 _SUNDAY: Final = 7  # beside 0, as in every cron
 _MOST_OF_A_DAY: Final = 5  # no month has a day of the week more often
 _NEAREST: Final = re.compile(r"([0-9]+)W")
@@ -41,13 +42,30 @@ _BEFORE_LAST: Final = re.compile(r"L-[0-9]+W?")
 def faults(parts: Sequence[str]) -> Iterator[str]:
     """Give what is wrong with the fields of a pattern, each with its place."""
     if len(parts) not in (5, 6):
-        year = "; there is no field for the year, leave the last one out" * (len(parts) == 7)
+        year = _without_year(parts) if len(parts) == 7 else ""
         yield f"5 fields are expected, or 6 with seconds first, got {len(parts)}{year}"
         return
+    told = set[tuple[int, str]]()
     for place, field, term in _terms(parts):
+        if (place, term) in told:
+            continue
+        told.add((place, term))
         wrong = _fault(field, term)
         if wrong is not None:
-            yield f"field {place} ({field.name}): {wrong}"
+            counted = _counted(parts[-1]) if "?" in term else ""
+            yield f"field {place} ({field.name}): {wrong}{counted}"
+
+
+def _without_year(parts: Sequence[str]) -> str:
+    """Say what to write for fields with a year behind them."""
+    own = [part.replace("?", "*") for part in parts[:6]]
+    hint = "leave the last one out" if any(faults(own)) else f"write `{' '.join(own)}`"
+    return f"; there is no field for the year, {hint}{_counted(parts[5])}"
+
+
+def _counted(days: str) -> str:
+    """Say how days of the week are counted, where who writes `?` may count from 1, Sunday."""
+    return "; 0 is Sunday here, 1 Monday" if re.search(r"(?<![#/])[1-7]", days) else ""
 
 
 def vain_steps(parts: Sequence[str]) -> Iterator[str]:
@@ -57,13 +75,18 @@ def vain_steps(parts: Sequence[str]) -> Iterator[str]:
     """
     for place, field, term in _terms(parts):
         body, slash, step = term.partition("/")
+        if slash and body in ("L", "LW"):
+            yield f"field {place} ({field.name}): '{term}': {_NO_STEP}, write `{body}`"
         bounds = _bounds(field, body)
         if not slash or bounds is None:
             continue
         low, high = bounds
-        if int(step) > high - low:
+        size = high - low
+        if field is _DAY_OF_WEEK and (low, high) == (0, _SUNDAY):
+            size -= 1  # it is Sunday at both ends
+        if int(step) > size:
             more = _LONGER if body == "*" and field in _OF_A_DAY else ""
-            reason = f"the step is larger than its range {low}-{high}, write `{low}`{more}"
+            reason = f"the step is larger than its range {low}-{low + size}, write `{low}`{more}"
             yield f"field {place} ({field.name}): '{term}': {reason}"
 
 
@@ -106,6 +129,8 @@ def _fault(field: Field, term: str) -> str | None:
         return f"'{term}': the step is expected to be a number above 0"
     if body == "*":
         return None
+    if not term:
+        return "there is nothing between two commas, or before or behind one"
     if field is _DAY_OF_MONTH and (body in ("L", "LW") or _of_quartz(body)):
         return _of_quartz(body)
     if "?" in body:
@@ -129,7 +154,9 @@ def _of_quartz(body: str) -> str | None:
         hint = "`LW` for the last weekday of the month, `MON-FRI` as the day of week for each"
         return f"'{body}' is no day of the month, write {hint}"
     if nearest := _NEAREST.fullmatch(body):
-        hint = f"`{nearest[1]}` for the day itself, `LW` for the last weekday of the month"
+        day = _value(_DAY_OF_MONTH, nearest[1])
+        itself = f"`{day}` for the day itself, " if day else ""
+        hint = f"{itself}`LW` for the last weekday of the month"
         return f"'{body}': the nearest weekday is not known here, write {hint}"
     if _BEFORE_LAST.fullmatch(body):
         hint = "`L` for the last day of the month, or the numbers of the days"
@@ -153,7 +180,7 @@ def _special_day(term: str) -> str | None:
     if sign and not (len(nth) == 1 and nth in "12345"):
         return f"'{body}': after `#` a number from 1 to {_MOST_OF_A_DAY} is expected"
     if slash:
-        return f"'{term}': a step does not go with it, write `{body}`"
+        return f"'{term}': {_NO_STEP}, write `{body}`"
     return None
 
 

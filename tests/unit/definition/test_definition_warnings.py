@@ -36,7 +36,7 @@ def test_a_payload_field_that_the_schema_has_not_is_told_with_what_was_meant() -
         on("ticket.opened", "un.known", use="trigger.payload.any"),
         on("ticket.odd", use="trigger.payload.any"),
         on("ticket.either", use="trigger.payload.any"),
-        on("ticket.opened", use="trigger.payload and now.payload.any"),
+        on("ticket.opened", use="trigger.payload and trigger.actor.name"),
     ],
 )
 def test_a_field_that_may_be_there_is_no_warning(raw: Json) -> None:

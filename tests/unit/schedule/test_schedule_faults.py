@@ -25,7 +25,7 @@ from lockstep_schemas.base import JsonObject
         ("0 0 * * FRI-MON", "'FRI-MON' goes backwards, write `FRI-SUN,MON`"),
         ("*/0 * * * *", "field 1 (minute): '*/0': the step is expected to be a number above 0"),
         ("1-5/x * * * *", "'1-5/X': the step"),
-        ("1,,2 * * * *", "field 1 (minute): '' is not in 0-59"),
+        ("1,,2 * * * *", "field 1 (minute): there is nothing between two commas"),
         ("1- * * * *", "'' is not in 0-59"),
         ("-5 * * * *", "'' is not in 0-59"),
         ("٣ * * * *", "'٣' is not in 0-59"),
@@ -104,7 +104,7 @@ def test_a_schedule_of_amazon_is_told_in_fields_of_ours() -> None:
 
 def test_a_year_is_told_as_a_field_too_many() -> None:
     ((_, message),) = faults("automation.cron", {"cronPattern": "0 0 12 * * MON 2027"})
-    assert "there is no field for the year, leave the last one out" in message
+    assert "there is no field for the year, write `0 0 12 * * MON`" in message
 
 
 def test_every_field_that_is_wrong_is_told() -> None:
