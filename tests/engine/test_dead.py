@@ -23,12 +23,12 @@ from lockstep.cli.commands.dead.list import list_letters
 from lockstep.cli.commands.dead.retry import retry_letters
 from lockstep.cli.commands.dead.show import show_letter
 from lockstep.cli.options import letters_of
+from lockstep.cli.silence import silence
 from lockstep.client.remote import ApiRefused, connected
 from lockstep.control import dead as control
 from lockstep.control.dispatch import handler
 from lockstep.embedded import Servers
 from lockstep.settings.structs import Settings
-from lockstep.telemetry import logs
 from lockstep_schemas import dead as schemas
 from patience import patience
 
@@ -254,7 +254,7 @@ async def test_what_is_wrong_or_unknown_is_refused(
 async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
     office: EngineFixture, event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.silence()  # as for every command; the log would stand among the results
+    silence()  # as for every command; the log would stand among the results
     letters = await die(office, event, b"first\nline", b"\xff", **{"X-Own": "a"})
     reach = partial(connected, office.settings)
     assert await list_letters(reach(), schemas.DeadList(event=event), 1, as_json=False)
@@ -281,7 +281,7 @@ async def test_the_command_line_lists_and_shows_for_people_and_for_programs(
 async def test_the_command_line_retries_and_discards_and_says_what_it_left(
     office: EngineFixture, event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.silence()
+    silence()
     settings, reach = office.settings, partial(connected, office.settings)
     ids = [one["id"] for one in await die(office, event, *[b"?"] * 3)]
     assert not await discard_letters(settings, [ids[0], 10**12], None, sure=True, as_json=False)
@@ -299,7 +299,7 @@ async def test_the_command_line_retries_and_discards_and_says_what_it_left(
 async def test_the_command_line_goes_on_where_a_request_was_not_through(
     servers: Servers, event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.silence()
+    silence()
     nats = bus.BusSettings(
         servers=[servers.nats_url], prefix=f"d{uuid4().hex[:12]}", storage="memory"
     )

@@ -18,6 +18,7 @@ PAGE: Final = ROOT / "docs" / "ARCHITECTURE.md"
 
 # Used by somebody who does not stand in the tree, by whom.
 USED_BY_OTHERS: Final[Mapping[str, str]] = {
+    "Commands.resolve_command": "typer",
     "EVENT_NAMES": "the table that tests/tidy holds log lines and run events against",
     "Fire.from_thread": "plug-ins, whose libraries call back from threads of their own",
     "LOG_NAMES": "the table that tests/tidy holds log lines and run events against",

@@ -3,6 +3,13 @@
 `connection` is the way in; everything else is built on a `Connection`.
 """
 
+from lockstep import without
+
+# It imports aiohttp for `ws://` only, which no setting may name; with it each command of the
+# command line takes half as long again.
+with without("aiohttp"):
+    import nats.aio.client  # noqa: F401 - before all else that imports nats-py
+
 from lockstep.bus.asker import Asker
 from lockstep.bus.buckets import Bucket
 from lockstep.bus.client import ApiClient, ApiReply, NoEngine

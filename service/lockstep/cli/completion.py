@@ -4,7 +4,6 @@ Whoever presses Tab waits for it, and reads no errors there: without an engine, 
 is slow, nothing is offered.
 """
 
-import asyncio
 import contextlib
 import io
 import re
@@ -123,10 +122,13 @@ def _files(incomplete: str, suffixes: tuple[str, ...]) -> Iterator[str]:
 
 def _asked(context: typer.Context, search: Search) -> list[Offer]:
     """Ask the engine of the settings, and offer nothing where it does not answer at once."""
-    from lockstep.client.remote import connected
-    from lockstep.telemetry import logs
+    import asyncio
 
-    logs.silence()
+    from lockstep.cli.silence import silence
+
+    silence()  # first, see there
+    from lockstep.client.remote import connected
+
     typed = context.find_root().params
     context.obj = Options(typed.get("config"), typed.get("nats_url"))
 

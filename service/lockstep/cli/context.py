@@ -1,13 +1,11 @@
 """What commands share: what stands before them, the settings, the way to an engine and out."""
 
-import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-import msgspec
 import typer
 
 from lockstep.client import unreachable
@@ -22,7 +20,7 @@ WANTS_JSON: Final = ContextVar("wants_json", default=False)
 """Whether the command that runs was given `--json`: its errors are JSON too."""
 
 
-class Options(msgspec.Struct, frozen=True):
+class Options(NamedTuple):
     """The options before the command."""
 
     config: Path | None = None
@@ -35,6 +33,7 @@ def load(context: typer.Context, *, of_dev: bool = False) -> "Loaded":
     Raises:
         SettingError: Some are wrong.
     """
+    from lockstep.cli import silence  # noqa: F401 - first, see there
     from lockstep.settings import load as reader
 
     options = context.ensure_object(Options)
@@ -52,15 +51,18 @@ def engine(context: typer.Context) -> Reach:
     Raises:
         SettingError: Some are wrong.
     """
+    settings = load(context).settings
     from lockstep.client.remote import connected
 
-    return connected(load(context).settings)
+    return connected(settings)
 
 
 def finish(work: Coroutine[None, None, bool]) -> None:
     """Do the work of a command; leave with 1 where it says that it was refused or failed."""
-    from lockstep.telemetry import logs
+    import asyncio
 
-    logs.silence()
+    from lockstep.cli.silence import silence
+
+    silence()
     if not asyncio.run(work):
         raise typer.Exit(1)

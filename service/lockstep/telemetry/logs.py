@@ -194,12 +194,6 @@ def configure(settings: LogSettings) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
 
 
-def silence() -> None:
-    """Write none: a command says itself what went wrong."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    logging.basicConfig(level=logging.CRITICAL, force=True)
-
-
 def _as_json() -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,7 +1,6 @@
 """Every command of the specification is there, with examples; every reading one has `--json`."""
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from typer.main import get_command
 
 from lockstep.cli import commands
 from lockstep.cli.main import COMMANDS as ROWS
-from lockstep.cli.main import app, module_of
+from lockstep.cli.main import app, command_of, module_of
 
 # The table of section 5 of the specification, but for what reads legacy subscriptions and writes
 # schemas: each command with the options that it names.
@@ -50,16 +49,7 @@ TABLE: dict[str, set[str]] = {
 }
 
 
-def leaves(group: Any, *above: str) -> Iterator[tuple[str, Any]]:
-    """Every command that does something, as it is typed."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from leaves(command, *above, name)
-        else:
-            yield " ".join((*above, name)), command
-
-
-COMMANDS = dict(leaves(get_command(app)))
+COMMANDS: dict[str, Any] = {row: command_of(row) for row in ROWS}
 
 
 @pytest.mark.parametrize("command", TABLE)
@@ -92,6 +82,11 @@ def test_the_module_of_a_command_is_where_its_name_says_and_in_the_table() -> No
     modules = (path for path in folder.rglob("*.py") if path.name != "__init__.py")
     found = {" ".join(path.relative_to(folder).with_suffix("").parts) for path in modules}
     assert {name.replace("_", "-") for name in found} == set(ROWS) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_says_of_a_command_what_its_help_begins_with(command: str) -> None:
+    assert ROWS[command] == COMMANDS[command].help.splitlines()[0]
 
 
 def test_what_a_command_does_stands_in_one_line_of_the_list() -> None:

@@ -7,13 +7,18 @@ import pytest
 
 from lockstep.cli.files.diff import MISSING, differences
 from lockstep.cli.files.plan import Plan, PlannedChange, plan
-from lockstep.cli.terminal.changes import change_text
+from lockstep.cli.terminal.changes import change_parts
 from lockstep.definition import Source
 from lockstep.definition.documents import Document
 from lockstep_schemas.api import Automation
 
 Json = dict[str, Any]
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def told(change: PlannedChange) -> str:
+    """How a change is described."""
+    return "".join(part.plain for part in change_parts(change))
 
 
 def definition(name: str, **fields: Any) -> Json:
@@ -140,7 +145,7 @@ def test_without_an_id_the_same_name_is_the_same_automation() -> None:
 def test_an_id_that_nobody_has_leaves_the_name_to_say_which_and_the_change_tells_so() -> None:
     change = only(plan([stored("a", id="x")], [document("a", id="y")]))
     assert change.id == "x"
-    assert "keeps its id, x" in str(change_text(change))
+    assert "keeps its id, x" in told(change)
 
 
 def test_a_name_that_two_automations_have_says_nothing() -> None:
@@ -175,7 +180,7 @@ def test_an_update_sends_what_differs_with_the_version_that_it_was_compared_to()
 def test_a_difference_is_shown_by_its_path() -> None:
     changed = definition("a", triggers=[{"event": "a.c"}])
     change = only(plan([stored("a")], [document("a", definition=changed)]))
-    assert 'definition.triggers[0].event: "a.b" → "a.c"' in str(change_text(change))
+    assert 'definition.triggers[0].event: "a.b" → "a.c"' in told(change)
 
 
 def test_a_status_that_is_not_said_stays_as_it_is() -> None:
@@ -225,9 +230,9 @@ def test_prune_does_not_delete_what_is_renamed_by_its_id() -> None:
 
 def test_brackets_and_colons_in_names_are_shown_as_they_are() -> None:
     change = only(plan([], [document("[red]x[/red] :b: [x]")]))
-    assert "[red]x[/red] :b: [x]" in str(change_text(change))
+    assert "[red]x[/red] :b: [x]" in told(change)
 
 
 def test_a_long_value_is_shown_in_short() -> None:
     change = only(plan([stored("a")], [document("a", description="x" * 1000)]))
-    assert max(map(len, str(change_text(change)).splitlines())) < 150
+    assert max(map(len, told(change).splitlines())) < 150

@@ -91,13 +91,13 @@ def bench(
     """
     from lockstep.bench.compare import compare
     from lockstep.bench.figures import here
-    from lockstep.telemetry import logs
+    from lockstep.cli.silence import silence
 
     benches = _benches(runs, events, rounds if beside is None else 1, sizes)
     for name in wanted:
         if name not in benches:
             raise typer.BadParameter(f"no figure {name!r}; there are {', '.join(benches)}")
-    logs.silence()
+    silence()
     machine, versions = here()
     found: dict[str, Any] = {}
     for name in wanted or QUICK:

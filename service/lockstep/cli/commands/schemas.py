@@ -56,9 +56,9 @@ def command(
 def _known(reach: Reach) -> "KnownTypes":
     """Ask the engine which types there are; where none answers, say so, and look here."""
     from lockstep.cli.files.known import known_here, known_to
-    from lockstep.telemetry import logs
+    from lockstep.cli.silence import silence
 
-    logs.silence()
+    silence()
     try:
         return asyncio.run(known_to(reach))
     except Unavailable as error:

@@ -1,7 +1,6 @@
 """`lockstep test`: run the cases of files, each alone, through a whole engine."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -48,12 +47,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Run test cases of automations; needs no server."""
-    import structlog
+    from lockstep.cli.silence import silence
 
+    silence()  # first, see there
     from lockstep.cases import reports
     from lockstep.cases.coverage import report
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     wanted = _wanted(paths, only or [])
     results = asyncio.run(_run(wanted, workers))
     played = [

@@ -41,12 +41,13 @@ def command(
 
 def validate(paths: Sequence[Path], *, strict: bool, as_json: bool, explain: bool = False) -> bool:
     """Say all faults of the files; whether there are none."""
+    from lockstep.cli.silence import silence
+
+    silence()  # first, see there
     from lockstep.catalog import build_catalog, load_plugins
     from lockstep.cli.files import documents, verdicts
     from lockstep.cli.terminal.changes import fault_json
-    from lockstep.telemetry import logs
 
-    logs.silence()
     catalog = build_catalog(open=True)
     for failure in load_plugins(catalog):
         output.tell(f"plug-in '{failure.plugin}' is left out: {failure.error}", "yellow")

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
-from rich.text import Text
 
 from lockstep.cli.files.diff import MISSING, Difference
 from lockstep.cli.files.plan import DONE, Plan, PlannedChange
 from lockstep.cli.files.trigger_types import TypeChange
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.table import Styled
 from lockstep.definition.faults import Fault
 from lockstep.model.texts import path_text
 from lockstep_schemas.base import Json, JsonObject
@@ -27,30 +27,27 @@ _SIGNS: Final = {
 def show_plan(made: Plan) -> None:
     """Write what changes, one after the other."""
     for one in made.types:
-        output.show_line(type_text(one))
+        output.show_parts(type_parts(one))
     for change in made.changes:
-        output.show_line(change_text(change))
+        output.show_parts(change_parts(change))
 
 
-def change_text(change: PlannedChange) -> Text:
+def change_parts(change: PlannedChange) -> list[Styled]:
     """Describe a change, with what it changes in lines of their own."""
-    sign, style = _SIGNS[change.what]
-    text = Text(f"{sign} {output.line(change.name)}", style=style)
     about = [change.id or "", change.document.file if change.document else "", change.note]
-    text.append(f"  {output.line(', '.join(part for part in about if part))}", style="dim")
-    for line in difference_lines(change.differences):
-        text.append(f"\n    {line}", style="default")
-    return text
+    return _parts(change.what, change.name, ", ".join(filter(None, about)), change.differences)
 
 
-def type_text(change: TypeChange) -> Text:
+def type_parts(change: TypeChange) -> list[Styled]:
     """Describe the change of a type of trigger."""
-    sign, style = _SIGNS[change.what]
-    text = Text(f"{sign} type {output.line(change.id)}", style=style)
-    text.append(f"  {output.line(change.document.file)}", style="dim")
-    for line in difference_lines(change.differences):
-        text.append(f"\n    {line}", style="default")
-    return text
+    return _parts(change.what, f"type {change.id}", change.document.file, change.differences)
+
+
+def _parts(what: str, name: str, about: str, found: Sequence[Difference]) -> list[Styled]:
+    sign, style = _SIGNS[what]
+    lines = (Styled(f"\n    {line}", "") for line in difference_lines(found))
+    head = Styled(f"{sign} {output.line(name)}", style)
+    return [head, Styled(f"  {output.line(about)}", "dim"), *lines]
 
 
 def difference_lines(found: Sequence[Difference]) -> Iterator[str]:

@@ -68,6 +68,13 @@ def show_line(text: "str | Styled | Text") -> None:
     _say(sys.stdout, text, "")
 
 
+def show_parts(parts: Sequence[Styled]) -> None:
+    """Write a result in several styles."""
+    coloured = is_coloured(sys.stdout)
+    texts = (styled(clean(part.plain), part.style, coloured=coloured) for part in parts)
+    _write(sys.stdout, "".join(texts))
+
+
 def show_json(value: Json) -> None:
     """Write a result for programs."""
     show_raw_json(msgspec.json.encode(value))
