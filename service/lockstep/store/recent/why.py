@@ -48,7 +48,8 @@ class EventViews:
 
     async def refusals(self, automation_id: str, limit: int) -> list[HandledEvent]:
         """See `control.why.EventViews`."""
-        async with self._store.connection() as connection:
+        async with self._store.transaction() as connection:
+            await connection.execute(*query("why/plan_in_order"))
             rows = await connection.fetch(
                 *query("why/refusals", automation_id=automation_id, limit=limit)
             )
@@ -72,7 +73,8 @@ class EventViews:
         limit: int,
     ) -> list[WaitedStep]:
         """See `control.why.EventViews`."""
-        async with self._store.connection() as connection:
+        async with self._store.transaction() as connection:
+            await connection.execute(*query("why/plan_in_order"))
             rows = await connection.fetch(
                 *query(
                     "why/waited",

@@ -10,8 +10,9 @@
 union all
 (select automation_id, '' as delivery, trigger_event_id, null, trigger_id, 'skipped', 'mode',
         reason, finished_at, id, null
-   from (select * from runs where automation_id = :automation_id
-          order by position desc
+   from (select * from runs -- `=` would let the index of all runs be read, to its end
+          where automation_id between :automation_id and :automation_id
+          order by automation_id desc, position desc
           limit 2000) as newest
   where status = 'skipped'
   order by position desc
