@@ -77,6 +77,18 @@ async def test_runs_of_a_filter_are_retried_and_what_cannot_be_is_told(
     assert not {*done["new_ids"]} & {*ids}
 
 
+async def test_a_run_that_is_named_twice_is_dealt_with_once(shared: EngineFixture) -> None:
+    automation, ids = await runs(shared, fail(uuid4().hex), number=2)
+    spelled = [ids[0], ids[1], ids[0], ids[0].upper(), ids[1].replace("-", ""), "nope", "nope"]
+    done = await shared.call("runs.retry_many", ids=spelled)
+    assert (done["done"], len(done["new_ids"])) == (2, 2)
+    assert [one["id"] for one in done["failed"]] == ["nope"]
+    assert await total(shared, automation) == 4
+    _, ids = await runs(shared, WAIT, number=1)
+    done = await shared.call("runs.cancel_many", ids=[ids[0], ids[0].upper(), f"{{{ids[0]}}}"])
+    assert (done["done"], done["failed"]) == (1, [])
+
+
 async def test_the_command_line_does_nothing_that_was_not_confirmed(
     shared: EngineFixture, shell: Shell
 ) -> None:
@@ -135,6 +147,20 @@ async def test_on_a_terminal_the_count_is_asked_for(
     assert ("12 runs cancelled" in out.decode()) == (code == 0)
     assert await statuses(shared, ids[:1]) == ["cancelled" if code == 0 else "waiting"]
     await shared.call("runs.cancel_many", where={"automation_id": automation.id})
+
+
+async def test_of_runs_that_are_named_one_that_is_missing_keeps_none_of_the_others(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    _, ids = await runs(shared, WAIT)
+    missing = str(uuid4())
+    told = await shell.run("cancel", ids[0], missing, "nope", ids[1], ids[2], code=1)
+    assert await statuses(shared, ids) == ["cancelled"] * 3
+    assert f"run '{missing}' not found" in told.err
+    assert "run 'nope' not found" in told.err
+    told = await shell.run("cancel", ids[0], missing, "--json", code=1)
+    assert [one["id"] for one in told.json["items"]] == [ids[0]]
+    assert [one["code"] for one in told.json["failed"]] == ["not_found"]
 
 
 @pytest.mark.parametrize(

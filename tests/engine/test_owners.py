@@ -9,6 +9,8 @@ import pytest
 
 from engine.engine_fixture import EngineFixture
 from engine.shell import CommandResult, Shell, definition, stored, unique
+from lockstep.cli.files import documents, rollout
+from lockstep.client.remote import Remote
 from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -67,6 +69,29 @@ async def test_an_automation_that_gets_another_owner_says_so(shell: Shell) -> No
     assert 'managed_by: "apply" → "doors"' in told.out
     assert "= " + name in (await shell.run("apply", "a", "--owner", "doors")).out
     await shell.run("apply", "a", "--owner", "", code=2)
+
+
+async def test_prune_leaves_what_was_changed_since_it_was_shown(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    """People think before they confirm: another folder, or another version, may come meanwhile."""
+    kept, owner = unique("kept"), unique("owner")
+    gone, taken, changed = (unique(word) for word in ("gone", "taken", "changed"))
+    await shell.run("apply", folder(shell, "a", kept, gone, taken, changed), "--owner", owner)
+    loaded = documents.load([shell.folder / folder(shell, "a", kept)])
+    remote = Remote(shared.connection)
+    made = await rollout.planned(remote, loaded, prune=True, owner=owner)
+    deletions = {one.name: one for one in made.changes if one.what == "delete"}
+    assert deletions.keys() == {gone, taken, changed}
+    ids = {name: (await stored(shared, name))[0]["id"] for name in deletions}
+    await shared.call("automations.update", id=ids[taken], managed_by=f"{owner}-b")
+    await shared.call("automations.update", id=ids[changed], definition=definition(changed))
+    await shared.call("automations.delete", id=ids[gone])
+    for name, why in ((taken, f"its owner is '{owner}-b' now"), (changed, "it has version 2 now")):
+        with pytest.raises(rollout.Interrupted, match=why):
+            await rollout.carry_out(remote, [deletions[name]], managed_by=owner)
+        assert len(await stored(shared, name)) == 1
+    await rollout.carry_out(remote, [deletions[gone]], managed_by=owner)
 
 
 async def test_on_a_terminal_prune_asks_before_it_deletes(

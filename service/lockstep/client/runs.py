@@ -7,10 +7,18 @@ import msgspec
 
 from lockstep.client.paging import PAGE
 from lockstep.client.remote import Remote
+from lockstep.model.errors import EngineError
 from lockstep_schemas import api
 
 PORTION: Final = 50
 """Of an act on many: so many runs in a request, so that one sees how far it is."""
+
+
+class ActInterrupted(EngineError):
+    """Some runs of many were dealt with, then the engine could not be asked any more."""
+
+    code = "runs.interrupted"
+    advice = "Look at the runs that the message names before you say it again: see `runs list`."
 
 
 async def every(remote: Remote, automation: str | None, wanted: api.RunsList) -> list[api.Run]:
@@ -36,14 +44,23 @@ async def each_of(
     request: api.RunsSelect,
     advance: Callable[[int], None],
 ) -> api.RunsDone:
-    """Act on runs by their ids until all are through; `advance` is told how many more are."""
+    """Act on runs by their ids until all are through; `advance` is told how many more are.
+
+    Raises:
+        ActInterrupted: It could be said of some, and not of all.
+    """
     done, failed, new_ids = 0, list[api.RunFault](), list[str]()
     for start in range(0, len(ids), PORTION):
         portion = [*ids[start : start + PORTION]]
         cursor: str | None = None
         while True:
             wanted = msgspec.structs.replace(request, ids=portion, cursor=cursor)
-            part = await remote.call(endpoint, wanted, api.RunsDone)
+            try:
+                part = await remote.call(endpoint, wanted, api.RunsDone)
+            except EngineError as error:
+                if not done and not failed:
+                    raise
+                raise _interrupted(error, done, len(failed), ids) from error
             done, failed = done + part.done, failed + part.failed
             new_ids += part.new_ids
             advance(part.done + len(part.failed))
@@ -51,3 +68,12 @@ async def each_of(
             if cursor is None:
                 break
     return api.RunsDone(done, failed, new_ids)
+
+
+def _interrupted(error: EngineError, done: int, failed: int, ids: Sequence[str]) -> ActInterrupted:
+    """Say how far it came: runs are dealt with in the order in which they were found."""
+    through = done + failed
+    return ActInterrupted(
+        f"{error}; of {len(ids)} runs it was done to {done} and refused for {failed}; what became "
+        f"of run {ids[through]}, and of those that `--dry-run` shows below it, is not known"
+    )

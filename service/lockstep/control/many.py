@@ -124,9 +124,10 @@ class ManyEndpoints:
             raise InvalidRequest("name either ids or a filter, `where`")
         before = position(request.cursor)
         if request.ids is not None:
-            begin, end = before or 0, len(request.ids)
+            ids = _each_once(request.ids)
+            begin, end = before or 0, len(ids)
             numbers = [str(number) for number in range(begin + 1, end + 1)]
-            return Chosen(request.ids[begin:], numbers, None)
+            return Chosen(ids[begin:], numbers, None)
         wanted = _allowed(request.where or RunsFilter(), status)
         given = {name: getattr(wanted, name) for name in RunsFilter.__struct_fields__}
         page = await self._views.page(RunsList(**given, limit=self._portion), before)
@@ -169,6 +170,14 @@ def _refused(run_id: str, error: Exception) -> RunFault:
     if fault is None:
         return RunFault(run_id, "refused", f"run {run_id}: internal error; see the engine's log")
     return RunFault(run_id, "not_found" if fault.code == "not_found" else "refused", fault.message)
+
+
+def _each_once(ids: Sequence[str]) -> Sequence[str]:
+    """Leave out what names a run that is named already, in another spelling too."""
+    found: dict[UUID | str, str] = {}
+    for one in ids:
+        found.setdefault(_uuid(one) or one, one)
+    return [*found.values()]
 
 
 def _uuid(text: str) -> UUID | None:

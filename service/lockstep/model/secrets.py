@@ -22,7 +22,12 @@ SHORTEST: Final = 4
 # Each is in the pattern, in all its spellings: tokens that rotate must not fill it.
 MOST: Final = 10_000
 _LEAST_SIGNS: Final = 8  # of base64 in the middle of other: fewer are found in any text
-_BETWEEN_WORDS: Final = r"(?:\s|\+|%(?:09|0[ADad]|20)|\\[nrt])+"
+# What JSON or a program writes before a sign: of a text inside of another one inside of another one
+# up to fifteen backslashes; not without end, so that a text of them is searched in linear time.
+_ESCAPED: Final = r"(?:\\{1,15}+|(?<=\\))"
+_BETWEEN_WORDS: Final = (
+    rf"(?:\s|\+|%(?:09|0[AD]|20|C2%(?:85|A0)|E2%80%A[89])|{_ESCAPED}(?:[nrtfv]|u[0-9a-f]{{4}}))+"
+)
 
 
 class SecretRefused(EngineError):
@@ -142,13 +147,17 @@ def _core(text: str) -> str:
 def _spelled(value: str) -> str:
     """Give the pattern of a value in the ways in which texts are written.
 
-    Each sign by itself: plain, escaped as in JSON or in Python, or percent-encoded, by whatever
-    rules. What is between words may have been folded, or broken into lines in another way; names
-    of hosts and headers are written in lower case.
+    Each sign by itself: plain, escaped as in JSON or in Python, also several times, or
+    percent-encoded, by whatever rules. What is between words may have been folded, or broken into
+    lines in another way; names of hosts and headers are written in lower case.
     """
     return "".join(
-        _BETWEEN_WORDS if part.isspace() else "".join(map(_sign, part))
-        for part in re.split(r"(\s+)", value)
+        _BETWEEN_WORDS
+        if part.isspace()
+        else _backslashes(len(part))
+        if part.startswith("\\")
+        else "".join(map(_sign, part))
+        for part in re.split(r"(\s+|\\+)", value)
     )
 
 
@@ -157,9 +166,18 @@ def _sign(char: str) -> str:
     if char.isascii() and char.isalnum():
         return char
     percent = "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
-    ways = {char, percent, repr(char)[1:-1], ascii(char)[1:-1], f"\\{char}"}
-    ways.add("".join(f"\\u{unit:04x}" for unit in _units(char)))
-    return f"(?:{'|'.join(map(re.escape, sorted(ways, key=len, reverse=True)))})"
+    units = "".join(f"\\u{unit:04x}" for unit in _units(char))
+    escaped = {char, *(way[1:] for way in (repr(char)[1:-1], ascii(char)[1:-1], units) if way[1:])}
+    tails = [
+        _ESCAPED.join(map(re.escape, tail.split("\\")))
+        for tail in sorted(escaped, key=len, reverse=True)
+    ]
+    return f"(?:{_ESCAPED}(?:{'|'.join(tails)})|{percent}|{re.escape(char)})"
+
+
+def _backslashes(number: int) -> str:
+    """Give the pattern of so many of them; a text inside of another one has twice as many."""
+    return rf"(?:\\|%5C){{{number},{16 * number}}}+"
 
 
 def _units(char: str) -> Iterator[int]:

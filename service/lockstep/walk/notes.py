@@ -22,13 +22,18 @@ LEAST: Final = 80  # bytes of a note that says anything
 MEMORY_BYTES: Final = 1 << 20  # of what is not stored yet, and not cut
 TEXT_PARTS: Final = 8  # a text inside of what is cut has at most one part of so many of the room
 
+BETWEEN: Final = b',"value":'
+END: Final = b"}"
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
 class _Note(NamedTuple):
-    what: StepIoKind
-    line: bytes
+    """A line whose value stands apart: it alone comes from others, so it alone is masked."""
+
+    begin: bytes
+    value: bytes | None
     room: int
 
 
@@ -71,18 +76,18 @@ class Notes:
         if not self.has_room(kept, has_failed=has_failed):
             return kept
         limit, of_run = self._most if has_failed else self._usual, self._root.kept or 0
-        begin = _encode({"what": what, **head})[:-1] if head else b'{"what":"%b"' % what.encode()
-        line = b'%b,"value":%b}' % (begin, value)
         room = min(self._of_step - kept, limit - of_run)
-        if len(line) > room and room < LEAST:
+        note = _Note(_begin({"what": what, **(head or {})}), value, room)
+        length = len(note.begin) + len(value) + len(BETWEEN) + len(END)
+        if length > room and room < LEAST:
             full = "run" if limit - of_run < LEAST else "step"
-            line = _encode({"what": "full", "name": full})
-            self._notes.setdefault(seq, []).append(_Note("full", line, len(line)))
+            note = _Note(_begin({"what": "full", "name": full}), None, room)
+            self._notes.setdefault(seq, []).append(note)
             self._root.kept = limit + 1 if full == "run" else of_run
             return self._of_step + 1
-        size = min(len(line), room)
-        self._notes.setdefault(seq, []).append(_Note(what, line, room))
-        self._memory += len(line)
+        size = min(length, room)
+        self._notes.setdefault(seq, []).append(note)
+        self._memory += length
         self._root.kept = of_run + size
         return kept + size
 
@@ -107,30 +112,53 @@ def written(value: Json) -> bytes:
         return _encode(said(value))
 
 
+def _begin(head: JsonObject) -> bytes:
+    return _encode(head)[: -len(END)]
+
+
+def _line(begin: bytes, value: bytes | None) -> bytes:
+    return begin + END if value is None else begin + BETWEEN + value + END
+
+
 def _final(note: _Note) -> bytes:
-    """Mask a note, then cut it."""
-    line = MASKER.raw(note.line)
-    if line == note.line and len(line) <= note.room:
+    """Mask the value of a note, then cut it."""
+    value = note.value
+    if value is not None:
+        masked = MASKER.raw(value)
+        value = masked if masked == value or _is_json(masked) else _encode(_text(masked))
+    line = _line(note.begin, value)
+    if value is None or len(line) <= note.room:
         return line + b"\n"
+    return _cut(note.begin, value, note.room) + b"\n"
+
+
+def _is_json(body: bytes) -> bool:
+    """Say whether what was masked can be read; where a secret was no text, or more, it cannot."""
     try:
-        entry: JsonObject = _decode(line)
-    except (msgspec.DecodeError, RecursionError):  # a secret had a part in the signs of JSON
-        entry = {"what": note.what, "value": line.decode("utf-8", "replace")}
-    if len(line) > note.room:
-        return _cut(entry, len(line), note.room) + b"\n"
-    return _encode(entry) + b"\n"
+        _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
-def _cut(entry: JsonObject, size: int, room: int) -> bytes:
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def _cut(begin: bytes, written: bytes, room: int) -> bytes:
     """Give the beginning of a note: its texts are cut; if that is not enough, its JSON is."""
-    value = entry["value"]
-    entry = {**entry, "bytes": size, "value": _shortened(value, room // TEXT_PARTS)}
-    line = _encode(entry)
-    text = value if isinstance(value, str) else _encode(value).decode()
+    begin += b',"bytes":%d' % len(_line(begin, written))
+    text = _text(written)
+    try:
+        value = _decode(written)
+        line = _line(begin, _encode(_shortened(value, room // TEXT_PARTS)))
+        text = value if isinstance(value, str) else text
+    except RecursionError:
+        line = _line(begin, written)
     most = room
     while len(line) > room and most > 0:
         most = min(most - 1, most * room // len(line))
-        line = _encode({**entry, "value": text[:most] + MARK})
+        line = _line(begin, _encode(text[:most] + MARK))
     return line
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.cli.terminal import output
+from lockstep.cli.terminal import output, values
 
 ODD = r"[red]a[/red] \[b] :b: [/] [link=x]"
 
@@ -68,3 +68,11 @@ def test_results_and_what_is_said_about_them_go_different_ways(
 def test_json_for_programs_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     output.show_json({"a": ODD})
     assert capsys.readouterr().out.startswith('{\n  "a"')
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, '{"a":' * 2000 + "1" + "}" * 2000, '[{"b":' * 1500])
+def test_a_text_that_only_looks_like_json_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    values.draw("config", text)
+    assert text in capsys.readouterr().out

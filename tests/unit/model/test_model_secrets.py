@@ -15,7 +15,7 @@ KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA1x/9+w==\nq0\n-----END KEY-----\n"
 BEHIND_A_USER = "hunter2-????>>>>"
 SECRETS = [
     "hunter2", "P@ss/w?rd+%&'\"\\", "two words", "geheim-äöü-ß", "T0K/en=+", "日本語のパスワード",
-    KEY, "line\r\nline", "MixedCase42",
+    KEY, "line\r\nline", "MixedCase42", "line\u2028line", "\\\\share\\'q\"",
 ]  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def masked(secret: str, text: str) -> str:
     "spelled",
     [
         str, quote, quote_plus, json.dumps, repr, ascii,
+        lambda text: json.dumps(json.dumps(text)), lambda text: repr(json.dumps(json.dumps(text))),
         lambda text: quote(text, safe="/:?&=+'"),
         lambda text: json.dumps(text, ensure_ascii=False),
         lambda text: quote(text).lower(),

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockstep.model.secrets import MASKER
+from lockstep.model.secrets import MASKER, Masker
 from lockstep.walk.frames import FrameFormat, RootFrame
 from lockstep.walk.notes import STEPS, Notes, written
 from lockstep_schemas.api import StepIo
@@ -21,6 +21,14 @@ def lines(body: bytes) -> list[dict[str, Any]]:
     for one in found:
         msgspec.convert(one, StepIo)
     return found
+
+
+@pytest.fixture
+def masker(monkeypatch: pytest.MonkeyPatch) -> Masker:
+    """A masker of its own, where others must not have what a test remembers masked."""
+    made = Masker()
+    monkeypatch.setattr("lockstep.walk.notes.MASKER", made)
+    return made
 
 
 def one_note(value: object, keep: int = KEEP) -> tuple[bytes, dict[str, Any]]:
@@ -93,6 +101,40 @@ def test_a_secret_with_signs_of_json_leaves_what_can_be_read() -> None:
     assert b"918273645091827" not in body
     assert line["what"] == "config"
     assert "number" in line["value"]
+
+
+@pytest.mark.parametrize("word", ["value", "what", "config", "true", "4711", "null", "bytes"])
+@pytest.mark.parametrize("length", [1, 5000])
+def test_a_secret_that_is_a_word_of_the_line_leaves_it_readable(
+    masker: Masker, word: str, length: int
+) -> None:
+    masker.remember(word)
+    value = {"token": word, "flag": True, "none": None, "n": 4711, "long": "x" * length}
+    body, line = one_note(value)
+    assert line["what"] == "config"
+    assert f'"token":"{word}"' not in body.decode().replace("\\", "")
+    notes, kept = Notes(RootFrame(), KEEP), 0
+    for _ in range(20):
+        kept = notes.add(1, kept, "error", written("x" * length))
+    assert lines(notes.take()[1])[-1] == {"what": "full", "name": "step"}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        'note"hunter\\3',
+        "-----BEGIN X-----\nnotehunter3\r\nMIIabc==\n",
+        "\\\\notehunter3\\é\u2028日",
+    ],
+)
+def test_a_secret_in_json_inside_of_json_is_masked(masker: Masker, word: str) -> None:
+    masker.remember(word)
+    value: object = {"k": word, "é": [word]}
+    for _ in range(3):
+        value = {"body": json.dumps(value, ensure_ascii=len(str(value)) % 2 == 0)}
+        body, _ = one_note(value, keep=8000)
+        assert b"hunter" not in body
+        assert b"***" in body
 
 
 def test_a_step_has_so_many_bytes_and_says_once_that_there_was_more() -> None:

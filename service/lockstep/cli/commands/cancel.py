@@ -92,15 +92,26 @@ async def _cancel(
     as_json: bool,
 ) -> bool:
     """Cancel runs, one after the other; say what became of each, whether of all."""
-    statuses = []
+    from lockstep.client.remote import ApiRefused
+
+    statuses, failed = [], list[ApiRefused]()
     async with engine as remote:
-        run_ids = [await remote.run_id(one) for one in typed]
-        for run_id in run_ids or [await remote.newest_run(automation, "active")]:
-            await remote.call("runs.cancel", api.RunCancel(run_id, reason), api.Success)
+        for one in typed or [await remote.newest_run(automation, "active")]:
+            try:
+                run_id = await remote.run_id(one)
+                await remote.call("runs.cancel", api.RunCancel(run_id, reason), api.Success)
+            except ApiRefused as error:
+                if len(typed) <= 1:
+                    raise
+                failed.append(error)
+                continue
             run = (await remote.run(run_id)).run
             statuses.append({"id": run.id, "status": run.status})
             if not as_json:
                 output.show_line(f"{run.id}  {run.status}")
     if as_json:
-        output.show_json({"items": statuses})
-    return True
+        output.show_json({"items": statuses, "failed": [one.fault for one in failed]})
+    else:
+        for refusal in failed:
+            output.complain(str(refusal))
+    return not failed

@@ -24,6 +24,14 @@ class Interrupted(EngineError):
     advice = "See to what the message names, then apply again: what is done is not repeated."
 
 
+class ChangedMeanwhile(EngineError):
+    """What should be deleted was changed since it was looked at; it stays."""
+
+    code = "apply.changed_meanwhile"
+    category = "conflict"
+    advice = "Apply again: it shows what is to be done now."
+
+
 async def planned(remote: Remote, loaded: Documents, *, prune: bool, owner: str = APPLY) -> Plan:
     """Compare files and engine; have the engine judge every definition."""
     types, wrong = list[TypeChange](), list[Fault]()
@@ -82,10 +90,26 @@ async def _carry_out(remote: Remote, change: PlannedChange, managed_by: str) -> 
         await remote.call("automations.update", change.update(managed_by), api.Automation)
     elif change.what == "delete" and change.current is not None:
         try:
-            await remote.call("automations.delete", api.ById(change.current.id), api.Success)
+            await _delete(remote, change.current)
         except ApiRefused as error:
             if error.fault.code != "not_found":  # somebody else was quicker
                 raise
+
+
+async def _delete(remote: Remote, planned: api.Automation) -> None:
+    """Delete what is still what was shown: people take their time to confirm that.
+
+    Raises:
+        ChangedMeanwhile: It has another owner, or says something else.
+        ApiRefused: It is gone, or cannot be deleted.
+    """
+    found = await remote.call("automations.get", api.ById(planned.id), api.Automation)
+    if found.managed_by != planned.managed_by:
+        owner = "nobody" if found.managed_by is None else f"'{found.managed_by}'"
+        raise ChangedMeanwhile(f"it was taken over meanwhile: its owner is {owner} now")
+    if found.version != planned.version:
+        raise ChangedMeanwhile(f"it was changed meanwhile: it has version {found.version} now")
+    await remote.call("automations.delete", api.ById(planned.id), api.Success)
 
 
 async def validated(remote: Remote, some: Sequence[Document], coming: Set[str]) -> list[Fault]:

@@ -33,5 +33,5 @@ def written(value: Json) -> str:
 def _lines(body: str) -> list[str]:
     try:
         return msgspec.json.format(body, indent=2).splitlines()
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # no JSON, or deeper than can be read
         return body.splitlines()
