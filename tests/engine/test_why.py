@@ -123,6 +123,26 @@ async def test_an_event_that_nobody_asks_for_says_so_and_an_unknown_one_what_to_
     assert told["note"] == (
         "no automation that was enabled then asked for it, and no run waited for it"
     )
+    # Of one automation it says nothing of the others, whatever these did with it.
+    asking = await triggered(shared, {}, [{"wait_for_trigger": {"event": event}}])
+    other = await shared.automation([record("x")])
+    await shared.publish(asking.event, {})
+    run = await waiting(shared, asking, ["actions[0]"])
+    for of, outcomes in ((asking, ["started"]), (other, [])):
+        (told,) = (await why(shared, event=asking.event, automation_id=of.id))["items"]
+        assert [one["outcome"] for one in told["consequences"]] == outcomes
+    assert told["note"] == (
+        "this automation did not ask for it, or was disabled then, and no run of it waited for it"
+    )
+    await shared.publish(event, {}, key="another")
+    for of, end in (
+        (asking, "it ended no wait of its runs"),
+        (other, "no run of it waited for it"),
+    ):
+        (told, _) = (await why(shared, event=event, automation_id=of.id))["items"]
+        assert told["note"].endswith(f"did not ask for it, or was disabled then, and {end}")
+    await shared.call("runs.cancel", id=run)
+
     found = await why(shared, event="never.seen")
     assert (found["items"], found["dead_letters"], found["unhandled"]) == ([], [], [])
     (note,) = found["notes"]

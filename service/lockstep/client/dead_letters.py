@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from lockstep.client.paging import PAGE
-from lockstep.client.remote import ApiRefused, Remote
+from lockstep.client.remote import ActInterrupted, ApiRefused, Remote
+from lockstep.model.errors import EngineError
 from lockstep_schemas import dead
 
 PORTION: Final = 50
@@ -42,6 +43,9 @@ async def each_of(
     """Call an endpoint until it is through: a request has a limit of letters, and of time.
 
     `advance` is told how many more are done.
+
+    Raises:
+        ActInterrupted: It could be said of some, and not of all.
     """
     if event is None:
         portions = [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
@@ -54,8 +58,10 @@ async def each_of(
         request = requests.pop(0)
         try:
             part = await remote.call(endpoint, request, dead.DeadDone)
-        except ApiRefused as error:
-            if is_one or error.fault.code != "not_found":
+        except EngineError as error:
+            if is_one or not (isinstance(error, ApiRefused) and error.fault.code == "not_found"):
+                if done or failed:
+                    raise _interrupted(error, done, len(failed)) from error
                 raise
             part = dead.DeadDone(0, [_gone(one) for one in request.ids or ()])
         done += part.done
@@ -64,6 +70,13 @@ async def each_of(
         if part.cursor is not None:
             requests.append(dead.DeadSelect(event=event, cursor=part.cursor))
     return dead.DeadDone(done, failed)
+
+
+def _interrupted(error: EngineError, done: int, failed: int) -> ActInterrupted:
+    return ActInterrupted(
+        f"{error}; before that it was done to {done} dead letters and refused for {failed}; of "
+        "the others, those that are still there can be named again: see `lockstep dead list`"
+    )
 
 
 def _gone(letter_id: int) -> dead.DeadFault:

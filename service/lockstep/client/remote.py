@@ -82,6 +82,13 @@ class IdAmbiguous(ApiRefused):
         super().__init__(api.Fault(code=self.category, error=self.code, message=text))
 
 
+class ActInterrupted(EngineError):
+    """Some of many things were dealt with, then the engine could not be asked any more."""
+
+    code = "act.interrupted"
+    advice = "Look what became of those that the message names before you say it again."
+
+
 class ReplyUnreadable(EngineError):
     """The engine answered in a form that this version does not know; use that of the engine."""
 

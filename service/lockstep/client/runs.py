@@ -6,19 +6,12 @@ from typing import Final
 import msgspec
 
 from lockstep.client.paging import PAGE
-from lockstep.client.remote import Remote
+from lockstep.client.remote import ActInterrupted, Remote
 from lockstep.model.errors import EngineError
 from lockstep_schemas import api
 
 PORTION: Final = 50
 """Of an act on many: so many runs in a request, so that one sees how far it is."""
-
-
-class ActInterrupted(EngineError):
-    """Some runs of many were dealt with, then the engine could not be asked any more."""
-
-    code = "runs.interrupted"
-    advice = "Look at the runs that the message names before you say it again: see `runs list`."
 
 
 async def every(remote: Remote, automation: str | None, wanted: api.RunsList) -> list[api.Run]:

@@ -96,10 +96,11 @@ class WhyEndpoint:
             for one in await self._rows.events(request)
         ]
         letters = await self._asked(self._dead(request.event, items, request.limit), notes)
-        waiting = await self._asked(self._backlog.listed(request.event, request.limit), notes)
+        listed = await self._asked(self._backlog.listed(request.event, request.limit), notes)
+        waiting = _unhandled(listed or [], items)
         if not items and not letters and not waiting:
             notes.append(self._unknown(request.event, kept))
-        return Why(fitting(items), letters or [], waiting or [], notes)
+        return Why(fitting(items), letters or [], waiting, notes)
 
     async def _refusals(self, request: WhyRequest) -> Why:
         if request.automation_id is None:
@@ -119,11 +120,16 @@ class WhyEndpoint:
         waits = passed_over(event, steps)
         consequences = [*event.consequences, *waits[:WAITS]]
         more = max(0, len(waits) - WAITS)
-        note = self._note(event, consequences, kept)
+        note = self._note(event, consequences, kept, is_of_one=automation_id is not None)
         return msgspec.structs.replace(event, consequences=consequences, more=more, note=note)
 
     def _note(
-        self, event: HandledEvent, consequences: Sequence[Consequence], kept: KeptSince
+        self,
+        event: HandledEvent,
+        consequences: Sequence[Consequence],
+        kept: KeptSince,
+        *,
+        is_of_one: bool,
     ) -> str | None:
         if event.handled_at is None or any(one.outcome != "passed_over" for one in consequences):
             return None
@@ -132,6 +138,9 @@ class WhyEndpoint:
         if kept.decisions is not None and event.handled_at < kept.decisions:
             since = f"what refused events is kept since {iso(kept.decisions)} only"
             return f"{since}; `engine.judgements` says how many of that"
+        if is_of_one:  # what others did with it was not looked at
+            waits = "it ended no wait of its runs" if consequences else "no run of it waited for it"
+            return f"this automation did not ask for it, or was disabled then, and {waits}"
         if consequences:
             return "no automation that was enabled then asked for it, and it ended no wait"
         return "no automation that was enabled then asked for it, and no run waited for it"
@@ -174,6 +183,14 @@ NOT_KEPT: Final = "what refused events is not kept: `engine.judgements` is 0"
 def _is_plain(event: str) -> bool:
     """Say whether an event id names one event: patterns select letters of many."""
     return "*" not in event and ">" not in event
+
+
+def _unhandled(
+    listed: Sequence[UnhandledEvent], items: Sequence[HandledEvent]
+) -> list[UnhandledEvent]:
+    """Leave out what is handled, and whose acknowledgement the stream does not have yet."""
+    handled = {int(one.delivery.split(":")[1]) for one in items if one.delivery}
+    return [one for one in listed if one.sequence not in handled]
 
 
 def _cut(handled: HandledEvent) -> HandledEvent:

@@ -4,10 +4,10 @@ from typing import cast
 
 import pytest
 
-from lockstep.client import runs
-from lockstep.client.remote import Remote
+from lockstep.client import dead_letters, runs
+from lockstep.client.remote import ActInterrupted, Remote
 from lockstep.model.errors import BusUnavailable
-from lockstep_schemas import api
+from lockstep_schemas import api, dead
 
 IDS = [f"run-{number}" for number in range(120)]
 
@@ -39,7 +39,7 @@ async def test_what_was_done_before_the_engine_went_away_is_told(
     answers: int, at_once: int, through: int
 ) -> None:
     refused = len([one for one in IDS[:through] if one.endswith("0")])
-    with pytest.raises(runs.ActInterrupted) as caught:
+    with pytest.raises(ActInterrupted) as caught:
         await act(Away(answers, at_once))
     assert "no answer in 15 s" in str(caught.value)
     done = through - refused
@@ -50,3 +50,41 @@ async def test_what_was_done_before_the_engine_went_away_is_told(
 async def test_where_nothing_was_done_the_error_is_that_of_the_engine() -> None:
     with pytest.raises(BusUnavailable):
         await act(Away(0, 50))
+
+
+class AwayWithLetters:
+    """An engine that retries the letters of so many requests, and is gone then."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    async def call(
+        self, _: str, request: dead.DeadSelect, __: type[dead.DeadDone]
+    ) -> dead.DeadDone:
+        if not self.answers:
+            raise BusUnavailable("no answer in 15 s")
+        self.answers -= 1
+        if request.ids is None:
+            return dead.DeadDone(50, [], "50-120")
+        return dead.DeadDone(
+            len(request.ids) - 1, [dead.DeadFault(request.ids[0], "refused", "no")]
+        )
+
+
+@pytest.mark.parametrize(
+    ("event", "answers", "told"),
+    [
+        (None, 1, "done to 49 dead letters and refused for 1"),
+        (None, 2, "done to 98 dead letters and refused for 2"),
+        ("orders.*", 2, "done to 100 dead letters and refused for 0"),
+    ],
+)
+async def test_letters_that_were_dealt_with_before_it_went_away_are_told(
+    event: str | None, answers: int, told: str
+) -> None:
+    remote, ids = cast("Remote", AwayWithLetters(answers)), [*range(1, 121)]
+    with pytest.raises(ActInterrupted, match=told):
+        await dead_letters.each_of(remote, "dead.retry", ids, event, lambda _: None)
+    away = cast("Remote", AwayWithLetters(0))
+    with pytest.raises(BusUnavailable):
+        await dead_letters.each_of(away, "dead.retry", ids, event, lambda _: None)

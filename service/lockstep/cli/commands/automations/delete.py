@@ -64,6 +64,8 @@ async def _delete(settings: "Settings", typed: Sequence[str], *, sure: bool, as_
             try:
                 await remote.call("automations.delete", api.ById(automation.id), api.Success)
                 deleted.append(automation)
+                if not as_json:  # at once: the engine may be gone before the next one
+                    output.show_line(f"{automation.id}  {output.line(automation.name)}  deleted")
             except ApiRefused as error:
                 failed.append(error)
     _tell(deleted, failed, as_json=as_json)
@@ -77,7 +79,5 @@ def _tell(
         items = [{"id": one.id, "name": one.name} for one in deleted]
         output.show_json({"items": items, "failed": [one.fault for one in failed]})
         return
-    for one in deleted:
-        output.show_line(f"{one.id}  {output.line(one.name)}  deleted")
     for error in failed:
         output.complain(str(error))
