@@ -94,6 +94,25 @@ async def test_prune_leaves_what_was_changed_since_it_was_shown(
     await rollout.carry_out(remote, [deletions[gone]], managed_by=owner)
 
 
+async def test_what_is_written_in_full_never_stands_for_another_automation(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    """A script that deletes what is gone already must not delete what begins so."""
+    mark = unique("door")
+    shell.write("two.yaml", {"id": f"{mark}-2", "definition": definition(f"{mark} two")})
+    await shell.run("apply", "two.yaml")
+    run = (await shared.call("runs.start", automation_id=f"{mark}-2"))["run_id"]
+    told = await shell.run("automations", "delete", mark, "--yes", code=1)
+    assert f"'{mark}-2' begins so" in told.err
+    for act in (("cancel", "--yes"), ("retry", "--from", "start", "--last"), ("cancel", "--last")):
+        told = await shell.run(*act, "--automation", mark, code=1)
+        assert f"automation '{mark}' not found" in told.err
+    assert (await shared.call("runs.list", automation_id=f"{mark}-2"))["total"] == 1
+    assert (await shared.call("runs.get", id=run))["run"]["status"] == "success"
+    await shell.run("automations", "delete", f"{mark}-2", "--yes")
+    assert await stored(shared, f"{mark} two") == []
+
+
 async def test_on_a_terminal_prune_asks_before_it_deletes(
     shared: EngineFixture, shell: Shell
 ) -> None:

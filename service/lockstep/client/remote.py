@@ -26,6 +26,8 @@ SHORTEST: Final = 4
 """Characters of an id that stand for it, where no other begins so."""
 FULL_ID: Final = 36  # characters of a UUID
 _ID_PART: Final = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]*")
+_GIVEN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id that the engine has given, which nobody types in full."""
 _OLDEST: Final = "automations.list"
 """What every engine answers to, of whatever version."""
 
@@ -133,13 +135,15 @@ class Remote:
             raise IdAmbiguous("runs", typed, lines)
         return found[0].id if found else typed
 
-    async def newest_run(self, automation: str | None, status: api.StatusFilter | None) -> str:
-        """Give the id of the newest run, or the newest of an automation.
+    async def newest_run(
+        self, automation: str | None, status: api.StatusFilter | None, *, whole: bool = False
+    ) -> str:
+        """Give the id of the newest run, or the newest of an automation; `whole` as there.
 
         Raises:
             ApiRefused: There is none.
         """
-        of = None if automation is None else (await self.automation(automation)).id
+        of = None if automation is None else (await self.automation(automation, whole=whole)).id
         request = api.RunsList(automation_id=of, status=status, limit=1)
         found = (await self.call("runs.list", request, api.RunsPage)).items
         if not found:
@@ -224,8 +228,11 @@ class Remote:
             if not page.items or offset >= page.total:
                 return list(found.values())
 
-    async def automation(self, id_or_name: str) -> api.Automation:
+    async def automation(self, id_or_name: str, *, whole: bool = False) -> api.Automation:
         """Find an automation by its id, else by its name, else by the beginning of its id.
+
+        With `whole` the beginning of an id that its author chose is not enough: `door` would stand
+        for `door-2` where it is gone, and what is done then cannot be taken back.
 
         Raises:
             ApiRefused: There is none, or several have this name or begin so.
@@ -239,6 +246,8 @@ class Remote:
             named = [one for one in every if one.name == id_or_name]
             if not named and len(id_or_name) >= SHORTEST:
                 named = [one for one in every if one.id.startswith(id_or_name)]
+                if whole and not all(_GIVEN.fullmatch(one.id) for one in named):
+                    raise _not_whole(error, named) from None
                 if len(named) > 1:
                     lines = [f"{one.id}  {one.name}" for one in named]
                     raise IdAmbiguous("automations", id_or_name, lines) from None
@@ -283,6 +292,13 @@ async def dialled(
         yield connection
     finally:
         await connection.close()
+
+
+def _not_whole(error: ApiRefused, found: Sequence[api.Automation]) -> ApiRefused:
+    """Refuse the beginning of an id that somebody chose."""
+    ids = ", ".join(f"'{one.id}'" for one in found[:CANDIDATES])
+    text = f"{error.fault.message}; {ids} begins so: here an id of one's own is written in full"
+    return ApiRefused(msgspec.structs.replace(error.fault, message=text))
 
 
 def read(what: str, body: bytes, kind: type[Reply]) -> Reply:

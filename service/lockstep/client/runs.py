@@ -17,9 +17,11 @@ PORTION: Final = 50
 async def every(remote: Remote, automation: str | None, wanted: api.RunsList) -> list[api.Run]:
     """Find all runs of a filter, newest first, without their payloads; an automation by its name.
 
+    They are for an act, so the beginning of an id that somebody chose stands for no automation.
+
     A run that ends or is deleted meanwhile may stand there; none stands there twice.
     """
-    of = None if automation is None else (await remote.automation(automation)).id
+    of = None if automation is None else (await remote.automation(automation, whole=True)).id
     request = msgspec.structs.replace(wanted, automation_id=of, limit=PAGE)
     found = list[api.Run]()
     while True:

@@ -96,7 +96,7 @@ async def _cancel(
 
     statuses, failed = [], list[ApiRefused]()
     async with engine as remote:
-        for one in typed or [await remote.newest_run(automation, "active")]:
+        for one in typed or [await remote.newest_run(automation, "active", whole=True)]:
             try:
                 run_id = await remote.run_id(one)
                 await remote.call("runs.cancel", api.RunCancel(run_id, reason), api.Success)

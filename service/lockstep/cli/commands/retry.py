@@ -94,7 +94,7 @@ async def _retry(
     """Start a run once more, and say the id of the new one."""
     async with engine as remote:
         ended: api.StatusFilter = "failed" if begins == "failed" else "ended"
-        run_id = await remote.run_id(run or await remote.newest_run(automation, ended))
+        run_id = await remote.run_id(run or await remote.newest_run(automation, ended, whole=True))
         request = api.RunRetry(id=run_id, from_=begins)
         retried = await remote.call("runs.retry", request, api.RunRetried)
     if as_json:

@@ -25,7 +25,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="AUTOMATION...",
-            help="Their ids, or the beginnings of these, or names.",
+            help="Their ids, or names; of an id that the engine gave, the beginning is enough.",
             autocompletion=completion.automation,
         ),
     ],
@@ -48,7 +48,7 @@ async def _delete(settings: "Settings", typed: Sequence[str], *, sure: bool, as_
     async with connected(settings) as remote:
         for one in dict.fromkeys(typed):
             try:
-                automation = await remote.automation(one)
+                automation = await remote.automation(one, whole=True)
                 found[automation.id] = automation
             except ApiRefused as error:
                 failed.append(error)
