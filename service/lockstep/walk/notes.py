@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lockstep.model.secrets import MASKER
+from lockstep.model.secrets import MASKER, Masker
 from lockstep.model.texts import MARK, said
 from lockstep.walk.frames import RootFrame
 from lockstep_schemas.api import StepIoKind
@@ -40,10 +40,11 @@ class _Note(NamedTuple):
 class Notes:
     """The notes of one walk since its last checkpoint, and how much of its run is kept already."""
 
-    __slots__ = ("_memory", "_most", "_notes", "_of_step", "_root", "_usual")
+    __slots__ = ("_masker", "_memory", "_most", "_notes", "_of_step", "_root", "_usual")
 
-    def __init__(self, root: RootFrame, keep_bytes: int) -> None:
+    def __init__(self, root: RootFrame, keep_bytes: int, masker: Masker = MASKER) -> None:
         """`keep_bytes`: of each step; 0: nothing is noted."""
+        self._masker = masker
         self._root, self._of_step, self._most = root, keep_bytes, STEPS * keep_bytes
         self._usual = self._most - self._most // FOR_FAILURES
         self._notes: dict[int, list[_Note]] = {}
@@ -94,7 +95,8 @@ class Notes:
     def take(self) -> Mapping[int, bytes]:
         """Hand over all notes, by the seq of their steps, as they are stored."""
         taken = {
-            seq: b"".join([_final(one) for one in notes]) for seq, notes in self._notes.items()
+            seq: b"".join([_final(one, self._masker) for one in notes])
+            for seq, notes in self._notes.items()
         }
         self.forget()
         return taken
@@ -120,11 +122,11 @@ def _line(begin: bytes, value: bytes | None) -> bytes:
     return begin + END if value is None else begin + BETWEEN + value + END
 
 
-def _final(note: _Note) -> bytes:
+def _final(note: _Note, masker: Masker) -> bytes:
     """Mask the value of a note, then cut it."""
     value = note.value
     if value is not None:
-        masked = MASKER.raw(value)
+        masked = masker.raw(value)
         value = masked if masked == value or _is_json(masked) else _encode(_text(masked))
     line = _line(note.begin, value)
     if value is None or len(line) <= note.room:

@@ -23,16 +23,17 @@ def lines(body: bytes) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.fixture
-def masker(monkeypatch: pytest.MonkeyPatch) -> Masker:
-    """A masker of its own, where others must not have what a test remembers masked."""
+def remembering(word: str) -> Masker:
+    """Make a masker of its own: others must not have masked what a test remembers."""
     made = Masker()
-    monkeypatch.setattr("lockstep.walk.notes.MASKER", made)
+    made.remember(word)
     return made
 
 
-def one_note(value: object, keep: int = KEEP) -> tuple[bytes, dict[str, Any]]:
-    notes = Notes(RootFrame(), keep)
+def one_note(
+    value: object, keep: int = KEEP, masker: Masker = MASKER
+) -> tuple[bytes, dict[str, Any]]:
+    notes = Notes(RootFrame(), keep, masker)
     notes.add(1, 0, "config", written(value))
     body = notes.take()[1]
     (line,) = lines(body)
@@ -105,15 +106,13 @@ def test_a_secret_with_signs_of_json_leaves_what_can_be_read() -> None:
 
 @pytest.mark.parametrize("word", ["value", "what", "config", "true", "4711", "null", "bytes"])
 @pytest.mark.parametrize("length", [1, 5000])
-def test_a_secret_that_is_a_word_of_the_line_leaves_it_readable(
-    masker: Masker, word: str, length: int
-) -> None:
-    masker.remember(word)
+def test_a_secret_that_is_a_word_of_the_line_leaves_it_readable(word: str, length: int) -> None:
+    masker = remembering(word)
     value = {"token": word, "flag": True, "none": None, "n": 4711, "long": "x" * length}
-    body, line = one_note(value)
+    body, line = one_note(value, masker=masker)
     assert line["what"] == "config"
     assert f'"token":"{word}"' not in body.decode().replace("\\", "")
-    notes, kept = Notes(RootFrame(), KEEP), 0
+    notes, kept = Notes(RootFrame(), KEEP, masker), 0
     for _ in range(20):
         kept = notes.add(1, kept, "error", written("x" * length))
     assert lines(notes.take()[1])[-1] == {"what": "full", "name": "step"}
@@ -127,12 +126,12 @@ def test_a_secret_that_is_a_word_of_the_line_leaves_it_readable(
         "\\\\notehunter3\\é\u2028日",
     ],
 )
-def test_a_secret_in_json_inside_of_json_is_masked(masker: Masker, word: str) -> None:
-    masker.remember(word)
+def test_a_secret_in_json_inside_of_json_is_masked(word: str) -> None:
+    masker = remembering(word)
     value: object = {"k": word, "é": [word]}
     for _ in range(3):
         value = {"body": json.dumps(value, ensure_ascii=len(str(value)) % 2 == 0)}
-        body, _ = one_note(value, keep=8000)
+        body, _ = one_note(value, 8000, masker)
         assert b"hunter" not in body
         assert b"***" in body
 
