@@ -1,8 +1,9 @@
 """Options that say which runs, automations or dead letters, and what is asked of them."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple, get_args
 
 import msgspec
 import typer
@@ -10,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from lockstep.cli import completion
 from lockstep_schemas import api, dead
-from lockstep_schemas.run_events import ACTIVE
+from lockstep_schemas.run_events import ACTIVE, RunEventData, RunStatus
 
 OfKey = Annotated[
     str | None,
@@ -40,6 +41,59 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 _AGO: Final = re.compile(
     r"([0-9]{1,6}|an?) *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)(?: +ago)?"
 )
+
+
+class EventFilter(NamedTuple):
+    """Which run events are wanted, as `runs list` says which runs."""
+
+    statuses: Collection[RunStatus] = ()
+    event: str | None = None
+    error: str | None = None
+    text: str | None = None
+    key: str | None | UnsetType = UNSET
+
+    def has(self, status: RunStatus) -> bool:
+        """Tell whether runs of this status are wanted."""
+        return not self.statuses or status in self.statuses
+
+    def fits(self, data: RunEventData) -> bool:
+        """Tell whether an event is wanted."""
+        started_by, every = data.trigger_event_id, (self.event or "").endswith("*")
+        texts = (data.automation_name, started_by, data.context_key, data.error, data.reason)
+        return (
+            self.has(data.status)
+            and (self.key is UNSET or self.key == data.context_key)
+            and (
+                self.event is None
+                or started_by == self.event
+                or (every and started_by.startswith(self.event[:-1]))
+            )
+            and (self.error is None or _is_in(self.error, data.error))
+            and (self.text is None or any(_is_in(self.text, one) for one in texts))
+        )
+
+
+def statuses_of(words: Collection[str]) -> frozenset[RunStatus]:
+    """Make statuses of what was typed; `active` and `ended` are several.
+
+    Raises:
+        typer.BadParameter: One is none.
+    """
+    known: tuple[RunStatus, ...] = get_args(RunStatus)
+    several: dict[str, frozenset[RunStatus]] = {
+        **{one: frozenset((one,)) for one in known},
+        "active": ACTIVE,
+        "ended": frozenset(known) - ACTIVE,
+    }
+    wrong = [word for word in words if word not in several]
+    if wrong:
+        text = f"{', '.join(wrong)}: each must be one of {', '.join(several)}"
+        raise typer.BadParameter(text, param_hint="--status")
+    return frozenset[RunStatus]().union(*(several[word] for word in words))
+
+
+def _is_in(wanted: str, text: str | None) -> bool:
+    return wanted.casefold() in (text or "").casefold()
 
 
 def key_of(typed: str | None) -> str | None | UnsetType:

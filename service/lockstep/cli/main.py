@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "asks first on a terminal.",
     "runs list": "List runs, newest first.",
     "runs show": "Draw the steps of a run as a tree, and the event that started it.",
-    "runs watch": "Follow run events as they happen; with a run, exit 0 if it succeeds, else 1.",
+    "runs watch": "Follow runs: on a terminal in a table, else event by event.",
     "dead list": "List dead letters, newest first.",
     "dead show": "Show a dead letter with its headers and its body.",
     "dead retry": "Publish events again as they were, oldest first, and delete their dead letters.",

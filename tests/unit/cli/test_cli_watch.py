@@ -1,15 +1,21 @@
 """Run events in lines, and times as people type them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import msgspec
 import pytest
 import typer
 from msgspec import UNSET
 
+from lockstep import bus
 from lockstep.cli.commands.runs.list import moment, wish
+from lockstep.cli.terminal import watch
 from lockstep.cli.terminal.watch import event_text, is_shown
 from lockstep_schemas.run_events import RunEvent, RunEventData
+from patience import patience
 
 AT = datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
@@ -95,3 +101,39 @@ def test_no_context_key_is_another_wish_than_an_empty_one() -> None:
     assert wish().context_key is UNSET
     assert wish(key="").context_key is None
     assert wish(key="k").context_key == "k"
+
+
+class Quiet:
+    """A feed in which nothing comes."""
+
+    gaps = dropped = 0
+
+    async def __anext__(self) -> bus.Note:
+        """Wait."""
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never returns
+
+
+class Unbroken(watch._Unbroken):
+    """One that finds an event in the stream."""
+
+    async def _missed(self) -> list[bytes]:
+        return [MISSED]
+
+
+MISSED = msgspec.json.encode(event("started"))
+
+
+async def test_a_connection_that_is_lost_is_said_and_goes_on_with_what_was_missed() -> None:
+    connection = SimpleNamespace(connected=False)
+    feed, said = Quiet(), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        connection.connected, feed.gaps = True, 1  # the server is there again
+
+    seen = Unbroken(
+        cast("bus.Connection", connection), cast("bus.Feed", feed), "x", say, look_seconds=0.01
+    )
+    async with patience():
+        assert await anext(aiter(seen)) == MISSED
+    assert said == ["the connection to NATS is lost; waiting for it", "connected to NATS again"]

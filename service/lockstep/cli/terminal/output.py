@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
-from lockstep.cli.terminal.table import Cell, Styled, Table, is_coloured, styled, width_of
+from lockstep.cli.terminal.table import Cell, Styled, Table, cut, is_coloured, styled, width_of
 from lockstep_schemas.base import Json
 
 if TYPE_CHECKING:
@@ -124,6 +124,11 @@ def clean(text: str) -> str:
 def line(text: str) -> str:
     """Make one clean line of a text."""
     return clean(" ".join(text.split()))
+
+
+def fitting(text: str, width: int) -> str:
+    """Make one clean line of a text, cut to so many columns."""
+    return cut(line(text), width)
 
 
 def count(number: int, noun: str) -> str:

@@ -44,9 +44,12 @@ class Table(NamedTuple):
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
 
-    def lines(self, width: int | None, *, coloured: bool) -> Iterator[str]:
-        """Give the lines; `width`: that of the terminal, None where there is none."""
-        shape = _Shape(self, width)
+    def lines(self, width: int | None, *, coloured: bool, is_flat: bool = False) -> Iterator[str]:
+        """Give the lines; `width`: that of the terminal, None where there is none.
+
+        Where it is flat, nothing goes below its row: long texts are cut.
+        """
+        shape = _Shape(self, width, is_flat=is_flat)
         yield shape.line([Styled(name, "bold") for name in self.columns], coloured)
         for row in self.rows:
             yield shape.line(row, coloured)
@@ -69,6 +72,11 @@ def width_of(stream: TextIO) -> int | None:
 def is_coloured(stream: TextIO) -> bool:
     """Tell whether a stream shows colours, and its reader wants them."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def is_live(stream: TextIO) -> bool:
+    """Tell whether what was written to a stream can be drawn anew."""
+    return stream.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def styled(text: str, style: str, *, coloured: bool) -> str:
@@ -98,7 +106,7 @@ def _shared(one: str, other: str) -> int:
 class _Shape:
     """How wide the columns of a table are, and what becomes of its cells."""
 
-    def __init__(self, table: Table, width: int | None) -> None:
+    def __init__(self, table: Table, width: int | None, *, is_flat: bool) -> None:
         self._columns, self._width = table.columns, width
         self._short: list[dict[str, str]] = [{} for _ in table.columns]
         self._is_split = False
@@ -111,8 +119,9 @@ class _Shape:
         self._widths = self._natural(table)
         if self._fits() or len(table.columns) == 1:
             return
-        self._is_split = True
-        self._widths.pop()
+        if not is_flat:
+            self._is_split = True
+            self._widths.pop()
         while not self._fits():
             widest = max(range(1, len(self._widths)), key=self._widths.__getitem__, default=0)
             if self._widths[widest] <= NARROWEST or not widest:

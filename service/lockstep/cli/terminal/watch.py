@@ -1,7 +1,7 @@
 """Run events as they happen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,12 +9,15 @@ from rich.text import Text
 
 from lockstep import bus
 from lockstep.cli.context import Reach
+from lockstep.cli.filters import EventFilter
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.board import Board, drawn
 from lockstep.cli.terminal.tree import draw
+from lockstep.client.paging import PAGE
 from lockstep.client.remote import Remote, read
 from lockstep.model.errors import EngineError, Unavailable
 from lockstep_schemas import api
-from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData, RunStatus
+from lockstep_schemas.run_events import ACTIVE, RunEvent, RunEventData
 
 # Live events may be missed: a run that is watched is looked up again after so long a silence,
 # in which people believe still that nothing happens, and which costs the engine nothing.
@@ -35,7 +38,7 @@ _STYLES: Final = {
 async def watch_all(
     engine: Reach,
     automation: str | None,
-    statuses: Collection[RunStatus] = (),
+    wanted: EventFilter,
     *,
     as_json: bool,
 ) -> bool:
@@ -44,13 +47,13 @@ async def watch_all(
     Where a connection breaks it goes on when there is one again, with what it missed.
     """
     async with engine as remote:
-        wanted = "*" if automation is None else (await remote.automation(automation)).id
-        subject = remote.connection.names.run(wanted, ">")
+        of = "*" if automation is None else (await remote.automation(automation)).id
+        subject = remote.connection.names.run(of, ">")
         async with bus.follow(remote.connection, subject) as feed:
             output.tell(f"watching {subject}; Ctrl-C ends it")
-            async for body in _Unbroken(remote.connection, feed, subject):
+            async for body in _Unbroken(remote.connection, feed, subject, _warn):
                 event = read(subject, body, RunEvent)
-                if statuses and event.data.status not in statuses:
+                if not wanted.fits(event.data):
                     continue
                 if as_json:
                     output.show_line(body.decode("utf-8", "replace"))
@@ -59,11 +62,48 @@ async def watch_all(
     return True
 
 
+async def watch_live(engine: Reach, automation: str | None, wanted: EventFilter) -> bool:
+    """Draw the runs that are active, or have just ended, until interrupted."""
+    async with engine as remote:
+        of = None if automation is None else (await remote.automation(automation)).id
+        subject = remote.connection.names.run(of or "*", ">")
+        board = Board(wanted, f"watching {subject}, Ctrl-C ends it")
+        async with bus.follow(remote.connection, subject) as feed:
+            request = api.RunsList(
+                automation_id=of,
+                status="active",
+                event=wanted.event,
+                error=wanted.error,
+                text=wanted.text,
+                context_key=wanted.key,
+                limit=PAGE,
+            )
+            for run in (await remote.call("runs.list", request, api.RunsPage)).items:
+                board.begin(run)
+            async with drawn(board):
+                async for body in _Unbroken(remote.connection, feed, subject, board.say):
+                    board.take(read(subject, body, RunEvent))
+    return True
+
+
+def _warn(text: str) -> None:
+    output.tell(text, "yellow")
+
+
 class _Unbroken:
     """A feed with what it missed while there was no connection; no event stands in it twice."""
 
-    def __init__(self, connection: bus.Connection, feed: bus.Feed, subject: str) -> None:
+    def __init__(
+        self,
+        connection: bus.Connection,
+        feed: bus.Feed,
+        subject: str,
+        say: Callable[[str], None],
+        *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._connection, self._feed, self._subject = connection, feed, subject
+        self._say, self._look_seconds = say, look_seconds
         self._gaps, self._is_lost = 0, False
         self._last = datetime.now(UTC)
         self._margin = timedelta(0)
@@ -74,7 +114,9 @@ class _Unbroken:
             note = await self._next()
             if self._feed.gaps + self._feed.dropped > self._gaps:
                 self._gaps = self._feed.gaps + self._feed.dropped
-                self._is_lost = False
+                if self._is_lost:
+                    self._is_lost = False
+                    self._say("connected to NATS again")
                 for body in await self._missed():
                     if self._is_new(body):
                         yield body
@@ -84,12 +126,12 @@ class _Unbroken:
     async def _next(self) -> bus.Note | None:
         """Wait for an event; shortly, so that the state of the connection is noticed too."""
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(self._look_seconds):
                 return await anext(self._feed)
         except TimeoutError:
             if not self._connection.connected and not self._is_lost:
                 self._is_lost = True
-                output.tell("the connection to NATS is lost; waiting for it", "yellow")
+                self._say("the connection to NATS is lost; waiting for it")
             return None
 
     async def _missed(self) -> list[bytes]:
@@ -99,7 +141,7 @@ class _Unbroken:
         try:
             found = await bus.since(self._connection, stream, self._subject, since, bus.FEED_LIMIT)
         except EngineError as error:
-            output.tell(f"some events were missed here: {error}", "yellow")
+            self._say(f"some events were missed here: {error}")
             return []
         return [one.data for one in found]
 
