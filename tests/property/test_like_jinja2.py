@@ -280,6 +280,8 @@ ON_PURPOSE: Final = [
                   "'in'" in scope["text"] and None in items_of(scope["r"])),
               "missing and null are alike", f"[{{}}] | {name}('a', 'eq', null)")
       for name in ("selectattr", "rejectattr")],
+    Purpose("unique", lambda scope: None in picked(scope, scope["q"]), "missing and null are alike",
+            "[{}, {'a': null}] | unique(attribute='a')"),
     Purpose("round", of_x(is_bool), "a boolean is no number", "true | round(-1)"),
     Purpose("none", lambda scope: scope["text"].startswith("y"), "missing and null are alike",
             "y is none"),

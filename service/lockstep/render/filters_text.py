@@ -92,7 +92,7 @@ def trim(_: Work, value: object, chars: object = None) -> object:
     """Give a text without white space, or without the given characters, at both ends."""
     if not isinstance(value, str):
         return value
-    if isinstance(chars, str) and 0 < len(chars) <= _MOST_TRIMMED:
+    if isinstance(chars, str) and len(chars) <= _MOST_TRIMMED:
         return value.strip(chars)
     return value.strip()
 

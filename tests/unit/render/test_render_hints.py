@@ -128,6 +128,59 @@ def test_each_hint_of_the_table_works_when_it_is_followed(renderer: Renderer, te
     follow(renderer, hint_of(renderer, text))
 
 
+MOMENT: Final = "2026-01-01T07:08:09Z"  # a Thursday
+METHODS: Final[list[tuple[str, object, object]]] = [
+    ("x.upper()", "ab", "AB"),
+    ("x.capitalize()", "ab", "Ab"),
+    ("x.strip()", " a ", "a"),
+    ("x.trimStart()", " a", "a"),
+    ("x.rstrip()", "a ", "a"),
+    ("x.split(',')", "a,b", ["a", "b"]),
+    ("','.join(x)", ["a", "b"], "a,b"),
+    ("x.replace('a', 'b')", "aa", "bb"),
+    ("x.removeprefix('a')", "ab", "b"),
+    ("x.startswith('a')", "ab", True),
+    ("x.endsWith('b')", "ab", True),
+    ("x.count('a')", "aba", 2),
+    ("x.rfind('b')", "abc", True),
+    ("x.includes(1)", [1, 2], True),
+    ("x.matchAll('[a-z]')", "a1b", ["a", "b"]),
+    ("x.isalpha()", "ab", True),
+    ("x.isalnum()", "a-b", False),
+    ("x.isspace()", " ", True),
+    ("x.isdigit()", "12", True),
+    ("x.items()", {"a": 1}, [["a", 1]]),
+    ("x.entries()", {"a": 1}, [["a", 1]]),
+    ("x.keys()", {"a": 1}, ["a"]),
+    ("x.values()", {"a": 1}, [1]),
+    ("x.get('a')", {"a": 1}, 1),
+    ("x.get('b', 2)", {"a": 1}, 2),
+    ("x.some()", [1, 0], True),
+    ("x.every()", [1, 0], False),
+    ("x.filter()", [{"a": "b"}, {"a": "c"}], [{"a": "b"}]),
+    ("x.toFixed(1)", 1.26, 1.3),
+    ("x.strftime('%Y')", MOMENT, "2026"),
+    ("x.year()", MOMENT, 2026),
+    ("x.getMonth()", MOMENT, 0),
+    ("x.month()", MOMENT, 1),
+    ("x.getDate()", MOMENT, 1),
+    ("x.getHours()", MOMENT, 7),
+    ("x.minute()", MOMENT, 8),
+    ("x.getSeconds()", MOMENT, 9),
+    ("x.weekday()", MOMENT, 3),
+    ("x.isoweekday()", MOMENT, 4),
+    ("x.getDay()", MOMENT, 4),
+]
+
+
+@pytest.mark.parametrize(("text", "value", "wanted"), METHODS, ids=[one[0] for one in METHODS])
+def test_a_method_is_refused_with_what_gives_the_same(
+    renderer: Renderer, text: str, value: object, wanted: object
+) -> None:
+    (advice,) = advised(hint_of(renderer, text))
+    assert renderer.expression(advice).evaluate({"x": value}) == wanted
+
+
 @pytest.mark.parametrize("name", WORDS)
 def test_each_filter_that_is_known_elsewhere_is_there_or_has_a_useful_hint(
     renderer: Renderer, name: str
