@@ -201,3 +201,22 @@ async def test_dead_letters_of_a_filter_are_retried_once_confirmed(
     assert (done["done"], done["failed"]) == (1, [])
     await shell.run("dead", "discard", "--event", event, "--yes")
     assert (await shared.call("dead.list", event=event))["total"] == 0
+
+
+async def test_dead_letters_of_a_filter_are_discarded_once_confirmed(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    event = f"many.{uuid4().hex}"
+    letters = await die(shared, event, b"[]", b"[]", b"no json")
+    kept = {one["id"] for one in letters[:2]}
+    of = ["dead", "discard", "--event", event, "--text", letters[-1]["reason"]]
+    told = await shell.run(*of, code=1)
+    assert "nothing was done: this is for 1 dead letter" in told.err
+    assert letters[-1]["reason"] in told.err  # which one, is shown
+    assert "0 dead letters" in (await shell.run(*of, "--key", "nobody", "--yes")).out
+    assert (await shared.call("dead.list", event=event))["total"] == 3
+    assert "1 dead letter discarded" in (await shell.run(*of, "--yes")).out
+    left = await shared.call("dead.list", event=event)
+    assert {one["id"] for one in left["items"]} == kept
+    for more in (["17"], ["--all"]):
+        assert "name ids, or" in (await shell.run(*of, *more, code=2)).err

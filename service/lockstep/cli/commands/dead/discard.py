@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from lockstep.cli.context import finish, load
+from lockstep.cli.filters import OfError, OfKey, OfText, letters_wish
 from lockstep.cli.options import EVERY_EVENT, AllLetters, AsJson, LetterIds, OfEvent, letters_of
 from lockstep.cli.terminal import output
 
 if TYPE_CHECKING:
     from lockstep.settings.structs import Settings
+    from lockstep_schemas import dead
 
-EXAMPLES: Final = ("dead discard 17", "dead discard --event 'orders.*' --yes")
+EXAMPLES: Final = (
+    "dead discard 17",
+    "dead discard --event 'orders.*' --yes",
+    "dead discard --error 'no JSON object' --key A-1",
+)
 
 
 def command(
     context: typer.Context,
     ids: LetterIds = None,
     event: OfEvent = None,
+    error: OfError = None,
+    text: OfText = None,
+    key: OfKey = None,
     everything: AllLetters = False,
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -28,9 +37,34 @@ def command(
 
     Asks first on a terminal; elsewhere more than named ones need `--yes`.
     """
-    chosen = letters_of(ids, event, everything=everything)
-    settings = load(context).settings
-    finish(discard_letters(settings, ids or [], chosen, sure=sure, as_json=as_json))
+    if all(one is None for one in (error, text, key)):
+        chosen = letters_of(ids, event, everything=everything)
+        settings = load(context).settings
+        finish(discard_letters(settings, ids or [], chosen, sure=sure, as_json=as_json))
+        return
+    wanted = letters_wish(event, error, text, key)
+    if ids or everything:
+        raise typer.BadParameter("name ids, or --event, --error, ..., or --all", param_hint="ID")
+    finish(_discard_found(load(context).settings, wanted, sure=sure, as_json=as_json))
+
+
+async def _discard_found(
+    settings: "Settings", wanted: "dead.DeadList", *, sure: bool, as_json: bool
+) -> bool:
+    """Find letters, show them, ask, and delete those that were shown; whether all were."""
+    from lockstep.cli.terminal.many import confirm, letters_table, preview
+    from lockstep.client.dead_letters import page_of
+    from lockstep.client.remote import connected
+
+    async with connected(settings) as remote:
+        found = (await page_of(remote, wanted, sys.maxsize)).items
+    if found and not sure:
+        # Not connected while people think: nothing would answer the server.
+        number = output.count(len(found), "dead letter")
+        preview(letters_table(found), len(found), "dead letter")
+        confirm(f"Delete {number} for good?", number, sure=sure)
+    ids = sorted(one.id for one in found)
+    return await discard_letters(settings, ids, None, sure=True, as_json=as_json)
 
 
 async def discard_letters(
