@@ -92,6 +92,15 @@ def test_a_check_of_files_imports_neither_servers_nor_the_bus(tmp_path: Path) ->
     assert found & (OF_SERVERS | OF_THE_STORE | OF_THE_BUS | OF_TRACEBACKS | OF_TYPER) == set()
 
 
+def test_applying_files_imports_no_rich_where_no_terminal_is(tmp_path: Path) -> None:
+    file = tmp_path / "door.yaml"
+    file.write_text(DOOR)
+    found = imported([*NOBODY, "apply", str(file)])
+    assert {"nats", "lockstep.cli.files.rollout"} <= found
+    heavy = OF_SERVERS | OF_THE_STORE | OF_TRACEBACKS | {"pydantic", "rich.progress"}
+    assert found & heavy == set()
+
+
 @pytest.mark.parametrize("servers", ["ws://127.0.0.1:1", "wss://a.example"])
 def test_no_server_may_be_named_for_which_nats_py_needs_aiohttp(
     servers: str, capsys: pytest.CaptureFixture[str]
