@@ -251,7 +251,8 @@ async def test_an_automation_says_what_it_has_refused_last(shared: EngineFixture
         f"{automation.event}-2", f"{automation.event}-1"
     ]  # fmt: skip
     assert len((await why(shared, automation_id=automation.id, limit=2))["items"]) == 2
-    assert (await why(shared, automation_id="nobody"))["items"] == []
+    reply = await shared.ask("events.why", automation_id="nobody")
+    assert reply.error_code == "404"
 
 
 def _of(consequence: Json) -> tuple[str, str]:

@@ -108,7 +108,7 @@ def _later(event: HandledEvent, step: WaitedStep, wait: Mapping[str, Json]) -> _
 
 def _is_early(event: HandledEvent, step: WaitedStep) -> bool:
     """Say whether an event came before that which started the run."""
-    return event.time is not None and event.time < step.rank_time
+    return event.time is not None and event.time < step.trigger_time
 
 
 def _end(step: WaitedStep) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from lockstep.control.errors import bad_field
+from lockstep.control.errors import AutomationNotFound, bad_field
 from lockstep.control.fitting import fitting
 from lockstep.control.waited import NEARBY, passed_over
 from lockstep.model.decisions import KeptSince, WaitedStep
@@ -49,6 +49,10 @@ class EventViews(Protocol):
         """Find steps of runs that waited then, and may have waited for this event."""
         ...
 
+    async def has_automation(self, automation_id: str) -> bool:
+        """Say whether there is an automation of this id."""
+        ...
+
     async def kept_since(self) -> KeptSince:
         """Say since when all of this is kept."""
         ...
@@ -87,6 +91,9 @@ class WhyEndpoint:
 
     async def why(self, request: WhyRequest, _: Actor | None) -> Why:
         """Say of recent events what they started, woke or did not, and which gate refused them."""
+        of_one = request.automation_id
+        if of_one is not None and not await self._rows.has_automation(of_one):
+            raise AutomationNotFound(of_one)
         if request.event is None:
             return await self._refusals(request)
         notes = list[str]()

@@ -44,7 +44,7 @@ class WaitedStep(msgspec.Struct, frozen=True, kw_only=True):
     automation_id: str
     run_key: str | None  # the context key of the run
     run_status: str
-    rank_time: datetime  # of the event that started the run
+    trigger_time: datetime  # of the event that started the run
     action_path: str
     status: str
     error_message: str | None

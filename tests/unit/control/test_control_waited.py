@@ -37,7 +37,7 @@ def step(
     given: dict[str, Any] = {
         "run_key": "k",
         "run_status": "waiting",
-        "rank_time": NOW - 2 * MINUTE,
+        "trigger_time": NOW - 2 * MINUTE,
         "status": "waiting",
         "error_message": None,
         "finished_at": None,
@@ -89,10 +89,10 @@ def told(event: HandledEvent, one: WaitedStep) -> tuple[str | None, str] | None:
         (handled(), step(**over("success", -MINUTE)), "wait_over", "ended with success"),
         (handled(), step(begun=NOW + MINUTE), "wait_later",
          "wait at 2026-05-30T12:01:00.000Z, after this event was handled; `lookback: run`"),
-        (handled(), step(begun=NOW + MINUTE, rank_time=NOW + MINUTE), "wait_later",
+        (handled(), step(begun=NOW + MINUTE, trigger_time=NOW + MINUTE), "wait_later",
          "a duration as `lookback` takes events from before the start of the run, too"),
         (handled(),
-         step(waiting(lookback="run"), begun=NOW + MINUTE, rank_time=NOW + MINUTE), "wait_later",
+         step(waiting(lookback="run"), begun=NOW + MINUTE, trigger_time=NOW + MINUTE), "wait_later",
          "a duration as `lookback`"),
         (handled(), step(begun=NOW + MINUTE, wait_key="other"), "wait_key",
          "it waits for the context key 'other'"),
@@ -150,17 +150,17 @@ def test_a_wait_is_not_told_of_the_event_that_its_run_began_with() -> None:
     started = Consequence(
         automation_id="a", trigger_id="0", outcome="started", gate=None, detail=None, run_id="r"
     )
-    assert told(handled(started), step(begun=NOW + MINUTE, rank_time=NOW)) is None
+    assert told(handled(started), step(begun=NOW + MINUTE, trigger_time=NOW)) is None
 
 
 def test_a_wait_that_looks_back_and_begins_later_has_looked_at_it_by_itself() -> None:
     assert told(handled(), step(waiting(lookback="run"), begun=NOW + MINUTE)) is None
-    later = {"begun": NOW + MINUTE, "rank_time": NOW + MINUTE}
+    later = {"begun": NOW + MINUTE, "trigger_time": NOW + MINUTE}
     assert told(handled(), step(waiting(lookback={"hours": 1}), **later)) is None
 
 
 def test_a_wait_of_a_run_that_a_later_event_started_is_not_told_where_its_key_is_another() -> None:
-    later = {"begun": NOW + MINUTE, "rank_time": NOW + MINUTE}
+    later = {"begun": NOW + MINUTE, "trigger_time": NOW + MINUTE}
     assert told(handled(), step(wait_key="other", **later)) is None
     assert told(handled(), step(**over(run_key="other", after=2 * MINUTE), **later)) is None
     assert told(handled(), step(**later)) is not None

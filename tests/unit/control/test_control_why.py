@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from lockstep.control.errors import AutomationNotFound
 from lockstep.control.why import WhyEndpoint
 from lockstep.model.decisions import KeptSince, WaitedStep
 from lockstep_schemas.dead import DeadPage
@@ -30,6 +33,9 @@ class Parts:
     async def waited(self, *_: object) -> list[WaitedStep]:
         return []
 
+    async def has_automation(self, automation_id: str) -> bool:
+        return automation_id == "known"
+
     async def kept_since(self) -> KeptSince:
         return KeptSince(None, None)
 
@@ -55,3 +61,12 @@ async def test_an_event_whose_acknowledgement_is_under_way_is_not_told_as_unhand
     assert await unhandled(7, 8) == [8]
     assert await unhandled(5, 7) == []
     assert await unhandled(6, 75) == [6, 75]
+
+
+async def test_an_automation_that_is_unknown_is_not_found() -> None:
+    parts = Parts()
+    endpoint = WhyEndpoint(parts, parts, parts, are_kept=True, receipts_hours=24)
+    for event in (None, "a.b"):
+        assert await endpoint.why(WhyRequest(event=event, automation_id="known"), None)
+        with pytest.raises(AutomationNotFound):
+            await endpoint.why(WhyRequest(event=event, automation_id="gone"), None)

@@ -30,6 +30,7 @@ class EventViews:
                         delivery=event["delivery"],
                         event_id=event["event_id"],
                         sequence=int(event["delivery"].split(":")[1]),
+                        time=event["time"],
                         automation_id=request.automation_id,
                     )
                 )
@@ -87,6 +88,12 @@ class EventViews:
                 )
             )
         return [WaitedStep(**{**dict(row), "run_id": str(row["run_id"])}) for row in rows]
+
+    async def has_automation(self, automation_id: str) -> bool:
+        """See `control.why.EventViews`."""
+        async with self._store.connection() as connection:
+            found = await connection.fetchrow(*query("automations/get", id=automation_id))
+        return found is not None
 
     async def kept_since(self) -> KeptSince:
         """See `control.why.EventViews`."""

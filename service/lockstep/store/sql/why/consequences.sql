@@ -1,5 +1,6 @@
 -- What became of one event: decisions, the runs that it asked for, and for whom it is parked.
 -- :delivery text, :event_id text, :sequence bigint
+-- :time timestamptz: of the stream, or null: of a stream that was made anew sequences come again
 -- :automation_id text: or null for all
 (select automation_id, nullif(trigger_id, '') as trigger_id,
         case gate when 'wait' then 'woke' when 'wait_filter' then 'passed_over' else 'refused' end
@@ -16,6 +17,7 @@ union all
         null as action_path
    from runs
   where trigger_event_id = :event_id and rank_sequence = :sequence
+    and (:time is null or trigger_time = :time)
     and (:automation_id is null or automation_id = :automation_id)
   order by position)
 union all

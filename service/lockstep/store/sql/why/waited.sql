@@ -29,13 +29,13 @@ found as materialized (
     select r.*
       from asking a
      cross join lateral (
-           (select id, automation_id, version, context_key, status, rank_time
+           (select id, automation_id, version, context_key, status, trigger_time
               from runs
              where automation_id = a.automation_id and status in ('pending', 'running', 'waiting')
              order by (context_key is not distinct from :context_key) desc, position desc
              limit 100)
            union
-           (select id, automation_id, version, context_key, status, rank_time
+           (select id, automation_id, version, context_key, status, trigger_time
               from (select * from runs -- `=` would let the index of all runs be read, to its end
                      where automation_id between a.automation_id and a.automation_id
                      order by automation_id desc, position desc
@@ -46,7 +46,7 @@ found as materialized (
            ) as r
 )
 select f.id as run_id, f.automation_id, f.context_key as run_key, f.status as run_status,
-       f.rank_time, s.action_path, s.status, s.error_message, s.started_at, s.finished_at,
+       f.trigger_time, s.action_path, s.status, s.error_message, s.started_at, s.finished_at,
        w.id is not null as is_armed, w.context_key as wait_key, w.due_at,
        (select definition -- one by one: of all together, all versions would be read
           from automation_versions v
