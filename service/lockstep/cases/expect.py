@@ -1,11 +1,13 @@
 """What a case expects against what is there: differences, in words."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from lockstep.cases.format import Expect
 from lockstep_schemas.api import RunDetail
@@ -162,6 +164,19 @@ def _runs(wanted: Sequence[Expect], seen: Seen) -> Iterator[str]:
 
 
 def _same(name: str, wanted: Json, found: Json) -> Iterator[str]:
+    if isinstance(wanted, list) and isinstance(found, list) and _has_objects([*wanted, *found]):
+        for index, (one, other) in enumerate(zip_longest(wanted, found, fillvalue=UNSET)):
+            if one != other:
+                yield f"{name}[{index}]: expected {_told(one)}, got {_told(other)}"
+        return
     # True is no 1 here: a case that says 1 means the number.
     if wanted != found or isinstance(wanted, bool) != isinstance(found, bool):
         yield f"{name}: expected {wanted!r}, got {found!r}"
+
+
+def _has_objects(values: Sequence[Json]) -> bool:
+    return any(isinstance(value, dict) for value in values)
+
+
+def _told(value: Json | UnsetType) -> str:
+    return "nothing" if value is UNSET else json.dumps(value, ensure_ascii=False)

@@ -25,6 +25,7 @@ from lockstep.cases.format import (
 from lockstep.cases.operations import START, STOP
 from lockstep.cases.origins import Origin, Origins, key_of
 from lockstep.definition import Source, SourceError, read
+from lockstep.definition.documents import files, is_cases, read_file
 from lockstep.definition.faults import fault_at, split
 from lockstep.model.errors import EngineError
 from lockstep_schemas.api import Issue
@@ -60,7 +61,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def load(paths: list[Path]) -> list[Found]:
-    """Read all cases of files.
+    """Read all cases of files, and of those in folders that hold cases.
 
     Raises:
         CasesRefused: A file cannot be read, or a case is wrong; all faults are named.
@@ -68,7 +69,9 @@ def load(paths: list[Path]) -> list[Found]:
     found: list[Found] = []
     faults: list[str] = []
     origins = Origins()
-    for path in paths:
+    for path in dict.fromkeys(files(paths)):
+        if path not in paths and not _holds_cases(path):
+            continue  # the automations stand beside them
         try:
             source = read(path.read_text())
         except SourceError as error:
@@ -93,6 +96,12 @@ def load(paths: list[Path]) -> list[Found]:
     if faults:
         raise CasesRefused("\n".join(faults))
     return found
+
+
+def _holds_cases(path: Path) -> bool:
+    """Say whether a file of a folder is ours; one that cannot be read may be."""
+    sources, wrong = read_file(path)
+    return bool(wrong) or any(is_cases(source.value) for source in sources)
 
 
 def _cases(path: Path, source: Source, origins: Origins) -> Iterator[Found | str]:

@@ -147,7 +147,9 @@ class _Row(TyperCommand):
     """What a list shows of a command."""
 
     def __init__(self, row: str) -> None:
-        super().__init__(row.rpartition(" ")[2], help=COMMANDS[row], rich_markup_mode=None)
+        # In full: what is shortened ends in the middle of its line.
+        text = COMMANDS[row]
+        super().__init__(row.rpartition(" ")[2], help=text, short_help=text, rich_markup_mode=None)
         self.row = row
 
 

@@ -18,6 +18,8 @@ from lockstep_schemas.definition import AutomationDocument
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 TYPES: Final = "trigger_types"  # a document with this key holds types of triggers
 
+_NONE: Final = {"definition", "triggers", "actions", TYPES}  # in a document with cases
+
 # What may stand beside the definition, and of which type.
 _BESIDE: Final[dict[str, object]] = {
     field.encode_name: Json if field.name == "definition" else field.type
@@ -94,6 +96,13 @@ def read_file(file: File) -> tuple[list[Source], list[Fault]]:
         return [], [Fault(file=str(file), issue=issue)]
 
 
+def is_cases(value: Json) -> bool:
+    """Say whether a document holds cases of `lockstep test`."""
+    return (
+        isinstance(value, dict) and isinstance(value.get("cases"), list) and _NONE.isdisjoint(value)
+    )
+
+
 def read_document(file: str, source: Source) -> tuple[Document | None, list[Fault]]:
     """Read one document: a definition with its frame, or without."""
     value = source.value
@@ -103,6 +112,8 @@ def read_document(file: str, source: Source) -> tuple[Document | None, list[Faul
     if not isinstance(value, dict) or "definition" not in value:
         message = "no automation: neither `definition` nor, as a definition has, `triggers`"
         hint = foreign.shape("Definition", value)
+        if is_cases(value):
+            hint = "it holds cases: `lockstep test` runs them"
         return None, [fault_at(file, source, (), message, hint)]
     faults = []
     for key, inner in value.items():

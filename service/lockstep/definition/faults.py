@@ -1,6 +1,6 @@
 """What is wrong in a file, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -36,6 +36,11 @@ def fault_at(
     """Say what is wrong at a place of a document."""
     issue = source.locate(Issue(path=list(path), message=message, hint=hint))
     return Fault(file=file, issue=issue)
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Sort faults as somebody meets them who reads the files."""
+    return sorted(faults, key=lambda one: (one.file, one.issue.line or 0, one.issue.column or 0))
 
 
 def split(text: str) -> tuple[str, list[str | int]]:

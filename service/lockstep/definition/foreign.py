@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from difflib import get_close_matches
+from typing import Final, Literal, get_args, get_origin
 
 import msgspec
 
+from lockstep.definition import times
 from lockstep.definition.wording import short
 from lockstep_schemas.actions import KINDS
 from lockstep_schemas.base import Json
@@ -64,9 +66,11 @@ _LOOP: Final = "write `repeat: {for_each: ..., sequence: [...]}`, the item is `r
 _COMMAND: Final = (
     "there are no commands here: write `action: <plugin>.<name>`, of a service or plug-in"
 )
+_MODULE: Final = "there are no modules here: write `action: <plugin>.<name>`, of a service"
 _SCHEDULE: Final = "write `event: automation.cron` and `config: {cronPattern: ...}`"
 _BY_SERVICE: Final = "leave it out: where an action runs is up to the service that carries it out"
 _BESIDE: Final = "it stands beside the definition: `{}: ...`, then `definition:` with all of this"
+_RETRY: Final = "write `retry: {attempts: ..., delay_seconds: ...}`"
 _VARIABLES_FIRST: Final = "write the action `variables` first, in `actions`"
 
 _OF_DEFINITION: Final[Mapping[str, str]] = {
@@ -91,7 +95,10 @@ _OF_DEFINITION: Final[Mapping[str, str]] = {
     "group": _BESIDE.format("group"),
     "namespace": _BESIDE.format("group"),
     "status": _BESIDE.format("status"),
-    **dict.fromkeys(("disabled", "enabled", "initial_state"), _BESIDE.format("status")),
+    **dict.fromkeys(
+        ("disabled", "enabled", "initial_state"),
+        "it stands beside the definition: `status: disabled`, then `definition:` with all of this",
+    ),
     **dict.fromkeys(("hosts", "become", "gather_facts", "runs-on", "permissions"), _BY_SERVICE),
     **dict.fromkeys(("labels", "tags", "revision", "use_blueprint"), _NO_NEED),
 }
@@ -119,7 +126,7 @@ _OF_ACTION: Final[Mapping[str, str]] = {
         "write `continue_on_error`",
     ),
     **dict.fromkeys(("timeout", "timeout-minutes"), "write `timeout_seconds`"),
-    **dict.fromkeys(("retries", "until"), "write `retry: {attempts: ..., delay_seconds: ...}`"),
+    **dict.fromkeys(("retries", "until"), _RETRY),
     **dict.fromkeys(("needs", "dependsOn", "depends_on", "notify", "listen"), _ORDER),
     **dict.fromkeys(("env", "vars"), "write the action `variables` before it"),
     **dict.fromkeys(("loop", "with_items", "loop_control", "strategy", "forEach"), _LOOP),
@@ -152,6 +159,10 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "DelayFor": dict.fromkeys(
         ("minutes", "hours", "days", "milliseconds"), "write it as `seconds`, or as `template`"
+    ),
+    "Wait": dict.fromkeys(
+        ("timeout", "timeout_seconds", "timeout-minutes"),
+        "in `wait_for_trigger`, write `timeout_seconds`",
     ),
     "Retry": {
         **dict.fromkeys(
@@ -198,7 +209,8 @@ _KINDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("loop", "with_items", "foreach", "for_each"), _LOOP),
     **dict.fromkeys(
         ("include_tasks", "import_tasks", "include_role", "import_role", "workflow"),
-        "write `action: automation.start`, and `config: {automation: <its name>}`",
+        "write `id: <id>`, `action: automation.start` and "
+        "`config: {automation: <its name>, payload: {...}}`",
     ),
     **dict.fromkeys(("set_fact", "set"), "write `variables`"),
     **dict.fromkeys(("pause", "sleep"), "write `delay: {seconds: ...}`"),
@@ -208,16 +220,17 @@ _KINDS: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(
         ("uri", "http", "fetch", "curl"),
-        "write `action: http.request`, and `config: {method: GET, url: ...}`",
+        "write `id: <id>`, `action: http.request` and `config: {method: GET, url: ...}`",
     ),
     **dict.fromkeys(("fail", "throw"), "write `stop: {reason: ..., error: true}`"),
     "assert": "write `condition`",
     "scene": "write `action: <plugin>.<name>`, of a service that knows scenes",
 }
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CLOCK: Final = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{2})")
-_ISO: Final = re.compile(r"P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?")
-_WORDS: Final = re.compile(r"([0-9]+)\s*([smhd])[a-z]*")
+_VALUES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("cancel", "replace", "cancel_previous"), "restart"),
+    **dict.fromkeys(("queue", "wait"), "queued"),
+    **dict.fromkeys(("skip", "drop", "ignore"), "single"),
+}
 _DURATIONS: Final = {
     "DelayFor": "delay",
     "Hold": "for",
@@ -231,6 +244,11 @@ _TRUTHS: Final = {
     **dict.fromkeys(("yes", "on", "true"), "true"),
     **dict.fromkeys(("no", "off", "false"), "false"),
 }
+_OF_CALLS: Final = {_OF_ACTION["timeout"], _RETRY}
+_ONLY_CALLS: Final = (
+    "leave it out: an action of a service or plug-in takes `timeout_seconds` and `retry`, "
+    "the automation `max_duration_seconds`"
+)
 _BEGINNINGS: Final = ("trigger", "on", "actions", "action", "jobs", "tasks", "steps", "alias")
 _ACTIONS: Final = frozenset(one.__name__ for one in KINDS.values())
 
@@ -245,17 +263,31 @@ def begins(raw: Mapping[str, Json]) -> bool:
     return any(name in raw for name in _BEGINNINGS)
 
 
-def key(kind: str, name: str) -> str | None:
-    """Say what to write for a key that an object of the language does not have."""
+def key(kind: str, name: str, raw: Mapping[str, Json]) -> str | None:
+    """Say what to write for a key that an object of the language does not have, with its value."""
+    if kind == "DelayFor" and (seconds := times.units(raw)) is not None:
+        return f"write `delay: {{seconds: {seconds}}}`"
     hint = _KEYS.get(kind, {}).get(name)
-    return hint or (_OF_ACTION.get(name) if kind in _ACTIONS else None)
+    if hint is None and kind in _ACTIONS:
+        hint = _OF_ACTION.get(name)
+        if hint == _RETRY and kind == "ProviderAction":
+            return _retry(raw)
+        if hint in _OF_CALLS and kind != "ProviderAction":
+            return _ONLY_CALLS
+    if hint is None or not hint.endswith("_seconds`"):
+        return hint
+    seconds = times.seconds({"minutes": raw[name]} if name.endswith("-minutes") else raw[name])
+    return hint if seconds is None else f"{hint[:-1]}: {seconds}`"
 
 
 def kind(names: Iterable[str]) -> str | None:
     """Say what to write for an action that has none of the kinds, by its keys."""
     for name in names:
-        if name in _KINDS:
-            return _KINDS[name]
+        module = name.removeprefix("ansible.builtin.")
+        if module in _KINDS:
+            return _KINDS[module]
+        if module != name:
+            return _MODULE
         if "." in name:
             return f"write `action: {short(name)}`, and what it takes as `config`"
     return None
@@ -270,10 +302,22 @@ def action(raw: Json) -> str | None:
     return "write `sequence:` before the list" if isinstance(raw, list) else None
 
 
+def is_retried(raw: Mapping[str, Json]) -> bool:
+    """Say whether an action has the retries of Ansible, of which `delay` is a part."""
+    return "retries" in raw or "until" in raw
+
+
+def _retry(raw: Mapping[str, Json]) -> str:
+    retries, delay = raw.get("retries"), times.seconds(raw.get("delay"))
+    attempts = retries + 1 if type(retries) is int else "..."
+    pause = "" if delay is None else f", delay_seconds: {delay}"
+    return f"write `retry: {{attempts: {attempts}{pause}}}`"
+
+
 def kinds(raw: Mapping[str, Json]) -> str:
     """Say what to write for an action of two kinds."""
-    if "retries" in raw or "until" in raw:
-        return "write `retry: {attempts: ..., delay_seconds: ...}`"
+    if is_retried(raw):
+        return _retry(raw)
     if isinstance(raw.get("condition"), str) and "action" in raw:
         return "write one action for each, the condition first"
     return "write one action for each"
@@ -282,7 +326,7 @@ def kinds(raw: Mapping[str, Json]) -> str:
 def shape(wanted: str, raw: Json) -> str | None:
     """Say what to write for a value where an object is expected."""
     if wanted in _DURATIONS:
-        seconds = _seconds(raw)
+        seconds = times.seconds(raw)
         return None if seconds is None else f"write `{_DURATIONS[wanted]}: {{seconds: {seconds}}}`"
     if wanted == "StopWith" and isinstance(raw, str):
         return f"write `stop: {{reason: {msgspec.json.encode(short(raw)).decode()}}}`"
@@ -304,9 +348,16 @@ def items(raw: Json) -> str | None:
 
 def scalar(raw: Json, options: Sequence[object]) -> str | None:
     """Say what to write for a text where something else is expected."""
-    if isinstance(raw, str) and bool in options and raw.lower() in _TRUTHS:
+    if not isinstance(raw, str):
+        return None
+    if bool in options and raw.lower() in _TRUTHS:
         return f"write `{_TRUTHS[raw.lower()]}`"
-    return None
+    words = [str(word) for one in options if get_origin(one) is Literal for word in get_args(one)]
+    typed = raw.lower().replace("-", "_").replace(" ", "_")
+    if _VALUES.get(typed) in words:
+        return f"write `{_VALUES[typed]}`"
+    near = get_close_matches(typed, words, 1)
+    return f"did you mean `{near[0]}`?" if near else None
 
 
 def condition(raw: Json) -> str | None:
@@ -321,25 +372,6 @@ def condition(raw: Json) -> str | None:
     template = raw.get("value_template")
     if isinstance(template, str) or isinstance(named, str):
         return "write the expression alone, such as `trigger.payload.state == 'on'`"
-    return None
-
-
-def _seconds(raw: Json) -> int | None:
-    """Read a time as other languages write it."""
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        return raw
-    if not isinstance(raw, str):
-        return None
-    if clock := _CLOCK.fullmatch(raw):
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        if clock[1] is None:  # HH:MM
-            hours, minutes, seconds = minutes, seconds, 0
-        return hours * 3600 + minutes * 60 + seconds
-    if (iso := _ISO.fullmatch(raw)) and any(iso.groups()):
-        numbers = zip(iso.groups(), (86_400, 3600, 60, 1), strict=True)
-        return sum(int(part or 0) * unit for part, unit in numbers)
-    if words := _WORDS.fullmatch(raw.lower()):
-        return int(words[1]) * _UNITS[words[2]]
     return None
 
 

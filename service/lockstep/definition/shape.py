@@ -103,7 +103,7 @@ class Shaper:
             if name not in known:
                 near = get_close_matches(str(name), known, 1)
                 hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
-                hint = foreign.key(kind, str(name)) or hint
+                hint = foreign.key(kind, str(name), raw) or hint
                 self.fault(path, f"unknown key `{short(str(name))}`", hint)
 
     def value(self, raw: Json, kind: Any, path: Path) -> Any:
@@ -194,6 +194,8 @@ class Shaper:
             both = " and ".join(f"`{key}`" for key in found)
             self.fault(path, f"one kind is expected, got {both}", foreign.kinds(raw))
             for key in found:
+                if key == "delay" and foreign.is_retried(raw):
+                    continue
                 kind = {field.encode_name for field in msgspec.structs.fields(KINDS[key])} - common
                 self.struct({k: v for k, v in raw.items() if k in kind}, KINDS[key], path)
             return

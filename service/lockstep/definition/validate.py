@@ -287,7 +287,8 @@ def _compilation(
         except RenderError as error:
             wrong = (error,)
         for one in wrong:
-            place = f" (line {one.line}, column {one.column})" if one.line else ""
+            is_all = (one.line, one.column) == (1, 1) and one.hint.startswith("write ")
+            place = f" (line {one.line}, column {one.column})" if one.line and not is_all else ""
             yield _issue(text.path, f"{one.message}{place}", one.hint or None)
 
 

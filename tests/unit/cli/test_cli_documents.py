@@ -205,3 +205,35 @@ def test_a_file_of_another_language_is_told_key_by_key(tmp_path: Path) -> None:
     file.write_text("- name: Door\n  hosts: all\n")
     (fault,) = load([file]).faults
     assert "several in a file stand apart by `---`" in str(fault)
+
+
+CASES = "group: doors\ncases:\n  - {id: one, automation: {file: a.yaml}, events: [], expect: {}}\n"
+
+
+def test_cases_beside_automations_in_a_folder_are_passed_over(folder: Path) -> None:
+    read(a=GOOD.format("a"), cases=CASES, more="cases: []\n")
+    loaded = load([folder])
+    assert ([one.name for one in loaded.documents], loaded.faults) == (["a"], [])
+
+
+def test_cases_that_are_named_are_told_to_be_for_another_command() -> None:
+    (fault,) = faults(cases=CASES)
+    assert fault.endswith("(it holds cases: `lockstep test` runs them)")
+
+
+def test_an_automation_with_a_key_called_cases_is_passed_over_by_nobody(folder: Path) -> None:
+    read(a=f"{GOOD.format('a')}cases: []\n")
+    loaded = load([folder])
+    assert faults_of(loaded, build_catalog(open=True), strict=False)
+
+
+def test_faults_are_told_in_the_order_in_which_they_stand_in_the_file() -> None:
+    wrong = (
+        "name: a\ntriggers:\n  - {event: a.b, filter: '{{ x }}'}\nmode: some\n"
+        "actions:\n  - {delay: 5}\n  - {log: x}\nmax_runs: 0\n"
+    )
+    found = faults_of(read(b=wrong, a=wrong.replace("name: a", "name: b")), build_catalog(open=True), strict=False)
+    places = [(fault.file, fault.issue.line) for fault in found]
+    assert [place for place in places if place[1] != 1] == [
+        (file, line) for file in ("a.yaml", "b.yaml") for line in (3, 4, 6, 7, 8)
+    ]

@@ -87,6 +87,14 @@ def test_every_command_has_help_that_says_what_it_does(shell: Shell) -> None:
         assert "\x1b" not in told.out
 
 
+@pytest.mark.parametrize("group", [(), ("automations",), ("runs",), ("dead",), ("parked",)])
+def test_a_list_of_commands_says_of_each_what_it_does_to_the_end(
+    shell: Shell, group: tuple[str, ...]
+) -> None:
+    told = shell(*group, "--help").out
+    assert "..." not in told.partition("Commands:")[2]
+
+
 def test_help_imports_nothing_that_is_slow() -> None:
     """Neither that of all commands nor that of one."""
     lines = [[*command, "--help"] for command in [(), *commands(get_command(app))]]

@@ -116,7 +116,8 @@ def _show(results: "Sequence[Result]") -> None:
         if result.skipped:
             output.show_line(f"skipped  {result.group} {result.id}: {result.reason}")
         elif not result.passed:
-            output.show_line(f"FAILED   {result.group} {result.id}: {result.what}")
+            what = f": {result.what}" if result.what else ""
+            output.show_line(f"FAILED   {result.group} {result.id}{what}")
             for difference in result.differences:
                 output.show_line(f"           {difference}")
             for detail in result.runs:

@@ -8,7 +8,14 @@ from msgspec import UNSET
 
 from lockstep.cli.files import trigger_types
 from lockstep.cli.files.trigger_types import TypeDocument
-from lockstep.definition.documents import TYPES, Document, files, read_document, read_file
+from lockstep.definition.documents import (
+    TYPES,
+    Document,
+    files,
+    is_cases,
+    read_document,
+    read_file,
+)
 from lockstep.definition.faults import Fault
 
 
@@ -21,12 +28,18 @@ class Documents(msgspec.Struct, frozen=True):
 
 
 def load(paths: Iterable[File]) -> Documents:
-    """Read all documents of files and folders; a document is judged without its definition."""
+    """Read all documents of files and folders; a document is judged without its definition.
+
+    Cases that stand in a folder beside their automations are passed over.
+    """
     found, faults, kinds = list[Document](), list[Fault](), list[TypeDocument]()
+    named = set(paths := list(paths))
     for file in dict.fromkeys(files(paths)):
         sources, wrong = read_file(file)
         faults += wrong
         for source in sources:
+            if file not in named and is_cases(source.value):
+                continue
             if isinstance(source.value, dict) and TYPES in source.value:
                 some, wrong = trigger_types.read(str(file), source)
                 faults, kinds = [*faults, *wrong], [*kinds, *some]

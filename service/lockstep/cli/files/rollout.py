@@ -11,7 +11,7 @@ from lockstep.cli.files.trigger_types import TypeChange
 from lockstep.cli.terminal.progress import progress
 from lockstep.client.remote import ApiRefused, Remote
 from lockstep.definition.documents import Document
-from lockstep.definition.faults import Fault
+from lockstep.definition.faults import Fault, in_order
 from lockstep.model.errors import EngineError
 from lockstep_schemas import api
 from lockstep_schemas.catalog import CatalogList, Triggers
@@ -41,7 +41,8 @@ async def planned(remote: Remote, loaded: Documents, *, prune: bool, owner: str 
     coming = {one.id for one in types}
     judged = await validated(remote, loaded.documents, coming)
     made = plan(await remote.automations(), loaded.documents, prune=prune, managed_by=owner)
-    return Plan(made.changes, [*loaded.faults, *wrong, *judged, *made.faults], types)
+    faults = in_order([*loaded.faults, *wrong, *judged, *made.faults])
+    return Plan(made.changes, faults, types)
 
 
 async def register(remote: Remote, changes: Sequence[TypeChange]) -> None:

@@ -12,7 +12,7 @@ from lockstep.catalog.documents import OWN_WORDS
 from lockstep.cli.files.documents import Documents
 from lockstep.cli.files.plan import APPLY
 from lockstep.definition.documents import Document
-from lockstep.definition.faults import Fault
+from lockstep.definition.faults import Fault, in_order
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, QualifiedId
@@ -21,14 +21,17 @@ _REFERENCE: Final = re.compile(r"`artifacts\.(\w+)")
 
 
 def faults_of(loaded: Documents, catalog: MemoryCatalog, *, strict: bool) -> list[Fault]:
-    """Judge all that files hold; their types of triggers are known to the automations in them."""
+    """Judge all that files hold, in the order in which they stand there.
+
+    Their types of triggers are known to the automations in them.
+    """
     wrong = list[Fault]()
     for document in loaded.types:
         try:
             catalog.put_trigger(trigger_type(document.register, APPLY))
         except CatalogError as error:
             wrong.append(document.fault(str(error)))
-    return [*loaded.faults, *wrong, *judged(loaded.documents, catalog, strict=strict)]
+    return in_order([*loaded.faults, *wrong, *judged(loaded.documents, catalog, strict=strict)])
 
 
 def judged(some: Sequence[Document], catalog: MemoryCatalog, *, strict: bool) -> Iterator[Fault]:

@@ -1,1 +1,1 @@
-"""List and show automations."""
+"""List, show and delete automations."""
