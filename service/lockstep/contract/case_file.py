@@ -101,7 +101,8 @@ WORDS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "virtual_clock": "Whether time is that of the case.",
         "real_time": "Whether the seconds that pass are real ones.",
         "or_rejected_at_save": "It is well too if the automation is refused.",
-        "stubs": "What actions answer, by their ids: one answer, or a list of them, call by call.",
+        "stubs": "What actions answer, by their ids: one answer, or a list of them, call by call. "
+        "What one produces is called like it, or as `produces` of an answer says.",
     },
     cases.ValueCase: {
         **_CASE,

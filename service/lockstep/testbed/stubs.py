@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
+
 from lockstep.catalog import compile_schema
 from lockstep.model.types import ActionContext, ActionResult, ActionType, ArtifactType, Execute
 from lockstep_schemas.base import Json, JsonObject
@@ -44,8 +46,10 @@ class Stubs:
             self._undo.append(catalog.override_action(self._kind(name)))
 
     def _kind(self, name: str) -> ActionType:
-        """Make the type of a stub; what it produces is called like the action."""
+        """Make the type of a stub; what it produces is called as an answer says, or like it."""
         plugin = name.partition(".")[0]
+        called = [one["produces"] for one in self._answers[name] if "produces" in one]
+        produced = f"{plugin}.{called[0]}" if called else name
         anything = compile_schema({"type": "object"})
         return ActionType(
             qualified_id=name,
@@ -54,7 +58,7 @@ class Stubs:
             execute=self._execute(name),
             config_schema=anything,
             produces=ArtifactType(
-                qualified_id=name, plugin=plugin, display_name=name, schema=anything
+                qualified_id=produced, plugin=plugin, display_name=produced, schema=anything
             ),
             needs_id=False,  # whether what it stands for produces anything is not known here
             source="case",
@@ -62,7 +66,8 @@ class Stubs:
 
     def _execute(self, name: str) -> Execute:
         async def execute(context: ActionContext) -> ActionResult:
-            self.calls.append({"action": name, "config": context.config})
+            config = msgspec.to_builtins(context.config)  # of a built-in one a struct
+            self.calls.append({"action": name, "config": config})
             answers = self._answers.get(name) or [{"error": f"the case has no stub of {name}"}]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             return ActionResult(

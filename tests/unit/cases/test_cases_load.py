@@ -35,5 +35,5 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_a_file_without_cases_that_is_named_is_told(tmp_path: Path) -> None:
     write(tmp_path, a=AUTOMATION)
-    with pytest.raises(CasesRefused, match="expected .group"):
+    with pytest.raises(CasesRefused, match=r"expected .group"):
         load([tmp_path / "a.yaml"])

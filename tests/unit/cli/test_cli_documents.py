@@ -232,7 +232,8 @@ def test_faults_are_told_in_the_order_in_which_they_stand_in_the_file() -> None:
         "name: a\ntriggers:\n  - {event: a.b, filter: '{{ x }}'}\nmode: some\n"
         "actions:\n  - {delay: 5}\n  - {log: x}\nmax_runs: 0\n"
     )
-    found = faults_of(read(b=wrong, a=wrong.replace("name: a", "name: b")), build_catalog(open=True), strict=False)
+    loaded = read(b=wrong, a=wrong.replace("name: a", "name: b"))
+    found = faults_of(loaded, build_catalog(open=True), strict=False)
     places = [(fault.file, fault.issue.line) for fault in found]
     assert [place for place in places if place[1] != 1] == [
         (file, line) for file in ("a.yaml", "b.yaml") for line in (3, 4, 6, 7, 8)
