@@ -1,10 +1,12 @@
 """Ids and cursors that are none: nothing is found by them, and what is beside them is handled."""
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from engine.engine_fixture import EngineFixture, engine_fixture, rows
+from engine.shell import Shell
 from engine.test_language import record
 from engine.test_parked import LOUD, MAILER, _settings, parked
 from lockstep.embedded import Servers
@@ -64,6 +66,35 @@ async def test_what_is_no_id_keeps_no_other_from_being_retried_or_discarded(
                 (text, "not_found") for text in odd
             ]
         assert await parked(unable, kind="event") == []
+
+
+async def test_all_that_is_parked_is_shown_and_retried_once_confirmed(
+    servers: Servers, dsn: str, tmp_path: Path
+) -> None:
+    settings = _settings(servers, dsn)
+    shell = Shell(
+        tmp_path,
+        {
+            "LOCKSTEP_NATS__SERVERS": servers.nats_url,
+            "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
+            "LOCKSTEP_POSTGRES__DSN": dsn,
+        },
+    )
+    async with engine_fixture(settings, plugins=MAILER) as able:
+        await able.automation([record("x")], triggers=[{"event": "p.came", "filter": LOUD}])
+    async with engine_fixture(settings) as unable:
+        await unable.publish("p.came", {"word": "go"})
+        await until(lambda: _is_one_parked(dsn))
+        (item,) = await parked(unable, kind="event")
+        for choice in (["--all"], ["--kind", "event"]):
+            told = await shell.run("parked", "retry", *choice, code=1)
+            assert "confirm that with --yes" in told.err
+            assert item["id"] in told.err  # what it is for, is shown
+        told = await shell.run("parked", "retry", "--kind", "event", "--yes")
+        assert "1 parked row to be tried again" in told.out
+        assert "0 parked rows" in (await shell.run("parked", "retry", "--kind", "run")).out
+        named = await shell.run("parked", "retry", item["id"])  # one is not asked for what is named
+        assert "1 parked row to be tried again" in named.out
 
 
 async def _is_one_parked(dsn: str) -> bool:

@@ -1,9 +1,28 @@
 """Parked rows, and what became of them."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.table import Table
 from lockstep_schemas import parked
+
+
+def rows_table(found: Sequence[parked.Parked]) -> Table:
+    """Make a table of what is parked."""
+    rows = [
+        (
+            one.id,
+            output.day_or_time(one.parked_at),
+            one.automation_id or "",
+            one.event or "",
+            one.version,
+            one.reason,
+        )
+        for one in found
+    ]
+    return output.table(("id", "parked", "automation", "event", "by", "why"), rows)
 
 
 def draw(detail: parked.ParkedDetail) -> None:

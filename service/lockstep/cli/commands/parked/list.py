@@ -27,6 +27,7 @@ async def list_parked(
     engine: Reach, kind: ParkedKind | None, automation: str | None, limit: int, *, as_json: bool
 ) -> bool:
     """Show a table of what is parked; as JSON where that is asked for."""
+    from lockstep.cli.terminal.parked import rows_table
     from lockstep.client.parked import page_of
 
     async with engine as remote:
@@ -34,18 +35,7 @@ async def list_parked(
     if as_json:
         output.show_json({"items": page.items, "total": page.total})
         return True
-    rows = [
-        (
-            one.id,
-            output.day_or_time(one.parked_at),
-            one.automation_id or "",
-            one.event or "",
-            one.version,
-            one.reason,
-        )
-        for one in page.items
-    ]
-    output.show(output.table(("id", "parked", "automation", "event", "by", "why"), rows))
+    output.show(rows_table(page.items))
     if len(page.items) < page.total:
         output.tell(f"{len(page.items)} of {page.total} are shown; see --limit")
     return True
