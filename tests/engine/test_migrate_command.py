@@ -41,7 +41,7 @@ async def test_patterns_that_are_out_of_date_are_named_some_at_most(dsn: str) ->
     await keep(dsn, [definition(PATTERN)] * 12 + [definition("fine")])
     _, told = await migrated(dsn, as_json=False)
     assert told.count("look-around") == command.SHOWN
-    assert "automation a0: actions.0.config.value" in told
+    assert "automation a0: actions[0].config.value" in told
     assert "and 2 more: `lockstep doctor` lists them" in told
     out, _ = await migrated(dsn, as_json=True)
     assert len(json.loads(out)["findings"]) == command.SHOWN

@@ -6,6 +6,7 @@ from lockstep import definition, store
 from lockstep.model.automations import StoredDefinition
 from lockstep.model.errors import EngineError
 from lockstep.model.findings import Finding, fine, unknown, warning
+from lockstep.model.texts import path_text
 from lockstep.render import Renderer
 
 
@@ -41,6 +42,6 @@ def _outdated(
     for one in issues:
         yield warning(
             "patterns",
-            f"automation {automation_id}: {'.'.join(map(str, one.path))}: {one.message}",
+            f"automation {automation_id}: {path_text(one.path)}: {one.message}",
             f"{one.hint}; until it is saved anew, it runs with a limit of time",
         )
