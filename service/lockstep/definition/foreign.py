@@ -237,6 +237,8 @@ _DURATIONS: Final = {
     "MaxAge": "max_age",
     "LookBack": "lookback",
 }
+_BRACED: Final = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
+_EVENT: Final = re.compile(r"[\w:-]+(\.[\w:-]+)*", re.ASCII)
 _TAGS: Final = "write `${{ secrets.NAME }}`, in a field that its schema marks as a secret"
 _ANY_LIST: Final = "write it as an item of a list, with `-` before it"
 _UNQUOTED: Final = re.compile(r"(?:[:\-,\[{]\s*|^\s*)\{\{")
@@ -325,6 +327,8 @@ def kinds(raw: Mapping[str, Json]) -> str:
 
 def shape(wanted: str, raw: Json) -> str | None:
     """Say what to write for a value where an object is expected."""
+    if wanted == "DelayFor" and (bare := _bare(raw)):
+        return f"write `delay: {{template: {msgspec.json.encode(bare).decode()}}}`"
     if wanted in _DURATIONS:
         seconds = times.seconds(raw)
         return None if seconds is None else f"write `{_DURATIONS[wanted]}: {{seconds: {seconds}}}`"
@@ -332,6 +336,8 @@ def shape(wanted: str, raw: Json) -> str | None:
         return f"write `stop: {{reason: {msgspec.json.encode(short(raw)).decode()}}}`"
     if wanted == "Retry" and isinstance(raw, int) and not isinstance(raw, bool):
         return f"write `retry: {{attempts: {raw + 1}}}`"
+    if wanted == "WaitFor" and isinstance(raw, str) and _EVENT.fullmatch(raw):
+        return f"write `wait_for_trigger: {{event: {short(raw)}}}`"
     if wanted == "WaitFor" and isinstance(raw, list):
         return "write one object, `wait_for_trigger: {event: ..., filter: ...}`"
     if wanted == "Definition" and isinstance(raw, list):
@@ -346,10 +352,17 @@ def items(raw: Json) -> str | None:
     return _ANY_LIST if isinstance(raw, str | dict) and raw else None
 
 
-def scalar(raw: Json, options: Sequence[object]) -> str | None:
-    """Say what to write for a text where something else is expected."""
+def scalar(raw: Json, options: Sequence[object], name: str | int = "") -> str | None:
+    """Say what to write for a text where something else is expected, under a key."""
     if not isinstance(raw, str):
         return None
+    bare = _bare(raw)
+    if bare and name in ("seconds", "minutes", "hours", "days"):
+        return f"write `template: {bare}` in place of `{name}`"
+    if bare and name == "count":
+        return f"write `while: repeat.index < ({bare})` in place of `count`"
+    if bare and str not in options:
+        return "leave the braces out: nothing is rendered here"
     if bool in options and raw.lower() in _TRUTHS:
         return f"write `{_TRUTHS[raw.lower()]}`"
     words = [str(word) for one in options if get_origin(one) is Literal for word in get_args(one)]
@@ -360,8 +373,16 @@ def scalar(raw: Json, options: Sequence[object]) -> str | None:
     return f"did you mean `{near[0]}`?" if near else None
 
 
+def _bare(raw: Json) -> str | None:
+    """Give the expression of a text that is nothing but one in braces."""
+    found = _BRACED.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    return found[1] if found else None
+
+
 def condition(raw: Json) -> str | None:
-    """Say what to write for an object that is no condition."""
+    """Say what to write for what is no condition."""
+    if isinstance(raw, bool):
+        return f'write it as a text, `"{str(raw).lower()}"`'
     if isinstance(raw, list):
         return "write `and:` before the list, or `or:`"
     if not isinstance(raw, dict):

@@ -1,9 +1,11 @@
 """Which actions are never reached, whatever happens in a run."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from lockstep.definition.tree import Path
+from lockstep.model.errors import RenderError
+from lockstep.render import Renderer
 from lockstep_schemas.actions import (
     Action,
     Choose,
@@ -21,6 +23,8 @@ from lockstep_schemas.conditions import And, Condition, Not, NumericState, Or, T
 
 # How a list always ends before its end: the run with it, or in a parallel only the branch.
 End = Literal["stop", "guard"] | None
+
+_RENDERER: Final = Renderer()  # of what has no filters: those of plug-ins need not be known
 
 AFTER_THE_END = "never reached: the action before always ends the run"
 NEVER_TRUE = "never reached: its condition is never true"
@@ -124,7 +128,7 @@ def _holds(condition: Condition) -> bool | None:
     """Say what a condition gives that hangs on nothing."""
     match condition:
         case str():
-            return {"true": True, "false": False}.get(condition.strip())
+            return _constant(condition)
         case Not():
             inner = _holds(condition.not_)
             return None if inner is None else not inner
@@ -138,8 +142,18 @@ def _holds(condition: Condition) -> bool | None:
             assert_never(condition)
 
 
+def _constant(text: str) -> bool | None:
+    """Give the truth of an expression without names; filters may look at the clock."""
+    try:
+        made = None if "|" in text else _RENDERER.expression(text)
+        return None if made is None or made.references else made.holds({})
+    except RenderError:
+        return None
+
+
 def _joined(operands: Sequence[bool | None], *, deciding: bool) -> bool | None:
     """Join operands; an error in one that comes before the deciding one decides otherwise."""
-    if operands[0] is deciding:
-        return deciding
-    return (not deciding) if all(one is (not deciding) for one in operands) else None
+    for one in operands:
+        if one is None or one is deciding:
+            return one
+    return not deciding

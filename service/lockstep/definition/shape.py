@@ -122,7 +122,8 @@ class Shaper:
             return msgspec.convert(raw, kind, strict=True)
         except msgspec.ValidationError:
             if not self._inside(raw, kind, path):
-                hint = foreign.scalar(raw, _options(_bare(kind)[0]))
+                name = path[-1] if path else ""
+                hint = foreign.scalar(raw, _options(_bare(kind)[0]), name)
                 self.fault(path, f"expected {expected(kind)}, got {got(raw)}", hint)
             return None
 

@@ -150,7 +150,7 @@ def test_each_list_has_its_own_first_action_that_is_never_reached() -> None:
         [{"repeat": {"for_each": "now", "sequence": [STOP]}}, LOG],
         [{"repeat": {"while": "now", "sequence": [STOP]}}, LOG],
         [{"choose": [{"when": "now", "sequence": [STOP]}]}, LOG],
-        [{"choose": [{"when": "1", "sequence": [LOG]}], "else": [LOG]}],
+        [{"choose": [{"when": "now | length", "sequence": [LOG]}], "else": [LOG]}],
         [{"choose": [{"when": "now", "sequence": [STOP]}], "else": [LOG]}, LOG],
     ],
 )
