@@ -31,7 +31,7 @@ from lockstep_schemas.conditions import (
     TimeWindow,
 )
 from lockstep_schemas.definition import Definition, Hold, Trigger
-from lockstep_schemas.durations import MaxAge, total_seconds
+from lockstep_schemas.durations import LookBack, MaxAge, total_seconds
 
 _INDENT: Final = "   "
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -179,8 +179,14 @@ def _call(action: ProviderAction) -> str:
 def _wait(action: Wait) -> str:
     wait = action.wait_for_trigger
     words = f"wait for the event {wait.event}"
+    if wait.context_key is not None:
+        words += f" with the context key {_shown(wait.context_key)}"
     if wait.filter and wait.filter.strip():
-        words += f" with {_shown(wait.filter.strip())}"
+        words += f", if {_shown(wait.filter.strip())}"
+    if isinstance(wait.lookback, LookBack):
+        words += f" (or one of up to {in_words(total_seconds(wait.lookback))} before the run)"
+    elif wait.lookback is not None:
+        words += " (or one since the run was started)"
     if wait.timeout_seconds is None:
         return f"{words}, however long"
     after = "go on" if wait.continue_on_timeout else "fail"

@@ -120,7 +120,13 @@ def test_a_trigger_is_told_with_its_gates(one: Json, words: str) -> None:
         ({"stop": {"reason": "no\n  way", "error": True}}, "end the run, failed: no way"),
         ({"delay": {"template": "variables.n"}}, "pause for (variables.n) seconds"),
         ({"wait_for_trigger": {"event": "a", "filter": "now"}},
-         "wait for the event a with now, however long"),
+         "wait for the event a, if now, however long"),
+        ({"wait_for_trigger": {"event": "a", "context_key": "{{ now }}", "lookback": "run"}},
+         ("wait for the event a with the context key {{ now }} (or one since the run was "
+          "started), however long")),
+        ({"wait_for_trigger": {"event": "a", "lookback": {"hours": 2}, "timeout_seconds": 5}},
+         ("wait for the event a (or one of up to 2 hours before the run) for up to 5 seconds, "
+          "then fail")),
         ({**LOG, "continue_on_error": True}, "call test.log, goes on if that fails"),
         ({**LOG, "enabled": False}, "(disabled) call test.log"),
     ],
