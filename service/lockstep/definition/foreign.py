@@ -231,14 +231,8 @@ _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("queue", "wait"), "queued"),
     **dict.fromkeys(("skip", "drop", "ignore"), "single"),
 }
-_DURATIONS: Final = {
-    "DelayFor": "delay",
-    "Hold": "for",
-    "MaxAge": "max_age",
-    "LookBack": "lookback",
-}
-_BRACED: Final = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
 _EVENT: Final = re.compile(r"[\w:-]+(\.[\w:-]+)*", re.ASCII)
+_MOST_ATTEMPTS: Final = 100  # as the schema says of `attempts`
 _TAGS: Final = "write `${{ secrets.NAME }}`, in a field that its schema marks as a secret"
 _ANY_LIST: Final = "write it as an item of a list, with `-` before it"
 _UNQUOTED: Final = re.compile(r"(?:[:\-,\[{]\s*|^\s*)\{\{")
@@ -327,15 +321,13 @@ def kinds(raw: Mapping[str, Json]) -> str:
 
 def shape(wanted: str, raw: Json) -> str | None:
     """Say what to write for a value where an object is expected."""
-    if wanted == "DelayFor" and (bare := _bare(raw)):
-        return f"write `delay: {{template: {msgspec.json.encode(bare).decode()}}}`"
-    if wanted in _DURATIONS:
-        seconds = times.seconds(raw)
-        return None if seconds is None else f"write `{_DURATIONS[wanted]}: {{seconds: {seconds}}}`"
+    if wanted in times.PLACES:
+        return times.written(wanted, raw)
     if wanted == "StopWith" and isinstance(raw, str):
         return f"write `stop: {{reason: {msgspec.json.encode(short(raw)).decode()}}}`"
-    if wanted == "Retry" and isinstance(raw, int) and not isinstance(raw, bool):
-        return f"write `retry: {{attempts: {raw + 1}}}`"
+    attempts = raw if isinstance(raw, int) and not isinstance(raw, bool) else -1
+    if wanted == "Retry" and 0 <= attempts < _MOST_ATTEMPTS:
+        return f"write `retry: {{attempts: {attempts + 1}}}`"
     if wanted == "WaitFor" and isinstance(raw, str) and _EVENT.fullmatch(raw):
         return f"write `wait_for_trigger: {{event: {short(raw)}}}`"
     if wanted == "WaitFor" and isinstance(raw, list):
@@ -356,13 +348,8 @@ def scalar(raw: Json, options: Sequence[object], name: str | int = "") -> str | 
     """Say what to write for a text where something else is expected, under a key."""
     if not isinstance(raw, str):
         return None
-    bare = _bare(raw)
-    if bare and name in ("seconds", "minutes", "hours", "days"):
-        return f"write `template: {bare}` in place of `{name}`"
-    if bare and name == "count":
-        return f"write `while: repeat.index < ({bare})` in place of `count`"
-    if bare and str not in options:
-        return "leave the braces out: nothing is rendered here"
+    if str not in options and (templated := times.templated(raw, name)):
+        return templated
     if bool in options and raw.lower() in _TRUTHS:
         return f"write `{_TRUTHS[raw.lower()]}`"
     words = [str(word) for one in options if get_origin(one) is Literal for word in get_args(one)]
@@ -371,12 +358,6 @@ def scalar(raw: Json, options: Sequence[object], name: str | int = "") -> str | 
         return f"write `{_VALUES[typed]}`"
     near = get_close_matches(typed, words, 1)
     return f"did you mean `{near[0]}`?" if near else None
-
-
-def _bare(raw: Json) -> str | None:
-    """Give the expression of a text that is nothing but one in braces."""
-    found = _BRACED.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    return found[1] if found else None
 
 
 def condition(raw: Json) -> str | None:

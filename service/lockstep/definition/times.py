@@ -1,10 +1,24 @@
-"""Times as other languages write them, in seconds."""
+"""Times and numbers as other languages write them: in seconds, or as templates."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
+from lockstep.render import native
 from lockstep_schemas.base import Json
+from lockstep_schemas.durations import LONGEST_AGE_SECONDS, LONGEST_LOOK_BACK_SECONDS
+
+PLACES: Final = {  # where a time may stand, and its bounds in seconds
+    "DelayFor": ("delay", 0, 86_400),
+    "Hold": ("for", 1, 2_592_000),
+    "MaxAge": ("max_age", 1, LONGEST_AGE_SECONDS),
+    "LookBack": ("lookback", 1, LONGEST_LOOK_BACK_SECONDS),
+}
+_LONGEST_DELAY: Final = 2_592_000  # seconds, of a template
+_WHOLE: Final = ("delay", "for")  # take whole seconds
+_BRACED: Final = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _UNIT_NAMES: Final = {
@@ -48,3 +62,34 @@ def seconds(raw: Json) -> float | int | None:
     if words := _WORDS.fullmatch(raw.lower()):
         return int(words[1]) * _UNITS[words[2]]
     return None
+
+
+def written(wanted: str, raw: Json) -> str | None:
+    """Say what to write for a time; nothing where it is out of bounds, however it is written."""
+    name, least, most = PLACES[wanted]
+    if name == "delay" and (bare := _bare(raw)):
+        return f"write `delay: {{template: {msgspec.json.encode(bare).decode()}}}`"
+    given = seconds(raw)
+    if given is None or not least <= given <= _LONGEST_DELAY:
+        return None
+    if given <= most and (isinstance(given, int) or name not in _WHOLE):
+        return f"write `{name}: {{seconds: {given}}}`"
+    return f'write `delay: {{template: "{given}"}}`' if name == "delay" else None
+
+
+def templated(raw: str, name: str | int) -> str | None:
+    """Say what to write for a template where a number is expected, under a key."""
+    bare = _bare(raw)
+    if bare is None:
+        return None
+    if name in ("seconds", "minutes", "hours", "days"):
+        return f"write `template: {bare}` in place of `{name}`"
+    if name == "count":
+        return f"write `while: repeat.index < ({bare})` in place of `count`"
+    return "leave the braces out: nothing is rendered here"
+
+
+def _bare(raw: Json) -> str | None:
+    """Give the expression of a text that is nothing but one in braces."""
+    found = _BRACED.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    return native(found[1]) if found else None

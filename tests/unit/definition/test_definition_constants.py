@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from judging import acting, judged, place
+from judging import acting, judged, made, place, trigger
+
+from lockstep.definition import read
 
 LOG = {"action": "test.log", "config": {"message": "x"}}
 
@@ -53,6 +55,10 @@ def test_a_loop_whose_condition_never_holds_is_never_entered() -> None:
     ("action", "hint"),
     [
         ({"delay": {"seconds": "{{ trigger.payload.n }}"}}, "write `template: trigger.payload.n`"),
+        (
+            {"delay": "{{ !trigger.payload.n }}"},
+            'write `delay: {template: "not trigger.payload.n"}`',
+        ),
         ({"delay": "{{ trigger.payload.n }}"}, 'write `delay: {template: "trigger.payload.n"}`'),
         (
             {"repeat": {"count": "{{ trigger.payload.n }}", "sequence": [LOG]}},
@@ -67,3 +73,23 @@ def test_a_loop_whose_condition_never_holds_is_never_entered() -> None:
 def test_a_value_of_another_type_is_told_with_what_to_write(action: Any, hint: str) -> None:
     (issue,) = judged(acting(action)).errors
     assert (issue.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize("span", [0, 5, 86_400, 86_401, "2d", "30 days", "PT12H", "01:30:00"])
+def test_a_delay_that_is_written_otherwise_is_told_as_one_that_is_taken(span: Any) -> None:
+    (issue,) = judged(acting({"delay": span})).errors
+    written = read((issue.hint or "").removeprefix("write `").removesuffix("`")).value
+    assert judged(acting(written)).errors == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(acting({"delay": span}) for span in (-1, "31 days", 2_592_001, True)),
+        *(made(triggers=[trigger(**{"for": span})]) for span in (0, "31d", "P60D")),
+        *(acting({**LOG, "retry": attempts}) for attempts in (-1, 100, True)),
+    ],
+)
+def test_nothing_is_proposed_that_would_be_out_of_bounds(raw: Any) -> None:
+    (issue,) = judged(raw).errors
+    assert issue.hint is None
