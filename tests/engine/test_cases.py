@@ -187,6 +187,33 @@ async def test_stubs_answer_call_by_call_and_their_calls_can_be_looked_at(tmp_pa
     assert told.code == 0, told.out
 
 
+async def test_calls_of_a_built_in_action_leave_out_what_stands_at_its_default(
+    tmp_path: Path,
+) -> None:
+    configs = [
+        {"subject": "a.b", "payload": {"n": 1}},
+        {"subject": "a.b", "payload": {"n": 1}, "headers": {}, "stream": True},
+        {"subject": "a.b", "payload": {}, "headers": {"x": "y"}, "stream": False},
+    ]
+    seen = [configs[0], configs[0], configs[2]]
+    calls = [{"action": "nats.publish", "config": one} for one in seen]
+    told = await lockstep_test(
+        write(
+            tmp_path,
+            case(
+                automation={
+                    "name": "n",
+                    "triggers": [{"event": "test.event"}],
+                    "actions": [{"action": "nats.publish", "config": one} for one in configs],
+                },
+                stubs={"nats.publish": {}},
+                expect={"status": "success", "calls": calls},
+            ),
+        )
+    )
+    assert told.code == 0, told.out
+
+
 FLOW = """\
 id: ticket
 definition:
