@@ -71,7 +71,9 @@ async def test_an_answer_that_was_handled_before_the_wait_was_armed_is_taken(
     assert (await automation.seen(run_id)).recorded == ["1"]
     await shared.assembly.hearing.decisions.settled()
     items = (await shared.call("events.why", event=answer, limit=3))["items"]
-    assert [[c["outcome"] for c in item["consequences"]] for item in items] == [[], ["woke"], []]
+    told = [[(c["outcome"], c["gate"]) for c in item["consequences"]] for item in items]
+    # The oldest came before the event that started the run.
+    assert told == [[], [("woke", "wait")], [("passed_over", "wait_later")]]
 
 
 @shared_loop
