@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -44,6 +45,11 @@ class CommandResult:
         return self
 
 
+def interruptible() -> None:
+    """Take SIGINT as from a terminal: what runs in the background of a shell ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Shell:
     """Runs `lockstep` in a folder of its own."""
 
@@ -58,6 +64,7 @@ class Shell:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "lockstep", *arguments, cwd=self.folder, env=self.variables,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            preexec_fn=interruptible,
         )  # fmt: skip
         try:
             yield process

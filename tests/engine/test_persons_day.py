@@ -226,9 +226,9 @@ async def test_an_escalation_is_applied_watched_and_debugged(
     assert "2 faults; nothing was applied" in told.err
     await registered(shared, "pager.page")
     await shell.run("apply", "escalation.yaml", "--dry-run")
-    assert name not in (await shell.run("automations", "list")).out
+    assert name not in (await shell.run("automations", "list", "--text", name)).out
     assert "1 created" in (await shell.run("apply", "escalation.yaml")).err
-    told = await shell.run("automations", "list")
+    told = await shell.run("automations", "list", "--text", name)
     assert name in told.out
 
     await publish(shell, "monitor.alert", "web", service="web", severity="low", text="slow")
@@ -288,7 +288,7 @@ async def change_and_clean_up(shared: EngineFixture, shell: Shell, name: str) ->
     assert "1 run retried" in told.out
     await waits_at(shared, shell, name, "actions[0]")
     await shell.run("automations", "delete", name, "--yes")
-    assert name not in (await shell.run("automations", "list")).out
+    assert name not in (await shell.run("automations", "list", "--text", name)).out
 
 
 async def judged(engine: EngineFixture) -> None:

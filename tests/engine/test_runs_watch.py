@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.engine_fixture import EngineFixture
-from engine.shell import Shell
+from engine.shell import Shell, interruptible
 from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,6 +71,7 @@ async def terminal(shell: Shell, *arguments: str, columns: int = 80) -> AsyncIte
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "lockstep", *arguments, cwd=shell.folder,
         env={**variables, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs,
+        preexec_fn=interruptible,
     )  # fmt: skip
     os.close(theirs)
     made = Terminal(ours, process)

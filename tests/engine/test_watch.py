@@ -14,10 +14,11 @@ from engine.engine_fixture import EngineFixture
 from engine.shell import Shell
 from engine.test_sleep import holding
 from lockstep import bus
+from lockstep.cli.filters import EventFilter
+from lockstep.cli.silence import silence
 from lockstep.cli.terminal import watch
 from lockstep.client.remote import connected
 from lockstep.settings.structs import Settings
-from lockstep.telemetry import logs
 from lockstep_schemas.run_events import RunEvent, RunEventData, RunStatus
 from patience import LIMIT_SECONDS, patience
 
@@ -67,11 +68,17 @@ class Teller:
         return event.id
 
 
+async def following(teller: "Teller", *statuses: RunStatus) -> None:
+    """Watch the runs that it tells of."""
+    wanted = EventFilter(statuses)
+    await watch.watch_all(connected(teller.settings), None, wanted, as_json=True)
+
+
 class Screen:
     """What a watch has written so far."""
 
     def __init__(self, captured: pytest.CaptureFixture[str]) -> None:
-        logs.silence()
+        silence()
         self._captured, self.out, self.err = captured, "", ""
 
     def look(self) -> None:
@@ -95,7 +102,7 @@ async def test_a_watch_goes_on_behind_a_restart_of_the_server_with_what_it_misse
 ) -> None:
     teller, screen = Teller(mortal), Screen(capsys)
     await teller.prepare()
-    watching = asyncio.create_task(watch.watch_all(connected(teller.settings), None, as_json=True))
+    watching = asyncio.create_task(following(teller))
     await screen.until("watching")
     told = [await teller.tell("running")]
     await screen.until(told[-1])
@@ -116,8 +123,7 @@ async def test_a_watch_tells_only_what_it_is_asked_for(
 ) -> None:
     teller, screen = Teller(mortal), Screen(capsys)
     await teller.prepare()
-    failures = watch.watch_all(connected(teller.settings), None, ["failed"], as_json=True)
-    watching = asyncio.create_task(failures)
+    watching = asyncio.create_task(following(teller, "failed"))
     await screen.until("watching")
     await teller.tell("running")
     failed = await teller.tell("failed")
@@ -146,4 +152,4 @@ async def test_a_live_watch_of_one_automation_tells_its_runs_to_people(
 async def test_wrong_filters_of_a_watch_are_wrong_use(shell: Shell) -> None:
     assert "--status" in (await shell.run("runs", "watch", "--status", "nope", code=2)).err
     told = await shell.run("runs", "watch", "r1", "--status", "failed", code=2)
-    assert "name a run, or --last, or --automation and --status" in told.err
+    assert "name a run, or --last, or --automation, --status" in told.err
