@@ -199,7 +199,6 @@ async def test_an_escalation_is_written_as_the_hints_say_and_tested(shell: Shell
     awaited = "the event monitor.acknowledged (or one since the run was started)"
     assert f"1. wait for {awaited} for up to 5 minutes, then go on" in told.out
     assert told.err == "1 automation is valid\n"
-
     shell.write("cases.yaml", ESCALATION_CASES)
     told = await shell.run("test", ".", "--coverage")
     assert "1 passed, 0 failed, 0 skipped" in told.out
