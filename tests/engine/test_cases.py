@@ -463,7 +463,8 @@ async def test_what_workers_that_were_killed_have_left_keeps_its_time(tmp_path: 
             {"op": "start_engine"},
             {"wait_s": 5},
         ],
-        expect={"recorded": ["2026-01-01T00:00:07", "2026-01-01T00:00:19"]},
+        # What a worker held when it was killed comes again late, perhaps behind what came since.
+        expect={"recorded_set": ["2026-01-01T00:00:07", "2026-01-01T00:00:19"]},
     )
     del killed["automation"]
     result = await lockstep_test(write(tmp_path, killed))
