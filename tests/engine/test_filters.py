@@ -45,8 +45,8 @@ async def test_runs_are_found_by_error_event_key_and_text(shared: EngineFixture)
     assert await runs(text=mark, status="ended") == [done, failed]
     assert await runs(text=mark, status="active") == []
     assert await runs(text=f"nobody-{mark}") == []
-    page = await shared.call("runs.list", error=mark)
-    assert (page["total"], page.get("next_cursor")) == (1, None)
+    # Among many other runs there is a cursor, too: so many are looked through at once.
+    assert (await shared.call("runs.list", error=mark))["total"] == 1
 
 
 @pytest.mark.parametrize(
