@@ -129,8 +129,8 @@ class ManyEndpoints:
             numbers = [str(number) for number in range(begin + 1, end + 1)]
             return Chosen(ids[begin:], numbers, None)
         wanted = _allowed(request.where or RunsFilter(), status)
-        given = {name: getattr(wanted, name) for name in RunsFilter.__struct_fields__}
-        page = await self._views.page(RunsList(**given, limit=self._portion), before)
+        listed = RunsList(**msgspec.structs.asdict(wanted), limit=self._portion)
+        page = await self._views.page(listed, before)
         is_full = len(page.runs) == self._portion
         rest = page.positions[-1] if is_full else page.floor
         return Chosen(

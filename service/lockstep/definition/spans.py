@@ -6,6 +6,7 @@ from typing import Final, assert_never
 import msgspec
 
 from lockstep.definition.tree import Path
+from lockstep.model.texts import path_text
 from lockstep.model.types import Catalog
 from lockstep_schemas.actions import (
     Action,
@@ -119,8 +120,7 @@ def _loop(action: Repeat, path: Path, catalog: Catalog) -> Span:
 
 
 def _endless(because: str, path: Path) -> Span:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return Span(None, f"{place.removeprefix('.')} {because}")
+    return Span(None, f"{path_text(path)} {because}")
 
 
 def _sum(some: Iterable[Span]) -> Span:
