@@ -2,7 +2,7 @@
 
 import sys
 
-from lockstep.cli.main import run
+from lockstep.cli.entry import run
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep.cli.main import run
+from lockstep.cli.entry import run
 from lockstep.contract.examples import EXAMPLES
 from lockstep_schemas import run_events, wire
 from lockstep_schemas.remote import ActionRequest

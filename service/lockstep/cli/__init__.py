@@ -1,4 +1,5 @@
 """`lockstep`, the command line.
 
-`main` has the table of commands; each is a module of `commands`, named as it is typed.
+`entry` is what is run; `main` has the table of commands; each is a module of `commands`, named as
+it is typed.
 """

@@ -1,8 +1,6 @@
-"""The table of the commands, and what becomes of their errors."""
+"""The table of the commands, and what typer makes of it."""
 
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +12,7 @@ from typer.main import get_command
 
 from lockstep import __version__
 from lockstep.cli import commands
-from lockstep.cli.context import WANTS_JSON, Options
-from lockstep.model.errors import EngineError
+from lockstep.cli.context import Options
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context  # typer has no other name for them
@@ -74,38 +71,9 @@ what a group is for says the docstring of its package.
 """
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; give its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
-    WANTS_JSON.set(False)
-    try:
-        app(arguments, prog_name="lockstep")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BrokenPipeError:
-        # Who read us has left. Nothing more can be said, not even at the end of the interpreter.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (EngineError, BaseExceptionGroup) as error:
-        from lockstep.cli.terminal.failure import show  # noqa: PLC0415 - quick without errors
-
-        for one in _errors_in(error):
-            show(one, as_json=WANTS_JSON.get())
-        return 1
-    return 0
-
-
 def module_of(command: str) -> ModuleType:
     """Load the module of a command, or of a group."""
     return import_module(f"{commands.__name__}.{command.replace('-', '_').replace(' ', '.')}")
-
-
-def _errors_in(error: BaseException) -> list[EngineError]:
-    """Take a group of errors apart; if one of them is none of ours, it is a bug and raised."""
-    if isinstance(error, BaseExceptionGroup):
-        return [one for inner in error.exceptions for one in _errors_in(inner)]
-    if isinstance(error, EngineError):
-        return [error]
-    raise error
 
 
 def _version(wanted: bool) -> None:

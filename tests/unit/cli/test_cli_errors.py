@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.cli.main import run
+from lockstep.cli.entry import run
 from lockstep.cli.terminal import failure
 from lockstep.client.remote import ApiRefused
 from lockstep_schemas.api import Fault, Issue

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.cli.main import COMMANDS, run
+from lockstep.cli.entry import run
+from lockstep.cli.main import COMMANDS
 
 OF_SERVERS = {
     "uvicorn",
@@ -54,7 +55,7 @@ def imported(*lines: Sequence[str]) -> set[str]:
     """Run commands in a new interpreter; give the modules that are loaded then."""
     program = (
         "import sys\n"
-        "from lockstep.cli.main import run\n"
+        "from lockstep.cli.entry import run\n"
         f"for line in {[[*line] for line in lines]!r}:\n"
         "    run(line)\n"
         "print('loaded:', *sys.modules)\n"
@@ -64,15 +65,21 @@ def imported(*lines: Sequence[str]) -> set[str]:
     return set(done.stdout.rpartition("loaded:")[2].split())
 
 
+def test_the_version_and_the_list_of_all_commands_are_told_without_typer() -> None:
+    found = imported(["--help"], ["-h"], ["--version"])
+    assert found & {"typer", "msgspec", "asyncio", "lockstep.cli.main"} == set()
+
+
 def test_a_list_of_commands_imports_none_of_them() -> None:
     groups = {row.partition(" ")[0] for row in COMMANDS if " " in row}
-    found = imported(["--help"], ["--version"], *([group, "--help"] for group in groups))
+    found = imported(["--config"], *([group, "--help"] for group in groups))
     assert found & {"asyncio", "msgspec", "structlog", *OF_TYPER} == set()
     ours = {name for name in found if name.startswith("lockstep.")}
     of_groups = {f"lockstep.cli.commands.{group}" for group in groups}
     assert ours == of_groups | {
-        "lockstep.cli", "lockstep.cli.main", "lockstep.cli.commands", "lockstep.cli.context",
-        "lockstep.client", "lockstep.client.unreachable", "lockstep.model", "lockstep.model.errors",
+        "lockstep.cli", "lockstep.cli.commands", "lockstep.cli.context", "lockstep.cli.entry",
+        "lockstep.cli.main", "lockstep.client", "lockstep.client.unreachable", "lockstep.model",
+        "lockstep.model.errors",
     }  # fmt: skip
 
 

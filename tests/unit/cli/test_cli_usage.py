@@ -11,7 +11,8 @@ import pytest
 from typer.main import get_command
 
 from lockstep import __version__
-from lockstep.cli.main import app, run
+from lockstep.cli.entry import run
+from lockstep.cli.main import app
 
 HEAVY = {"nats", "asyncpg", "jinja2", "uvloop", "yaml", "jsonschema_rs", "rich", "structlog"}
 
@@ -100,7 +101,7 @@ def test_help_imports_nothing_that_is_slow() -> None:
     lines = [[*command, "--help"] for command in [(), *commands(get_command(app))]]
     program = (
         "import sys\n"
-        "from lockstep.cli.main import run\n"
+        "from lockstep.cli.entry import run\n"
         f"assert not any(run(line) for line in {lines!r})\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"
     )
@@ -108,6 +109,22 @@ def test_help_imports_nothing_that_is_slow() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.count("Usage: lockstep") == len(lines)
     assert not HEAVY & set(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "-h"])
+@pytest.mark.parametrize("columns", ["40", "79", "80", "81", "200"])
+def test_what_is_said_without_typer_is_what_typer_says(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    columns: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    app([line], prog_name="lockstep", standalone_mode=False)
+    wanted = capsys.readouterr().out
+    mend = "write what `app(['--help'], prog_name='lockstep')` says at COLUMNS=80 to cli/help.txt"
+    assert shell(line).out == wanted, mend
 
 
 def test_version_is_told(shell: Shell) -> None:
