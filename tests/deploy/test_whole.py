@@ -161,21 +161,22 @@ async def publish(user: User, event: str, body: bytes) -> None:
 
 
 class Watch:
-    """What `ops` hears of runs."""
+    """What `ops` hears of runs: of each id once, for a subscriber may hear an event again."""
 
     def __init__(self) -> None:
-        self.events: list[str] = []
+        self.events: dict[str, str] = {}
         self._more = asyncio.Condition()
 
     async def read(self, message: Msg) -> None:
         async with self._more:
-            self.events.append(json.loads(message.data)["type"].rpartition(".")[2])
+            event = json.loads(message.data)
+            self.events[event["id"]] = event["type"].rpartition(".")[2]
             self._more.notify_all()
 
     async def until(self, what: str, times: int) -> None:
         """Wait until a run event was told so often."""
         async with patience(), self._more:
-            await self._more.wait_for(lambda: self.events.count(what) >= times)
+            await self._more.wait_for(lambda: [*self.events.values()].count(what) >= times)
 
 
 async def test_everybody_does_its_work_with_the_rights_that_it_has(

@@ -12,10 +12,12 @@ import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from engine.engine_fixture import EngineFixture
 from engine.shell import Shell, interruptible
+from lockstep import bus
 from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -127,3 +129,30 @@ async def test_into_a_pipe_events_are_lines_and_only_those_that_are_wanted(
         rest, _ = await process.communicate()
     assert process.returncode == 0
     assert all(run["id"] in one for one in rest.decode().splitlines())
+
+
+async def test_an_event_that_is_heard_again_is_told_once(
+    shared: EngineFixture, shell: Shell
+) -> None:
+    """It is sent until it is acknowledged; the stream drops the second one, a listener hears it."""
+    automation = await shared.automation(DELAY)
+    await shared.publish(automation.event, {})
+    event = await shared.heard(automation.id, "waiting")
+    run_id = event.data.run_id
+    publisher = bus.Publisher(shared.connection)
+    subject, body = (
+        shared.connection.names.run(automation.id, "waiting"),
+        msgspec.json.encode(event),
+    )
+    async with shell.started("runs", "watch", run_id) as process, patience():
+        assert process.stderr is not None
+        while b"actions[0]" not in await process.stderr.readline():
+            pass  # it follows
+        for _ in range(3):
+            await publisher.publish(subject, body, {"Nats-Msg-Id": event.id})
+        await shared.call("runs.cancel", id=run_id, reason="no need")
+        _, told = await process.communicate()
+    assert process.returncode == 1
+    lines = told.decode().splitlines()
+    assert len([line for line in lines if "run waiting" in line]) == 1
+    assert any("cancelled" in line for line in lines)

@@ -120,9 +120,13 @@ class Reporter(Listener):
     async def take_over(self, topics: Sequence[str]) -> None:
         """Publish first what another worker has committed of these topics and may not have sent.
 
-        Whatever it sends too is dropped by the stream, which knows the message ids.
+        Whatever it sends too is dropped by the stream, which knows the message ids; but who listens
+        without it hears that twice. So what the bus has acknowledged here is not sent again.
         """
-        rows, held = await self._outbox.of_topics(topics)
+        told = [*self._acknowledged]  # before it is read: forgotten meanwhile, they are in it yet
+        stored, held = await self._outbox.of_topics(topics)
+        acknowledged = {row.message_id for row in (*told, *self._acknowledged)}
+        rows = [row for row in stored if row.message_id not in acknowledged]
         self._held = (self._held - set(topics)) | held
         self.offer([row for row in rows if row.topic not in self._topics])
         for topic in set(topics) & set(self._topics):

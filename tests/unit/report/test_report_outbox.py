@@ -71,6 +71,17 @@ class Table:
             del self.rows[one.topic, one.seq]
 
 
+class SlowTable(Table):
+    """An outbox whose answer takes so long that all of it is forgotten meanwhile."""
+
+    async def of_topics(self, topics: Sequence[str]) -> tuple[Sequence[EventRow], Set[str]]:
+        """See `Outbox`."""
+        found = await super().of_topics(topics)
+        while self.rows:
+            await asyncio.sleep(0.1)  # of the moved clock
+        return found
+
+
 class Stored:
     """Looks into a bus for what it holds."""
 
@@ -88,8 +99,8 @@ class Stored:
 class Scene:
     """A reporter between its table and its bus."""
 
-    def __init__(self) -> None:
-        self.table, self.bus = Table(), Bus()
+    def __init__(self, table: Table | None = None) -> None:
+        self.table, self.bus = table or Table(), Bus()
         self.stream = Stored(self.bus)
         self.reporter = Reporter(self.table, self.bus, self.stream, Clock(), WINDOW)
 
@@ -266,6 +277,35 @@ async def test_a_topic_that_is_published_here_already_is_not_published_twice() -
     async with Background(scene.reporter.run()):
         await turns()
     assert scene.bus.attempts == ids("run", 2, 3, 4, 5)
+
+
+@moved
+async def test_what_is_acknowledged_and_not_forgotten_yet_is_not_published_again() -> None:
+    """Its run is woken and claimed at once: who listens without the stream would hear it twice."""
+    scene = Scene()
+    scene.table.away.times = 1
+    scene.offer(row(seq=1), row(seq=2))
+    async with Background(scene.reporter.run()):
+        await turns()
+        scene.table.add(row(seq=3))
+        await scene.reporter.take_over(["run"])
+        await turns()
+        assert scene.bus.attempts == ids("run", 1, 2, 3)
+        await scene.reporter.drained()
+    assert scene.bus.attempts == ids("run", 1, 2, 3)
+    assert scene.table.rows == {}
+
+
+@moved
+async def test_what_is_forgotten_while_it_is_read_is_not_published_again() -> None:
+    scene = Scene(SlowTable())
+    scene.table.away.times = 1
+    scene.offer(row(seq=1))
+    async with Background(scene.reporter.run()):
+        await turns()
+        await scene.reporter.take_over(["run"])
+        await scene.reporter.drained()
+    assert scene.bus.attempts == ids("run", 1)
 
 
 @moved

@@ -180,9 +180,9 @@ async def watch_run(
 async def _until_ended(
     remote: Remote, feed: bus.Feed, detail: api.RunDetail, *, as_json: bool
 ) -> api.RunDetail:
-    """Tell the events of a run until it has ended, and give all of it then."""
+    """Tell the events of a run, each once, until it has ended, and give all of it then."""
     shown: set[tuple[str, str]] = {(step.action_path, step.status) for step in detail.steps}
-    run_id = detail.run.id
+    run_id, told = detail.run.id, 0
     while detail.run.status in ACTIVE:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -191,8 +191,9 @@ async def _until_ended(
             detail = await _again(remote, detail)
             continue
         event = read(note.subject, note.body, RunEvent)
-        if event.subject != run_id:
-            continue
+        if event.subject != run_id or event.data.seq <= told:
+            continue  # of another, or heard again: they come in order
+        told = event.data.seq
         if as_json:
             output.show_line(note.body.decode("utf-8", "replace"))
         elif not is_shown(event, shown):
