@@ -147,7 +147,9 @@ def _reference(value: Json) -> tuple[Reference, str]:
         raise _Wrong(f"a text is no definition: '{value}'", f"write `{{file: {value}}}`")
     for name in value:
         if name not in _KEYS:
-            raise _Wrong(f"unknown key `{name}`", f"there are {', '.join(_KEYS)}", name)
+            near = get_close_matches(name, _KEYS, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(_KEYS)}"
+            raise _Wrong(f"unknown key `{name}`", hint, name)
     try:
         made = msgspec.convert(value, Reference)
     except msgspec.ValidationError as error:
@@ -163,9 +165,12 @@ def _reference(value: Json) -> tuple[Reference, str]:
 def _is_reference(value: Json) -> bool:
     if isinstance(value, str):
         return File(value).suffix in SUFFIXES
-    return (
-        isinstance(value, dict) and "triggers" not in value and bool({"file", "folder"} & {*value})
-    )
+    if not isinstance(value, dict) or "triggers" in value:
+        return False
+    names = ("file", "folder")
+    if {"name", "actions"} & {*value}:  # a key that is nearly one of those is a fault of it
+        return not value.keys().isdisjoint(names)
+    return any(get_close_matches(name, names, 1) for name in value)
 
 
 def _inline(file: File, source: Source, here: Path, value: Json) -> Document:

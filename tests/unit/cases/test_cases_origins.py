@@ -108,6 +108,8 @@ AUTOMATION = "cases[0].automation"
         ("{folder: ..}", {}, f"{AUTOMATION}: an `id` is missing"),
         ("{folder: .., file: x}", {}, "one of `file`, `folder` is expected"),
         ("{file: ../door.yaml, idd: x}", {"door_yaml": DOOR}, f"{AUTOMATION}.idd: unknown key"),
+        ("{fil: ../door.yaml}", {"door_yaml": DOOR}, "`fil` (did you mean `file`?)"),
+        ("{floder: .., id: x}", {"door_yaml": DOOR}, "`floder` (did you mean `folder`?)"),
         ("{file: 3}", {}, f"{AUTOMATION}.file: Expected `str | null`, got `int`"),
         ("../door.yaml", {"door_yaml": DOOR}, "write `{file: ../door.yaml}`"),
         ("{folder: .., id: dor}", {"a_yaml": DOOR}, "has the id 'dor' (did you mean `door`?)"),

@@ -90,6 +90,12 @@ def test_colours_take_no_room() -> None:
     assert header == "\x1b[1ma\x1b[0m       \x1b[1mb\x1b[0m"
 
 
+def test_a_terminal_is_told_that_a_table_has_no_row_and_a_program_is_not() -> None:
+    table = output.table(COLUMNS, [])
+    assert [*table.lines(80, coloured=False)][1:] == ["(none)"]
+    assert len([*table.lines(None, coloured=False)]) == 1
+
+
 class Screen(io.StringIO):
     """A terminal without a size of its own."""
 

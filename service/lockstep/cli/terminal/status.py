@@ -1,17 +1,20 @@
 """How the whole is, in tables."""
 
-from collections.abc import Iterable, Mapping
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
 from rich.text import Text
 
 from lockstep.cli.terminal import output
-from lockstep.cli.terminal.table import Cell
+from lockstep.cli.terminal.table import BESIDE, Cell, width_of
 from lockstep_schemas.parked import ParkedKind
 from lockstep_schemas.status import QueueStatus, Status, WorkerStatus
 
 FAR_MS: Final = 500.0  # as in the alert
+NAME_WIDTH: Final = 14  # of the names of facts, with a gap
 
 
 def draw(status: Status) -> None:
@@ -34,8 +37,8 @@ def draw(status: Status) -> None:
             or (name == "clock" and _is_far(status))
         )
         style = "yellow" if is_noted else ""
-        text = Text.assemble((f"{name:<14}", "dim"), (output.line(value or "no answer"), style))
-        output.show_line(text)
+        for head, text in _beside(name, output.line(value or "no answer")):
+            output.show_line(Text.assemble((head, "dim"), (text, style)))
     if status.workers is not None:
         _part(("worker", "host", "version", "up", "heard of", "runs"), _workers(status))
     if status.runs is not None:
@@ -47,6 +50,15 @@ def draw(status: Status) -> None:
         _part(("slow automation", "filters"), _slow(status))
     for problem in status.problems:
         output.tell(problem, "red")
+
+
+def _beside(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """Give a fact beside its name, in so many lines as the terminal needs."""
+    head, width = f"{name:<{NAME_WIDTH}}", width_of(sys.stdout)
+    room = len(text) if width is None else max(BESIDE, width - NAME_WIDTH)
+    for one in textwrap.wrap(text, room, break_on_hyphens=False):
+        yield head, one
+        head = " " * NAME_WIDTH
 
 
 def _part(columns: tuple[str, ...], rows: Iterable[tuple[Cell, ...]]) -> None:
@@ -141,8 +153,8 @@ def _clock(status: Status) -> str | None:
     ago = output.duration(status.at - clock.measured_at)
     led = f" on {clock.leader}" if clock.leader else ""
     return (
-        f"that of the stream of events{led} is {abs(clock.ahead_ms):.1f} ms {side} PostgreSQL's, "
-        f"to {clock.error_ms:.1f} ms, measured {ago} ago"
+        f"that of the stream of events{led} is {abs(clock.ahead_ms):.1f} ms {side} PostgreSQL's "
+        f"(± {clock.error_ms:.1f} ms), measured {ago} ago"
     )
 
 

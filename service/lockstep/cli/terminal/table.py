@@ -47,13 +47,16 @@ class Table(NamedTuple):
     def lines(self, width: int | None, *, coloured: bool, is_flat: bool = False) -> Iterator[str]:
         """Give the lines; `width`: that of the terminal, None where there is none.
 
-        Where it is flat, nothing goes below its row: long texts are cut.
+        Where it is flat, nothing goes below its row: long texts are cut. A terminal is told where
+        there is no row; a program sees that by itself.
         """
         shape = _Shape(self, width, is_flat=is_flat)
         yield shape.line([Styled(name, "bold") for name in self.columns], coloured)
         for row in self.rows:
             yield shape.line(row, coloured)
             yield from shape.below(row, coloured)
+        if not self.rows and width is not None:
+            yield styled("(none)", "dim", coloured=coloured)
 
 
 def width_of(stream: TextIO) -> int | None:
