@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LATEST := $(VENV)-latest
-SUITE := -m pytest -n 2 --dist worksteal
+# More than there are cores: half of the time a test waits for a server, a timer or a process.
+SUITE := -m pytest -n 4 --dist worksteal
 LOCK := --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 PIP := bin/python -m pip install --quiet --disable-pip-version-check
 # What PyPI has as source only, and the platforms that `make lock` finds wheels of all else for.
