@@ -10,8 +10,10 @@ from uuid import UUID
 
 import asyncpg
 
-from lockstep import definition, launch, store, wake, walk
+from lockstep import launch, store, wake, walk
 from lockstep.catalog import MemoryCatalog, Recorder, ServiceBag, build_catalog
+from lockstep.definition.compile import compile_program
+from lockstep.definition.stored import parse
 from lockstep.model.admissions import Admission
 from lockstep.model.automations import Automation
 from lockstep.model.events import Event
@@ -82,7 +84,7 @@ class StoreFixture:
 
     def program(self, raw: Json) -> Program:
         """Compile a definition."""
-        return definition.compile_program(definition.parse(raw), self.renderer)
+        return compile_program(parse(raw), self.renderer)
 
     def worker(self) -> store.RunStore:
         """A worker that nobody has heard of: its runs can be adopted at once."""

@@ -9,7 +9,7 @@ from lockstep import contract
 from lockstep.catalog import action_type, build_catalog, trigger_type
 from lockstep.contract import KnownTypes
 from lockstep.control.catalog import action_info, trigger_info
-from lockstep.definition import validate
+from lockstep.definition.validate import validate
 from lockstep.render import Renderer
 from lockstep_schemas.registration import ActionRegister, TriggerRegister
 

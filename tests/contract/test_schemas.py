@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 import lockstep_schemas
-from lockstep import contract, control, definition
+from lockstep import contract, control
 from lockstep.cases import format as cases
 from lockstep.cli.files import documents
 from lockstep.contract import case_file
 from lockstep.contract.examples import EXAMPLES
 from lockstep.contract.schemas import reply_of, request_of
+from lockstep.definition.stored import parse
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "schemas"
@@ -66,9 +67,9 @@ def test_an_example_is_what_its_struct_takes(kind: type[msgspec.Struct]) -> None
 
 def test_the_examples_of_definitions_are_right() -> None:
     for example in [*SCHEMAS["definition"]["examples"]]:
-        definition.parse(example)
+        parse(example)
     for example in SCHEMAS["automation-document"]["examples"]:
-        definition.parse(example.get("definition", example))
+        parse(example.get("definition", example))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -26,6 +26,7 @@ from lockstep.settings.load import SECRETS, Loaded, load
 from lockstep.settings.structs import Settings, without_secrets
 from lockstep.store import pool
 from lockstep.telemetry import probe_server
+from lockstep.telemetry.metrics import Metrics
 from patience import LIMIT_SECONDS
 from processes import environment
 
@@ -355,7 +356,7 @@ async def test_the_probes_ask_what_is_answered_where_it_is(case: str, tmp_path: 
     assert paths == ["/livez", "/livez", "/readyz"]
     paths += [end["path"] for one in of_kind(case, "ServiceMonitor")
               for end in one["spec"]["endpoints"]]  # fmt: skip
-    answering = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
+    answering = probe_server.Probes(telemetry.Health(), Metrics(telemetry.Measures()))
     for path in paths:
         assert (await answering._answer("GET", path))[0] in {200, 503}
 

@@ -12,6 +12,7 @@ from deploy.machines import DEPLOY, Bus, free_ports, make_secrets, nats_server
 from deploy.test_identities import INBOX, engine
 from lockstep import bus, store
 from lockstep.bus import api, topology
+from lockstep.bus.reading.unhandled import UnhandledEvents
 from lockstep.model.events import Poison
 from lockstep.ports.unhandled import HeldUp, Question
 from lockstep.replicas import StreamClock
@@ -85,7 +86,7 @@ async def test_a_marker_bounds_what_is_asked_of_a_replicated_stream_and_nothing_
         names, clock = connection.names, store.DatabaseClock()
         subject = names.trigger("orders.came")
         await bus.Publisher(connection).publish(subject, b"{}", {})
-        events = bus.UnhandledEvents(
+        events = UnhandledEvents(
             connection, names, clock, stream_clock, lambda message: Poison(message, "unread")
         )
         before, asked = clock.now() - timedelta(hours=1), partial(Question, event_id="orders.came")

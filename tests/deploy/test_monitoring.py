@@ -27,6 +27,7 @@ from lockstep.model.findings import Numbers
 from lockstep.model.log_names import LOG_NAMES
 from lockstep.settings.structs import Settings
 from lockstep.telemetry.meter import SHORT
+from lockstep.telemetry.metrics import Gauges, Metrics
 from lockstep_schemas.run_events import ACTIVE
 from patience import LIMIT_SECONDS
 from unit.moved import StreamClock
@@ -72,9 +73,9 @@ async def told(*, servers_answer: bool) -> Samples:
     async def lag() -> Mapping[str, int]:
         return {"engine": 1}
 
-    figures, states = telemetry.Metrics(measures), {"busy": 1, "idle": 1}
+    figures, states = Metrics(measures), {"busy": 1, "idle": 1}
     figures.look_at(
-        telemetry.Gauges(
+        Gauges(
             walks=lambda: 1,
             services=lambda: {"intake": True},
             connections=lambda: states,

@@ -18,6 +18,7 @@ from engine.engine_fixture import EngineFixture
 from engine.test_language import record
 from lockstep import bus
 from lockstep.bus.dead_box import DeadLetterBox
+from lockstep.bus.service import RequestService
 from lockstep.cli.commands.dead.discard import discard_letters
 from lockstep.cli.commands.dead.list import list_letters
 from lockstep.cli.commands.dead.retry import retry_letters
@@ -55,7 +56,7 @@ async def piecemeal(nats: bus.BusSettings) -> AsyncIterator[bus.Connection]:
         "dead.list": handler(schemas.DeadList, made.list),
         "dead.retry": handler(schemas.DeadSelect, made.retry),
     }
-    service = bus.RequestService(connection, version="0", endpoints=answered)
+    service = RequestService(connection, version="0", endpoints=answered)
     await service.start()
     try:
         yield connection

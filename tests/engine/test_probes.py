@@ -26,6 +26,8 @@ from lockstep.engine import instruments, serve
 from lockstep.engine.engine import Engine
 from lockstep.model.errors import SettingError
 from lockstep.settings.structs import ProbeSettings, Settings
+from lockstep.telemetry import probe_server
+from lockstep.telemetry.metrics import Metrics
 from lockstep.telemetry.probe_server import AT_ONCE
 from patience import LIMIT_SECONDS, briefly, patience
 from processes import environment, lockstep
@@ -288,7 +290,7 @@ async def test_a_scrape_is_answered_while_the_servers_are_away(settings: Setting
         async def numbers() -> Any:
             return await store.numbers(gone)
 
-        found = telemetry.Metrics(telemetry.Measures())
+        found = Metrics(telemetry.Measures())
         found.look_at(msgspec.structs.replace(gauges, numbers=numbers))
         text = (await found.text()).decode()
         assert "lockstep_walks_active 0.0" in text
@@ -304,7 +306,7 @@ async def test_what_the_tables_say_is_asked_for_once_by_many_scrapes(settings: S
             asked += 1
             return await store.numbers(engine_fixture.assembly.edge.database)
 
-        found = telemetry.Metrics(telemetry.Measures())
+        found = Metrics(telemetry.Measures())
         found.look_at(
             msgspec.structs.replace(
                 instruments.gauges(engine_fixture.assembly, engine_fixture.engine.services),
@@ -326,9 +328,9 @@ async def test_a_port_that_is_taken_is_said_with_its_setting(settings: Settings)
 @pytest.mark.parametrize("begins", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\n"])
 async def test_requests_that_nobody_ends_keep_no_probe_from_being_answered(begins: bytes) -> None:
     port = free_port()
-    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
+    probes = probe_server.Probes(telemetry.Health(), Metrics(telemetry.Measures()))
     made = Settings(probes=ProbeSettings(port=port))
-    async with telemetry.opened(probes, "127.0.0.1", port), AsyncExitStack() as stack:
+    async with probe_server.opened(probes, "127.0.0.1", port), AsyncExitStack() as stack:
         readers = []
         for _ in range(3 * AT_ONCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -346,8 +348,8 @@ async def test_requests_that_nobody_ends_keep_no_probe_from_being_answered(begin
 
 async def test_a_client_that_sends_its_request_byte_by_byte_has_a_time_for_it() -> None:
     port = free_port()
-    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
-    async with telemetry.opened(probes, "127.0.0.1", port):
+    probes = probe_server.Probes(telemetry.Health(), Metrics(telemetry.Measures()))
+    async with probe_server.opened(probes, "127.0.0.1", port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         ended = asyncio.create_task(reader.read())
         with suppress(ConnectionError):
@@ -365,8 +367,8 @@ async def test_a_client_that_sends_its_request_byte_by_byte_has_a_time_for_it() 
 
 async def test_a_connection_that_asks_again_and_again_is_kept() -> None:
     port = free_port()
-    probes = telemetry.Probes(telemetry.Health(), telemetry.Metrics(telemetry.Measures()))
-    async with telemetry.opened(probes, "127.0.0.1", port), patience():
+    probes = probe_server.Probes(telemetry.Health(), Metrics(telemetry.Measures()))
+    async with probe_server.opened(probes, "127.0.0.1", port), patience():
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(4):
             writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -19,6 +19,7 @@ from lockstep.model.messages import Told
 from lockstep.model.run_events import iso
 from lockstep.replicas import StreamClock
 from lockstep.settings.structs import Settings
+from lockstep.telemetry.metrics import Metrics
 from patience import until
 
 Json = dict[str, Any]
@@ -160,7 +161,7 @@ async def test_where_the_stream_cannot_be_asked_readiness_status_and_figures_say
         status = await opened.call("status")
         assert status["clock"] is None
         assert status["problems"] == [lacking]
-        figures = telemetry.Metrics(telemetry.Measures())
+        figures = Metrics(telemetry.Measures())
         figures.look_at(instruments.gauges(opened.assembly, opened.engine.services))
         text = (await figures.text()).decode()
         assert "lockstep_stream_clock_doubted 1.0" in text

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.catalog import build_catalog
-from lockstep.definition import Checked, SourceError, compile_program, parse, read, validate
+from lockstep.definition.compile import compile_program
+from lockstep.definition.source import SourceError, read
+from lockstep.definition.stored import parse
+from lockstep.definition.validate import Checked, validate
 from lockstep.render import Renderer
 from property.definitions import Json, definitions
 

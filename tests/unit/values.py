@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from lockstep.definition import compile_program, parse
+from lockstep.definition.compile import compile_program
+from lockstep.definition.stored import parse
 from lockstep.model.automations import Automation
 from lockstep.model.decisions import Candidate
 from lockstep.model.events import Event

@@ -1,6 +1,8 @@
 """The edge to NATS: the only package that imports it.
 
-`connection` is the way in; everything else is built on a `Connection`.
+`connection` is the way in; everything else is built on a `Connection`. What an engine alone needs
+is imported from its module, so that the command line does without: `service`, `dead_box`, `doctor`,
+`reading.unhandled`.
 """
 
 from lockstep import without
@@ -14,9 +16,7 @@ from lockstep.bus.asker import Asker
 from lockstep.bus.buckets import Bucket
 from lockstep.bus.client import ApiClient, ApiReply, NoEngine
 from lockstep.bus.connection import Connection, connect
-from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.bus.dead_letters import DeadLetters
-from lockstep.bus.doctor import examine
 from lockstep.bus.follow import LIMIT as FEED_LIMIT
 from lockstep.bus.follow import Feed, Note, follow
 from lockstep.bus.lag import Lag, lag
@@ -26,8 +26,6 @@ from lockstep.bus.publisher import Publisher
 from lockstep.bus.puller import Puller
 from lockstep.bus.reading.lookup import find
 from lockstep.bus.reading.peek import since
-from lockstep.bus.reading.unhandled import UnhandledEvents
-from lockstep.bus.service import RequestService
 from lockstep.bus.settings import BusSettings
 from lockstep.bus.topology import apply, gone, missing, prepare
 from lockstep.bus.worker_keys import WorkerKeys
@@ -41,7 +39,6 @@ __all__ = [
     "Bucket",
     "BusSettings",
     "Connection",
-    "DeadLetterBox",
     "DeadLetters",
     "Feed",
     "Lag",
@@ -50,12 +47,9 @@ __all__ = [
     "Outgoing",
     "Publisher",
     "Puller",
-    "RequestService",
-    "UnhandledEvents",
     "WorkerKeys",
     "apply",
     "connect",
-    "examine",
     "find",
     "follow",
     "gone",

@@ -8,8 +8,8 @@ import msgspec
 
 from lockstep.cases.expect import Seen
 from lockstep.cases.origins import Origin, key_of
-from lockstep.definition import DefinitionRefused, parse
 from lockstep.definition.faults import Fault
+from lockstep.definition.stored import DefinitionRefused, parse
 from lockstep.definition.tree import Path, actions
 from lockstep_schemas.actions import (
     Action,

@@ -24,9 +24,9 @@ from lockstep.cases.format import (
 )
 from lockstep.cases.operations import START, STOP
 from lockstep.cases.origins import Origin, Origins, key_of
-from lockstep.definition import Source, SourceError, read
 from lockstep.definition.documents import files, is_cases, read_file
 from lockstep.definition.faults import fault_at, split
+from lockstep.definition.source import Source, SourceError, read
 from lockstep.model.errors import EngineError
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json

@@ -14,7 +14,7 @@ from lockstep.catalog import (
     Registry,
     TriggerOptions,
 )
-from lockstep.definition import validate
+from lockstep.definition.validate import validate
 from lockstep.model.types import (
     ActionContext,
     ActionResult,

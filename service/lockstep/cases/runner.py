@@ -36,9 +36,9 @@ from lockstep.cases.migration import differences as migration_differences
 from lockstep.cases.operations import DELETE, OPERATIONS, CaseRefused, OperatorWorld, operate
 from lockstep.cases.registries import ActionWorld
 from lockstep.cases.registries import differences as registry_differences
-from lockstep.definition import validate
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.shape import Shaper
+from lockstep.definition.validate import validate
 from lockstep.model.errors import RenderError
 from lockstep.model.texts import described, path_text
 from lockstep.model.types import Catalog

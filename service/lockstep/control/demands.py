@@ -7,7 +7,9 @@ from uuid import UUID
 import msgspec
 
 from lockstep import schedule as schedules
-from lockstep.definition import DefinitionRefused, derived_ids, looked_back, parse
+from lockstep.definition.compile import derived_ids
+from lockstep.definition.stored import DefinitionRefused, parse
+from lockstep.definition.tree import looked_back
 from lockstep.model.decisions import Decision
 from lockstep.model.ids import uuid7
 from lockstep.model.timers import DisarmedHold

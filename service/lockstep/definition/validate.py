@@ -12,10 +12,10 @@ from lockstep import schedule as schedules
 from lockstep.definition import names, references, warnings
 from lockstep.definition.shape import MAX_FAULTS, Part, Shaper
 from lockstep.definition.source import Source, SourceError, read
+from lockstep.definition.stored import parse
 from lockstep.definition.tree import Path, Text, actions, called, texts
 from lockstep.definition.wording import MAX_MESSAGE, short
-from lockstep.model.errors import EngineError, RenderError
-from lockstep.model.texts import path_text
+from lockstep.model.errors import RenderError
 from lockstep.model.types import ActionType, Catalog, Schema, SchemaFault
 from lockstep.render import Expression, Renderer, Template
 from lockstep_schemas.actions import (
@@ -55,29 +55,6 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[Issue]
     warnings: list[Issue]
     definition: Definition | None = None
-
-
-class DefinitionRefused(EngineError):
-    """A definition that is not of the shape of the language."""
-
-    code = "definition.refused"
-    category = "bad_request"
-    advice = "Correct the definition, or update the engine: a later version may know it."
-
-
-def parse(raw: Json) -> Definition:
-    """Convert a definition that was validated before.
-
-    Raises:
-        DefinitionRefused: It is not of this language, or of a later version of it.
-    """
-    shaper = Shaper()
-    made = shaper.definition(raw)
-    if made is None:
-        first = shaper.issues[0]
-        place = path_text(first.path)
-        raise DefinitionRefused(f"{place or 'definition'}: {first.message}")
-    return made
 
 
 def outdated(raw: Json, renderer: Renderer) -> list[Issue]:

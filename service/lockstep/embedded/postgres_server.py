@@ -26,6 +26,7 @@ from lockstep.model.errors import ServerUnfit
 _NAME: Final = "embedded PostgreSQL"
 _USER: Final = "lockstep"
 _DATABASE: Final = "lockstep"
+_DATABASE_EPHEMERAL: Final = "postgres"  # initdb makes it; ours takes another run of the server
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES: Final = 103  # the kernel's limit: 107 on Linux, 103 on macOS
 _INITDB_LIMIT_SECONDS: Final = 60.0  # it takes some seconds; a busy or slow disk many times that
@@ -86,14 +87,15 @@ async def postgres(
         try:
             async with guarded(command, lock, log) as guard:
                 pid = await ready(_NAME, guard, log, lambda: _accepting(data))
-                yield Server(_NAME, _address(sockets), pid, log, guard)
+                database = _DATABASE_EPHEMERAL if ephemeral else _DATABASE
+                yield Server(_NAME, _address(sockets, database), pid, log, guard)
         finally:
             _remove_far(sockets, home)
 
 
 async def _create(programs: Path, home: Path, lock: int, log: Path, *, ephemeral: bool) -> None:
     """Make the data folder. It gets its name last, so one that was interrupted does not count."""
-    fresh, script = _start_afresh(home)
+    fresh = _start_afresh(home)
     # The built-in C.UTF-8 is the same on every machine, whatever locales that has.
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     unsafe = ("--no-sync", "--no-data-checksums") if ephemeral else ()
@@ -106,27 +108,29 @@ async def _create(programs: Path, home: Path, lock: int, log: Path, *, ephemeral
         orphaned=Signals.SIGKILL,
         unprivileged=fresh,
     )
-    single_user = Command(
-        arguments=(str(programs / "postgres"), "--single", "-D", str(fresh), "postgres"),
-        stop=Signals.SIGKILL,
-        orphaned=Signals.SIGKILL,
-        unprivileged=fresh,
-        input=script,
-    )
-    for name, command in ("initdb", initdb), ("first run", single_user):
-        await finish(f"{name} of the {_NAME}", command, lock, log, _INITDB_LIMIT_SECONDS)
-    script.unlink()
+    await finish(f"initdb of the {_NAME}", initdb, lock, log, _INITDB_LIMIT_SECONDS)
+    if not ephemeral:
+        script = home / "create.sql"
+        script.write_text(f"create database {_DATABASE}\n")
+        single_user = Command(
+            arguments=(str(programs / "postgres"), "--single", "-D", str(fresh), "postgres"),
+            stop=Signals.SIGKILL,
+            orphaned=Signals.SIGKILL,
+            unprivileged=fresh,
+            input=script,
+        )
+        await finish(f"first run of the {_NAME}", single_user, lock, log, _INITDB_LIMIT_SECONDS)
+        script.unlink()
     fresh.rename(home / "data")
 
 
-def _start_afresh(home: Path) -> tuple[Path, Path]:
-    """Return an empty folder to become the data folder, and a script that makes the database."""
-    fresh, script = home / "data.new", home / "create.sql"
+def _start_afresh(home: Path) -> Path:
+    """Return an empty folder to become the data folder."""
+    fresh = home / "data.new"
     if fresh.exists():
         shutil.rmtree(fresh)
     fresh.mkdir(mode=0o700)
-    script.write_text(f"create database {_DATABASE}\n")
-    return fresh, script
+    return fresh
 
 
 def _remove_leftovers(data: Path, sockets: Path) -> None:
@@ -170,9 +174,9 @@ def _remove_far(sockets: Path, home: Path) -> None:
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-def _address(sockets: Path) -> str:
+def _address(sockets: Path, database: str) -> str:
     # The port is spelled out: asyncpg would take a missing one from the environment.
-    return f"postgresql://{_USER}@/{_DATABASE}?host={quote(str(sockets))}&port=5432"
+    return f"postgresql://{_USER}@/{database}?host={quote(str(sockets))}&port=5432"
 
 
 def _accepting(data: Path) -> int | None:

@@ -9,9 +9,11 @@ from typing import Final
 
 import msgspec
 
-from lockstep import __version__, bus, control, definition, store
+from lockstep import __version__, bus, control, store
+from lockstep.bus.dead_box import DeadLetterBox
 from lockstep.catalog import MemoryCatalog
-from lockstep.definition import Checked
+from lockstep.definition.stored import parse
+from lockstep.definition.validate import Checked, check_source, config_versions, validate
 from lockstep.engine.parts import Assembly, Knowledge
 from lockstep.model.errors import BusUnavailable
 from lockstep.render import Renderer
@@ -44,7 +46,7 @@ def endpoints(a: Assembly) -> Mapping[str, control.Endpoint]:
         start=control.StartEndpoint(a.pipelines.by_hand, follow, views, types, clock),
         retry=retry,
         many=control.ManyEndpoints(views, terminator, retry),
-        dead_letters=control.DeadEndpoints(bus.DeadLetterBox(connection, a.edge.publisher)),
+        dead_letters=control.DeadEndpoints(DeadLetterBox(connection, a.edge.publisher)),
         parked=control.ParkedEndpoints(
             store.ParkedView(database),
             terminator,
@@ -75,7 +77,7 @@ def _why(a: Assembly) -> control.WhyEndpoint:
     settings = a.basis.settings.engine
     return control.WhyEndpoint(
         store.EventViews(a.edge.database),
-        bus.DeadLetterBox(a.edge.connection, a.edge.publisher),
+        DeadLetterBox(a.edge.connection, a.edge.publisher),
         a.pipelines.events_left,
         settings.judgements > 0,
         settings.receipts_hours,
@@ -106,15 +108,15 @@ class ThreadedChecker:
 
     async def definition(self, raw: Json) -> Validation:
         """See `control.automations.Checker`."""
-        return await self._judged(functools.partial(definition.validate, raw))
+        return await self._judged(functools.partial(validate, raw))
 
     def config_versions(self, raw: Json) -> Mapping[str, int]:
         """See `control.automations.Checker`."""
-        return definition.config_versions(definition.parse(raw), self._knowledge.catalog)
+        return config_versions(parse(raw), self._knowledge.catalog)
 
     async def source(self, text: str) -> Validation:
         """See `control.automations.Checker`."""
-        return await self._judged(functools.partial(definition.check_source, text))
+        return await self._judged(functools.partial(check_source, text))
 
     async def _judged(self, judge: Callable[[MemoryCatalog, Renderer], Checked]) -> Validation:
         catalog = self._knowledge.catalog

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from lockstep import __version__, bus, catalog, definition, replicas, secrets, store
+from lockstep import __version__, bus, catalog, replicas, secrets, store
+from lockstep.definition.compile import compile_program
+from lockstep.definition.missing import missing
+from lockstep.definition.stored import parse
 from lockstep.engine.parts import Connections
 from lockstep.model.automations import DefinitionUnreadable, StoredDefinition
 from lockstep.model.messages import Told
@@ -66,9 +69,9 @@ class RunStream:
 
 def compiled(renderer: Renderer, types: catalog.MemoryCatalog, stored: StoredDefinition) -> Program:
     """Compile a stored definition; one that asks for what is not known here cannot be."""
-    parsed = definition.parse(stored.definition)
-    missing = definition.missing(parsed, types)
-    if missing:
-        raise DefinitionUnreadable(f"not known here: {', '.join(missing)}; is a plug-in missing?")
-    made = definition.compile_program(parsed, renderer, types)
+    parsed = parse(stored.definition)
+    absent = missing(parsed, types)
+    if absent:
+        raise DefinitionUnreadable(f"not known here: {', '.join(absent)}; is a plug-in missing?")
+    made = compile_program(parsed, renderer, types)
     return replace(made, config_versions=stored.config_versions)

@@ -3,19 +3,14 @@
 import functools
 from collections.abc import Callable, Mapping
 
-from lockstep import bus, store, telemetry
+from lockstep import bus, store
 from lockstep.engine.parts import Assembly
-from lockstep.ports.telemetry import Meter
+from lockstep.telemetry.metrics import Gauges
 
 
-def answered(endpoint: str, code: str, meter: Meter) -> None:
-    """Count a reply, under the name that the endpoint has in the documents."""
-    meter.answered(endpoint.replace("-", "."), code)
-
-
-def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> telemetry.Gauges:
+def gauges(assembly: Assembly, services: Callable[[], Mapping[str, bool]]) -> Gauges:
     """Say where the numbers of one replica are; `services` says which of them run."""
-    return telemetry.Gauges(
+    return Gauges(
         walks=functools.partial(_walks, assembly),
         services=services,
         connections=functools.partial(_connections, assembly.edge.database),

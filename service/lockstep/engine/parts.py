@@ -18,6 +18,7 @@ from lockstep import (
     wake,
     walk,
 )
+from lockstep.bus.reading.unhandled import UnhandledEvents
 from lockstep.cancel import Terminator
 from lockstep.catalog import MemoryCatalog, Registered
 from lockstep.engine.faults import Faults
@@ -132,7 +133,7 @@ class Pipelines:
     child_runs: pipeline.ChildRuns
     setups: pipeline.TriggerSetups
     pace: pipeline.JudgingPace
-    events_left: bus.UnhandledEvents
+    events_left: UnhandledEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

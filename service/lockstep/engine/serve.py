@@ -26,6 +26,8 @@ from lockstep.engine.services import table
 from lockstep.model.errors import ServerUnfit, SettingError, Unavailable
 from lockstep.ports.telemetry import Traces
 from lockstep.settings.structs import Settings
+from lockstep.telemetry import probe_server
+from lockstep.telemetry.metrics import Metrics
 
 _LONGEST_WAIT_SECONDS: Final = 10.0  # after doubling: how late we notice that PostgreSQL is back
 
@@ -109,10 +111,10 @@ async def serve(
     probes = settings.probes
     measures = telemetry.Measures(probes.automations)
     health = telemetry.Health(probes.stuck_seconds)
-    metrics = telemetry.Metrics(measures)
+    metrics = Metrics(measures)
     address = probes.host, probes.port
     async with (
-        telemetry.opened(telemetry.Probes(health, metrics), *address),
+        probe_server.opened(probe_server.Probes(health, metrics), *address),
         AsyncExitStack() as stack,
     ):
         database = await open_store(settings, health)

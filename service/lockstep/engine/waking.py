@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lockstep import bus, pipeline, store, wake
 from lockstep.bus.names import ENGINE
+from lockstep.bus.reading.unhandled import UnhandledEvents
 from lockstep.engine.parts import Basis, Connections, Hearing, Pipelines, Tables
 from lockstep.engine.wakeups import Alarm, Ringer, Wakeups
 from lockstep.model.events import Event, Poison
@@ -16,9 +17,9 @@ def unhandled(
     edge: Connections,
     decode: Callable[[Message], Event | Poison],
     stamp: Callable[[Message], None] | None,
-) -> bus.UnhandledEvents:
+) -> UnhandledEvents:
     """Make what asks the stream for events that nobody has handled."""
-    return bus.UnhandledEvents(
+    return UnhandledEvents(
         edge.connection, edge.connection.names, basis.clock, basis.stream_clock, decode, stamp
     )
 

@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from lockstep import __version__, bus, store
+from lockstep.bus.service import RequestService
 from lockstep.catalog import Recorder, ServiceBag, Sleeper, build_catalog, load_plugins
 from lockstep.control import handler
 from lockstep.engine.assembly import build
@@ -113,7 +114,7 @@ async def main(name: str, now: datetime, stored: Mapping[int, datetime]) -> None
     )
     assembly = build(settings, database, connection, catalog, services, seams)
     worker = Worker(assembly, clock, times, point)
-    asked = bus.RequestService(
+    asked = RequestService(
         connection,
         version=__version__,
         endpoints={

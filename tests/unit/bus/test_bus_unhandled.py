@@ -9,9 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from lockstep.bus import UnhandledEvents
 from lockstep.bus.names import Names
-from lockstep.bus.reading.unhandled import KNOWN_SECONDS, LOOKED_AT
+from lockstep.bus.reading.unhandled import KNOWN_SECONDS, LOOKED_AT, UnhandledEvents
 from lockstep.bus.requests import NoResponders, RawReply
 from lockstep.model.errors import BusUnavailable, Unavailable
 from lockstep.model.events import Event, Poison

@@ -21,6 +21,8 @@ OF_SERVERS = {
 OF_THE_STORE = {"asyncpg"}
 OF_THE_BUS = {"nats"}
 OF_DEFINITIONS = {"jinja2", "regex", "re2", "cronsim", "jsonschema_rs"}
+OF_PROGRAMS = {"lockstep.catalog", "lockstep.model.program", "lockstep.render"}
+OF_SERVICES = {"nats.micro"}
 OF_TYPER = {"pydantic", "rich"}
 OF_TRACEBACKS = {"rich.traceback", "pygments", "attr"}
 HERE = {"lockstep.cli", "lockstep.client", "lockstep.model"}
@@ -86,7 +88,8 @@ def test_a_list_of_commands_imports_none_of_them() -> None:
 def test_a_command_that_asks_an_engine_imports_nothing_of_an_engine() -> None:
     found = imported(*([*NOBODY, *line.split()] for line in ASKING))
     assert "nats" in found
-    heavy = OF_SERVERS | OF_THE_STORE | OF_DEFINITIONS | OF_TRACEBACKS | {"pydantic"}
+    heavy = OF_SERVERS | OF_SERVICES | OF_THE_STORE | OF_DEFINITIONS | OF_PROGRAMS
+    heavy |= OF_TRACEBACKS | {"pydantic"}
     assert found & heavy == set()
     assert not [name for name in found if name.startswith(("lockstep.telemetry", "lockstep.store"))]
 
@@ -99,13 +102,25 @@ def test_a_check_of_files_imports_neither_servers_nor_the_bus(tmp_path: Path) ->
     assert found & (OF_SERVERS | OF_THE_STORE | OF_THE_BUS | OF_TRACEBACKS | OF_TYPER) == set()
 
 
-def test_applying_files_imports_no_rich_where_no_terminal_is(tmp_path: Path) -> None:
+def test_applying_files_imports_nothing_that_judges_them_and_no_rich_where_no_terminal_is(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "door.yaml"
     file.write_text(DOOR)
     found = imported([*NOBODY, "apply", str(file)])
     assert {"nats", "lockstep.cli.files.rollout"} <= found
-    heavy = OF_SERVERS | OF_THE_STORE | OF_TRACEBACKS | {"pydantic", "rich.progress"}
+    heavy = OF_SERVERS | OF_SERVICES | OF_THE_STORE | OF_DEFINITIONS | OF_PROGRAMS
+    heavy |= OF_TRACEBACKS | {"pydantic", "rich.progress"}
     assert found & heavy == set()
+
+
+def test_an_engine_that_runs_cases_imports_nothing_that_tells_others_of_it() -> None:
+    program = "import sys, lockstep.cli.silence, lockstep.testbed.sharing\nprint(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = set(done.stdout.split())
+    assert {"asyncpg", "lockstep.engine.engine"} <= found
+    assert found & {"uvicorn", "prometheus_client", "opentelemetry", "aiohttp", "rich"} == set()
 
 
 @pytest.mark.parametrize("servers", ["ws://127.0.0.1:1", "wss://a.example"])

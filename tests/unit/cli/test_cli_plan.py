@@ -8,8 +8,8 @@ import pytest
 from lockstep.cli.files.diff import MISSING, differences
 from lockstep.cli.files.plan import Plan, PlannedChange, plan
 from lockstep.cli.terminal.changes import change_parts
-from lockstep.definition import Source
 from lockstep.definition.documents import Document
+from lockstep.definition.source import Source
 from lockstep_schemas.api import Automation
 
 Json = dict[str, Any]

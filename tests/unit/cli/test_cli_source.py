@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lockstep import definition
 from lockstep.cli.files.source import document, dump
+from lockstep.definition.source import read_all
 from lockstep_schemas.api import Automation
 
 AT = datetime(2030, 1, 2, tzinfo=UTC)
@@ -24,7 +24,7 @@ AT = datetime(2030, 1, 2, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_every_value_comes_back_as_it_was(value: Any) -> None:
-    (read,) = definition.read_all(dump({"a": [value, {"b": value}]}))
+    (read,) = read_all(dump({"a": [value, {"b": value}]}))
     assert read.value == {"a": [value, {"b": value}]}
     assert type(read.value["a"][0]) is type(value)
 
@@ -40,7 +40,7 @@ def test_an_automation_keeps_its_id_and_leaves_out_what_it_has_not() -> None:
         definition={"name": "x", "triggers": [{"event": "a"}]}, version=3, managed_by="apply",
         updated_by=None, created_at=AT, updated_at=AT,
     )  # fmt: skip
-    (read,) = definition.read_all(document(one))
+    (read,) = read_all(document(one))
     assert read.value == {
         "id": "porch",
         "name": "Porch light",

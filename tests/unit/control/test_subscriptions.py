@@ -16,7 +16,9 @@ from lockstep.control.subscriptions import (
     literal,
     read,
 )
-from lockstep.definition import compile_program, parse, validate
+from lockstep.definition.compile import compile_program
+from lockstep.definition.stored import parse
+from lockstep.definition.validate import validate
 from lockstep.render import Renderer
 from lockstep_schemas.api import AutomationCreate
 

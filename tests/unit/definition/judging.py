@@ -3,7 +3,7 @@
 from typing import Any
 
 from lockstep.catalog import MemoryCatalog, Registry, build_catalog
-from lockstep.definition import Checked, validate
+from lockstep.definition.validate import Checked, validate
 from lockstep.model.types import ActionContext, ActionResult
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from lockstep.definition import compile_program, derived_ids, parse
+from lockstep.definition.compile import compile_program, derived_ids
 from lockstep.definition.conditions import compile_condition
 from lockstep.definition.shape import Shaper
+from lockstep.definition.stored import parse
 from lockstep.model import program
 from lockstep.model.errors import RenderError
 from lockstep_schemas.actions import Retry

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from judging import acting, judged, made, place, trigger
 
-from lockstep.definition import read
+from lockstep.definition.source import read
 
 LOG = {"action": "test.log", "config": {"message": "x"}}
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from lockstep.definition import explained, parse
+from lockstep.definition.explain import explained
 from lockstep.definition.spans import in_words
+from lockstep.definition.stored import parse
 from unit.definition.judging import CATALOG, STOP, Json, acting, made, trigger
 
 LOG = {"action": "test.log", "config": {"message": "m"}}

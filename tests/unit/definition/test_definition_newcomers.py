@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lockstep.catalog import MemoryCatalog, Registry, build_catalog
-from lockstep.definition import check_source
+from lockstep.definition.validate import check_source
 from lockstep.model.types import ActionContext, ActionResult
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue

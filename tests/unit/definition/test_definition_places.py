@@ -6,7 +6,8 @@ import pytest
 from judging import RENDERER, acting, judged, made, place, trigger
 
 from lockstep.catalog import MemoryCatalog, Registry, build_catalog
-from lockstep.definition import compile_program, parse
+from lockstep.definition.compile import compile_program
+from lockstep.definition.stored import parse
 from lockstep.model.types import ActionContext, ActionResult
 
 MAKE = {"id": "mk", "action": "test.create"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lockstep.definition import Source, SourceError, check_source, read, read_all
-from lockstep.definition.source import MAX_BYTES, MAX_DEPTH
+from lockstep.definition.source import MAX_BYTES, MAX_DEPTH, Source, SourceError, read, read_all
+from lockstep.definition.validate import check_source
 from lockstep_schemas.api import Issue
 from unit.definition.judging import CATALOG, RENDERER
 

@@ -9,7 +9,8 @@ import yaml
 
 from effort import at_most
 from lockstep.catalog import build_catalog, trigger_type
-from lockstep.definition import DefinitionRefused, check_source, outdated, parse, validate
+from lockstep.definition.stored import DefinitionRefused, parse
+from lockstep.definition.validate import check_source, outdated, validate
 from lockstep.model.errors import RenderError
 from lockstep.render import Renderer
 from lockstep_schemas.registration import TriggerRegister

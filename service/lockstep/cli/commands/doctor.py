@@ -55,12 +55,13 @@ async def doctor(
     Raises:
         SettingError: The monitoring port of NATS does not answer.
     """
-    from lockstep import bus, store
+    from lockstep import store
+    from lockstep.bus.doctor import examine
     from lockstep.cli.files.patterns import outdated_patterns
 
     monitored = None if monitor is None else await asyncio.to_thread(_monitored, monitor)
     on_bus, in_store = await asyncio.gather(
-        bus.examine(settings.nats, monitored, patience_seconds),
+        examine(settings.nats, monitored, patience_seconds),
         store.examine(settings.postgres.dsn, settings.engine.stale_seconds),
     )
     patterns = await outdated_patterns(settings.postgres.dsn)

@@ -108,9 +108,15 @@ def _show_coverage(covered: "Sequence[Covered]") -> None:
         output.show_line(f"{name}: {one.reached} of {one.ways} actions and branches reached")
 
 
+def _draw(result: "Result") -> None:
+    from lockstep.cli.terminal.tree import run_text, tree
+
+    for detail in result.runs:
+        output.show(tree(detail.steps, run_text(detail.run)))
+
+
 def _show(results: "Sequence[Result]") -> None:
     from lockstep.cases.reports import summary
-    from lockstep.cli.terminal.tree import run_text, tree
 
     for result in results:
         if result.skipped:
@@ -120,7 +126,6 @@ def _show(results: "Sequence[Result]") -> None:
             output.show_line(f"FAILED   {result.group} {result.id}{what}")
             for difference in result.differences:
                 output.show_line(f"           {difference}")
-            for detail in result.runs:
-                output.show(tree(detail.steps, run_text(detail.run)))
+            _draw(result)
     counts = summary(results)
     output.show_line(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")

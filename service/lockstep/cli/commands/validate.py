@@ -82,16 +82,15 @@ def _explained(
     some: "Sequence[Document]", faults: "Sequence[Fault]", catalog: "Catalog"
 ) -> list[dict[str, str]]:
     """Put into words what each automation does that stands in a file without a fault."""
-    from lockstep import definition
+    from lockstep.definition.explain import explained
+    from lockstep.definition.stored import parse
 
     wrong = {fault.file for fault in faults if fault.severity == "error"}
     return [
         {
             "file": one.file,
             "name": one.name,
-            "explanation": "\n".join(
-                definition.explained(definition.parse(one.definition), catalog)
-            ),
+            "explanation": "\n".join(explained(parse(one.definition), catalog)),
         }
         for one in some
         if one.file not in wrong

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from lockstep.definition import DefinitionRefused, parse
+from lockstep.definition.stored import DefinitionRefused, parse
 from lockstep_schemas.base import Json
 
 

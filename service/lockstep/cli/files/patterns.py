@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from lockstep import definition, store
+from lockstep import store
+from lockstep.definition.validate import outdated
 from lockstep.model.automations import StoredDefinition
 from lockstep.model.errors import EngineError
 from lockstep.model.findings import Finding, fine, unknown, warning
@@ -35,7 +36,7 @@ def _outdated(
     automation_id: str, stored: StoredDefinition, renderer: Renderer
 ) -> Iterator[Finding]:
     try:
-        issues = definition.outdated(stored.definition, renderer)
+        issues = outdated(stored.definition, renderer)
     except EngineError as error:
         yield unknown("patterns", f"automation {automation_id} could not be read: {error}")
         return

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from lockstep.control.subscriptions import identity
-from lockstep.definition import SourceError, read
+from lockstep.definition.source import SourceError, read
 from lockstep.model.errors import EngineError
 from lockstep_schemas.base import Json
 

@@ -5,11 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from lockstep.catalog import CatalogError, trigger_type
 from lockstep.cli.files.diff import Difference, differences
-from lockstep.definition import Source
 from lockstep.definition.documents import TYPES as KEY
 from lockstep.definition.faults import Fault, fault_at, split
+from lockstep.definition.source import Source
 from lockstep_schemas.base import Json, JsonObject
 from lockstep_schemas.catalog import TriggerInfo
 from lockstep_schemas.registration import TriggerRegister
@@ -69,6 +68,8 @@ def _one(file: str, source: Source, index: int, raw: Json) -> TypeDocument | Fau
     if isinstance(raw, dict) and "owner" in raw:
         hint = "what is applied belongs to `apply`"
         return fault_at(file, source, (*place, "owner"), "an owner is not expected here", hint)
+    from lockstep.catalog import CatalogError, trigger_type
+
     try:
         given = msgspec.convert(raw, TriggerRegister)
         trigger_type(given, "apply")
@@ -124,6 +125,8 @@ def _known(info: TriggerInfo) -> Mapping[str, Json]:
 
 
 def _wanted(register: TriggerRegister, owner: str) -> Mapping[str, Json]:
+    from lockstep.catalog import trigger_type
+
     kind = trigger_type(register, owner)
     schema: JsonObject | None = kind.payload_schema.document if kind.payload_schema else None
     return {

@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-from lockstep import definition
 from lockstep.catalog import CatalogError, MemoryCatalog, trigger_type
 from lockstep.catalog.documents import OWN_WORDS
 from lockstep.cli.files.documents import Documents
 from lockstep.cli.files.plan import APPLY
 from lockstep.definition.documents import Document
 from lockstep.definition.faults import Fault, in_order
+from lockstep.definition.validate import validate
 from lockstep.render import Renderer
 from lockstep_schemas.api import Issue
 from lockstep_schemas.base import Json, QualifiedId
@@ -41,7 +41,7 @@ def judged(some: Sequence[Document], catalog: MemoryCatalog, *, strict: bool) ->
     """
     renderer = Renderer(catalog.filters)
     for document in some:
-        checked = definition.validate(document.definition, catalog, renderer)
+        checked = validate(document.definition, catalog, renderer)
         remote = {} if strict else _remote(document.definition, checked.errors, catalog)
         for issue in checked.errors:
             path = tuple(issue.path)

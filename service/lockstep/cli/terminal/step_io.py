@@ -9,7 +9,6 @@ import msgspec
 from lockstep.cli.terminal import output, values
 from lockstep.cli.terminal.tree import step_text
 from lockstep.model.errors import EngineError
-from lockstep.model.program import Decider
 from lockstep_schemas.api import Step, StepIo
 from lockstep_schemas.base import Json
 
@@ -72,6 +71,8 @@ def _draw(one: StepIo) -> None:
 
 def _decided(value: Json) -> Json:
     """Write what decided as people do; as it is, where it is cut."""
+    from lockstep.model.program import Decider  # noqa: PLC0415 - slow, and most ask for no values
+
     try:
         return "; ".join(map(str, msgspec.convert(value, tuple[Decider, ...])))
     except msgspec.ValidationError:
