@@ -9,7 +9,8 @@ import pytest
 
 from lockstep import bus
 from lockstep.bench.deadlines import looks_at
-from lockstep.bench.environment import BenchFailed, environment
+from lockstep.bench.environment import environment
+from lockstep.bench.errors import BenchFailed
 from lockstep.cli.commands.bench import Sizes, bench
 from patience import until
 

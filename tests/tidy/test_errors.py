@@ -50,6 +50,10 @@ def test_a_class_says_its_code_what_happened_and_what_to_do(kind: type[EngineErr
     assert kind.advice.endswith(".")
 
 
+def test_the_table_looks_into_every_module_that_has_a_class() -> None:
+    assert {kind.__module__ for kind in ALL} <= set(errors.modules())
+
+
 def test_the_table_has_every_code() -> None:
     rows = [line for line in errors.page().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == sorted(kind.code for kind in ALL)

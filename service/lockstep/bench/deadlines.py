@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from lockstep import bus
-from lockstep.bench.environment import BenchEnvironment, BenchEvent, BenchFailed, environment
+from lockstep.bench.environment import BenchEnvironment, BenchEvent, environment
+from lockstep.bench.errors import BenchFailed
 from lockstep.bench.figures import Figures, percentiles, until_handled
 from lockstep.bench.rows import rows
 from lockstep.bench.sleep import ARMED_PER_SECOND, EACH, LATE_SECONDS, WAIT, Restarted, restarted

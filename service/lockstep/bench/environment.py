@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from lockstep import bus, embedded, store
+from lockstep.bench.errors import BenchFailed
 from lockstep.bench.process import Replica
 from lockstep.bus import api
 from lockstep.model.errors import EngineError, Unavailable
@@ -23,13 +24,6 @@ from lockstep_schemas.base import Json, JsonObject
 START_SECONDS: Final = 60.0
 PUBLISHES_AT_ONCE: Final = 128  # round trips are shared, and the bus always has some to do
 READY: Final = b"engine.started"
-
-
-class BenchFailed(EngineError):
-    """The engine under measurement did not do what it must; no figure is given."""
-
-    code = "bench.failed"
-    advice = "Look at the lines of the engine's log above, and try again on an idle machine."
 
 
 @dataclass(frozen=True, slots=True)

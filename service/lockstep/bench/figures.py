@@ -15,10 +15,10 @@ from lockstep import bus
 from lockstep.bench.environment import (
     BenchEnvironment,
     BenchEvent,
-    BenchFailed,
     consumer,
     environment_with_engine,
 )
+from lockstep.bench.errors import BenchFailed
 
 LIMIT_SECONDS: Final = 300.0  # the default sizes take seconds; only what hangs takes this
 STEP: Final = {"action": "test.log", "config": {"message": "x"}}

@@ -3,7 +3,8 @@
 from statistics import median
 from typing import Final
 
-from lockstep.bench.environment import BenchEvent, BenchFailed, environment
+from lockstep.bench.environment import BenchEvent, environment
+from lockstep.bench.errors import BenchFailed
 from lockstep.bench.figures import Figures
 from lockstep.bench.rows import rows
 

@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from lockstep import bus
-from lockstep.bench.environment import BenchEnvironment, BenchEvent, BenchFailed, environment
+from lockstep.bench.environment import BenchEnvironment, BenchEvent, environment
+from lockstep.bench.errors import BenchFailed
 from lockstep.bench.figures import STEP, Figures, percentiles
 from lockstep.bench.rows import Rows, rows
 from lockstep.model.ids import uuid7

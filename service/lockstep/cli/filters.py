@@ -3,15 +3,18 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, get_args
 
 import msgspec
 import typer
 from msgspec import UNSET, UnsetType
 
 from lockstep.cli import completion
-from lockstep_schemas import api, dead
+from lockstep_schemas import api
 from lockstep_schemas.run_events import ACTIVE, RunEventData, RunStatus
+
+if TYPE_CHECKING:
+    from lockstep_schemas import dead
 
 OfKey = Annotated[
     str | None,
@@ -160,12 +163,14 @@ def wish(
 
 def letters_wish(
     event: str | None, error: str | None, text: str | None, key: str | None
-) -> dead.DeadList:
+) -> "dead.DeadList":
     """Make the first request for dead letters of what was typed.
 
     Raises:
         typer.BadParameter: It is none.
     """
+    from lockstep_schemas import dead
+
     return dead.DeadList(
         event=typed("--event", event),
         error=typed("--error", error),

@@ -12,8 +12,9 @@ from typing import Final
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from lockstep.engine.errors import ServiceEnded
 from lockstep.engine.services import Service
-from lockstep.model.errors import EngineError, Unavailable
+from lockstep.model.errors import Unavailable
 from lockstep.model.texts import described
 from lockstep.ports.telemetry import Meter
 
@@ -22,13 +23,6 @@ WELL_SECONDS: Final = 60.0  # without a failure, after which those before are fo
 FIRST_PAUSE_SECONDS: Final = 0.5  # most of what fails once does not fail twice
 
 log = structlog.get_logger()
-
-
-class ServiceEnded(EngineError):
-    """A background service came to its end, though it should go on until it is stopped."""
-
-    code = "engine.service_ended"
-    advice = "Report it with the log of the engine: it is a fault of Lockstep."
 
 
 class Supervised:

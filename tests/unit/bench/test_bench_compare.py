@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.bench.compare import Compared, compare
-from lockstep.bench.environment import BenchFailed
+from lockstep.bench.errors import BenchFailed
 from lockstep.bench.figures import Figures
 
 

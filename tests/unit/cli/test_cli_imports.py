@@ -33,6 +33,7 @@ ASKING = (
     "automations show x",
     "cancel x",
     "catalog triggers",
+    "catalog actions x",
     "dead list",
     "parked list",
     "publish a.b",
@@ -121,6 +122,13 @@ def test_an_engine_that_runs_cases_imports_nothing_that_tells_others_of_it() -> 
     found = set(done.stdout.split())
     assert {"asyncpg", "lockstep.engine.engine"} <= found
     assert found & {"uvicorn", "prometheus_client", "opentelemetry", "aiohttp", "rich"} == set()
+
+
+def test_the_codes_of_errors_are_found_without_what_has_none() -> None:
+    found = imported(["errors"])
+    assert "lockstep.engine.errors" in found
+    assert found & (OF_SERVERS | OF_THE_STORE | OF_TRACEBACKS | {"pydantic"}) == set()
+    assert not [name for name in found if name.startswith(("lockstep.store", "lockstep.testbed"))]
 
 
 @pytest.mark.parametrize("servers", ["ws://127.0.0.1:1", "wss://a.example"])

@@ -19,6 +19,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Explain the codes of errors."""
+    from lockstep.cli import silence  # noqa: F401 - first, see there
     from lockstep.cli.files import error_codes
 
     if reference and not as_json:

@@ -71,7 +71,7 @@ def _draw(one: StepIo) -> None:
 
 def _decided(value: Json) -> Json:
     """Write what decided as people do; as it is, where it is cut."""
-    from lockstep.model.program import Decider  # noqa: PLC0415 - slow, and most ask for no values
+    from lockstep.model.program import Decider
 
     try:
         return "; ".join(map(str, msgspec.convert(value, tuple[Decider, ...])))

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from rich.text import Text
-
 from lockstep.cli.context import Reach
-from lockstep.cli.files import source
 from lockstep.cli.terminal import output
+from lockstep.cli.terminal.table import Styled
 from lockstep.client.catalog import Info, Kind, find, types
 from lockstep_schemas import catalog
 
@@ -53,23 +51,25 @@ def _list(items: Sequence[Info], *, as_json: bool) -> None:
 
 def _draw(one: Info) -> None:
     """Write what is to be known of a type, its JSON Schemas as YAML at the end."""
+    from lockstep.cli.files import source
+
     fields: dict[str, object] = {
         name: getattr(one, name)
         for name in one.__struct_fields__
         if name not in {*_SCHEMAS, "display_name"}
     }
-    output.show_line(Text(output.line(one.display_name or one.qualified_id), "bold"))
+    output.show_line(Styled(output.line(one.display_name or one.qualified_id), "bold"))
     for name, value in fields.items():
         text = _words(value)
         if not text:
             continue
         title = _TITLES.get(name, name.replace("_", " "))
-        output.show_line(Text.assemble((f"{title:<16}", "dim"), output.line(text)))
+        output.show_parts((Styled(f"{title:<16}", "dim"), Styled(output.line(text), "")))
     for name in _SCHEMAS:
         schema = getattr(one, name, None)
         if schema:
             output.show_line("")
-            output.show_line(Text(name.replace("_", " "), style="dim"))
+            output.show_line(Styled(name.replace("_", " "), "dim"))
             for line in source.dump(schema).splitlines():
                 output.show_line(f"  {line}")
 
