@@ -10,11 +10,10 @@ import typer
 from msgspec import UNSET, UnsetType
 
 from lockstep.cli import completion
-from lockstep_schemas import api
 from lockstep_schemas.run_events import ACTIVE, RunEventData, RunStatus
 
 if TYPE_CHECKING:
-    from lockstep_schemas import dead
+    from lockstep_schemas import api, dead
 
 OfKey = Annotated[
     str | None,
@@ -115,13 +114,13 @@ def typed(option: str, text: str | None) -> str | None:
     return text
 
 
-def is_filter(wanted: api.RunsList, status: str | None) -> bool:
+def is_filter(wanted: "api.RunsList", status: str | None) -> bool:
     """Tell whether any runs were asked for; `status` as it was typed."""
     given = (status, wanted.event, wanted.error, wanted.text, wanted.since)
     return wanted.context_key is not UNSET or any(one is not None for one in given)
 
 
-def check_status(wanted: api.RunsList, *, for_active: bool, begins: str = "start") -> None:
+def check_status(wanted: "api.RunsList", *, for_active: bool, begins: str = "start") -> None:
     """Check that an act is possible for runs of this status.
 
     Raises:
@@ -144,12 +143,14 @@ def wish(
     key: str | None = None,
     since: str | None = None,
     cursor: str | None = None,
-) -> api.RunsList:
+) -> "api.RunsList":
     """Make the first request of what was typed.
 
     Raises:
         typer.BadParameter: It is none.
     """
+    from lockstep_schemas import api
+
     return api.RunsList(
         status=None if status is None else _status(status),
         event=typed("--event", event),
@@ -179,7 +180,9 @@ def letters_wish(
     )
 
 
-def _status(text: str) -> api.StatusFilter:
+def _status(text: str) -> "api.StatusFilter":
+    from lockstep_schemas import api
+
     try:
         found: api.StatusFilter = msgspec.convert(text, api.StatusFilter)
     except msgspec.ValidationError:
