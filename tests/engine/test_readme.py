@@ -7,7 +7,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import pytest
 from msgspec import convert
 
 from lockstep_schemas.api import Run
@@ -70,40 +69,6 @@ async def active(connection: object) -> list[str]:
     page = await call(connection, "runs.list")  # type: ignore[arg-type] # a bus connection
     runs = [convert(item, Run) for item in page["items"]]
     return [run.id for run in runs if run.finished_at is None]
-
-
-async def test_every_file_that_the_readme_names_is_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-PAGES = [
-    *(
-        ROOT / name
-        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "schemas/README.md")
-    ),
-    *sorted((ROOT / "deploy").rglob("*.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-async def test_what_a_page_names_is_there(page: Path) -> None:
-    text = page.read_text()
-    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if ":" not in link]
-    paths = re.findall(r"`((?:service|tests|deploy|schemas)/[^`*<\s]+)`", text)
-    missing = [link for link in links if not (page.parent / link).exists()]
-    assert missing + [path for path in paths if not (ROOT / path).exists()] == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-async def test_a_link_into_a_page_meets_a_heading(page: Path) -> None:
-    for name, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", page.read_text()):
-        target = page.parent / name if name else page
-        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
-        anchors = [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
-        assert anchor in anchors, f"{name}#{anchor}"
 
 
 async def test_make_offers_what_the_readme_says() -> None:
