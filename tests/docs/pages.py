@@ -113,3 +113,13 @@ def anchors(page: Path) -> list[str]:
 def is_dev(page: Path) -> bool:
     """Tell whether the commands of a page want `lockstep dev` to run."""
     return re.search(r"^<!-- dev -->$", page.read_text(), re.MULTILINE) is not None
+
+
+@cache
+def tables(page: Path) -> dict[str, list[list[str]]]:
+    """Give the rows of the tables that have a name: `<!-- table: NAME -->`, without their heads."""
+    found = re.findall(r"^<!-- table: (\w+) -->\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    return {
+        name: [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+        for name, (_, _, *rows) in ((name, text.splitlines()) for name, text in found)
+    }

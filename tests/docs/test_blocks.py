@@ -28,7 +28,7 @@ def test_an_automation_in_a_page_is_judged_as_the_page_says(block: Block, tmp_pa
         pytest.skip("cases are run")
     faults, warnings = told(block, tmp_path)
     wrong = [*unmet(block.marked("fault"), faults), *unmet(block.marked("warning"), warnings)]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)

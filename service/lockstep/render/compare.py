@@ -41,7 +41,7 @@ def less(work: Work, a: object, b: object, *, or_equal: bool = False) -> bool:
     Raises:
         LimitExceeded: Two lists are too large to be compared.
 
-    Source: language.md section 4.
+    Source: docs/LANGUAGE.md, templates and expressions.
     """
     if isinstance(a, str) and isinstance(b, str):
         work.tick(min(len(a), len(b)) >> _SAME)

@@ -51,7 +51,7 @@ def date(work: Work, value: object, fmt: object = "ISO") -> object:
         fmt: `ISO`, `date`, `time`, `unix` (whole seconds, a number), `rfc2822`, or signs of
             strftime; everything is in UTC.
 
-    Source: language.md section 4.
+    Source: docs/LANGUAGE.md, templates and expressions.
     """
     when = moment(value)
     if when is None or not isinstance(fmt, str):

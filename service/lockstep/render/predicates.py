@@ -68,8 +68,7 @@ def _ge(work: Work, value: object, other: object) -> bool:
 PREDICATES: Final[Mapping[str, Predicate]] = {
     "defined": lambda _, value: value is not MISSING,
     "undefined": lambda _, value: value is MISSING,
-    "none": lambda _, value: value is None or value is MISSING,
-    "null": lambda _, value: value is None or value is MISSING,
+    **dict.fromkeys(("none", "null"), lambda _, value: value is None or value is MISSING),
     "true": lambda _, value: value is True,
     "false": lambda _, value: value is False,
     "boolean": lambda _, value: isinstance(value, bool),

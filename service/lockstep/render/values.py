@@ -58,7 +58,7 @@ MISSING: Final = Missing()
 def truth(value: object) -> bool:
     """False for missing, null, false, 0, NaN, empty text, list, object; true for all else.
 
-    Source: language.md section 4.
+    Source: docs/LANGUAGE.md, templates and expressions.
     """
     if type(value) is float:
         return value == value and value != 0  # NaN is not equal to itself
@@ -186,7 +186,7 @@ def to_text(value: object, most: int = VALUE_BYTES, tick: Tick = free) -> str:
         LimitExceeded: A list or an object is larger, or an integer has more than 4,200 digits.
         RenderError: It is no value of JSON.
 
-    Source: language.md section 4.
+    Source: docs/LANGUAGE.md, templates and expressions.
     """
     if isinstance(value, str):
         return value

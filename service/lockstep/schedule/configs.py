@@ -17,7 +17,10 @@ MAX_PATTERN: Final = 200  # characters: room for a list of all minutes of an hou
 class Cron(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Ticks of a cron pattern: 5 fields, 6 with seconds first, names, `@daily` and its like."""
 
-    cron_pattern: Annotated[str, Meta(min_length=1, max_length=MAX_PATTERN)]
+    cron_pattern: Annotated[
+        str,
+        Meta(min_length=1, max_length=MAX_PATTERN, description="Such as `0 7 * * mon-fri`."),
+    ]
     timezone: Annotated[str, Meta(description="IANA, such as Europe/Berlin.")] = "UTC"
     missed: Annotated[
         Literal["skip", "last", "all"],
@@ -28,20 +31,24 @@ class Cron(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A tick each so many seconds, the first after one interval."""
 
-    interval_seconds: Annotated[int, Meta(ge=1, le=31_536_000)]
+    interval_seconds: Annotated[
+        int, Meta(ge=1, le=31_536_000, description="From one tick to the next.")
+    ]
 
 
 class Edge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tick when an expression over `now` goes from false to true."""
 
     value_template: Annotated[str, Meta(min_length=1, description="A bare expression.")]
-    interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] = msgspec.field(name="intervalSeconds")
+    interval_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="How often it is looked at.")
+    ] = msgspec.field(name="intervalSeconds")
 
 
 class Fired(msgspec.Struct, frozen=True, rename="camel"):
     """Payload of a tick."""
 
-    fired_at: datetime
+    fired_at: Annotated[datetime, Meta(description="When it was due.")]
 
 
 Schedule: TypeAlias = Cron | Interval | Edge

@@ -29,17 +29,22 @@ NOTIFY_SECONDS: Final = 30.0  # as long as `http.request` waits unless told othe
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Write a line to the log of the engine."""
 
-    message: str
-    level: Literal["debug", "info", "warning", "warn", "error"] = "info"
+    message: Annotated[str, Meta(description="The line.")]
+    level: Annotated[
+        Literal["debug", "info", "warning", "warn", "error"],
+        Meta(description="`warn` is `warning`."),
+    ] = "info"
 
 
 class NotifyUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tell a user something."""
 
-    userId: Annotated[str, Meta(min_length=1)]  # noqa: N815 - as automations write it
-    title: str
-    body: str
-    importance: Importance = "info"
+    userId: Annotated[  # noqa: N815 - as automations write it
+        str, Meta(min_length=1, description="Who is told.")
+    ]
+    title: Annotated[str, Meta(description="One line.")]
+    body: Annotated[str, Meta(description="The text.")]
+    importance: Annotated[Importance, Meta(description="How urgent it is.")] = "info"
 
 
 class NonsenseReply(EngineError):

@@ -57,13 +57,19 @@ _WAITS: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAV
 class HttpCallConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Call an HTTP server."""
 
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    method: Annotated[
+        Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        Meta(description="What is asked of the server."),
+    ]
     url: Annotated[
         str, Meta(min_length=1, description="http:// or https://.", extra_json_schema=_SECRET)
     ]
     headers: Annotated[
         dict[str, Annotated[str, Meta(extra_json_schema=_SECRET)]],
-        Meta(extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)}),
+        Meta(
+            description="Headers of the request, but those of the engine.",
+            extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)},
+        ),
     ] = {}
     body: Annotated[
         Json,
@@ -80,7 +86,7 @@ class HttpCallConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What an HTTP server answered."""
 
-    status: int
+    status: Annotated[int, Meta(description="The status code.")]
     headers: Annotated[
         dict[str, str], Meta(description="By name in lower case; cookies are left out.")
     ]
@@ -104,7 +110,7 @@ def register_http(registry: Registry) -> None:
 
 
 async def _request(context: ActionContext) -> ActionResult:
-    """Call an HTTP server and keep its answer; a status of 400 or above fails."""
+    """Call an HTTP server and keep its answer; a status of 300 or above, but 304, fails."""
     config = msgspec.convert(context.config, HttpCallConfig)
     wrong = headers_fault(config.headers, _OWN_HEADERS)
     if wrong:

@@ -36,7 +36,11 @@ class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Subject
     payload: Annotated[Json, Meta(description="A text is sent as it is, everything else as JSON.")]
     headers: Annotated[
-        dict[str, str], Meta(extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)})
+        dict[str, str],
+        Meta(
+            description="Headers of the message, but those of the engine.",
+            extra_json_schema={"propertyNames": names_schema(_OWN_HEADERS)},
+        ),
     ] = {}
     stream: Annotated[
         bool,
@@ -68,7 +72,7 @@ class ReplyArtifact(msgspec.Struct, frozen=True, kw_only=True):
 
     payload: Annotated[Json, Meta(description="The JSON value, or the text if it is no JSON.")]
     kind: Annotated[Kind, Meta(description="How the payload was read.")]
-    headers: dict[str, str]
+    headers: Annotated[dict[str, str], Meta(description="Those of the answer.")]
 
 
 def register_nats(prefix: str) -> Callable[[Registry], None]:

@@ -23,17 +23,22 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     automation: Annotated[str, Meta(min_length=1, description="Id or name.")]
     payload: Annotated[
         JsonObject,
-        Meta(description="That of its first trigger; of a schedule, `firedAt` is now if absent."),
+        Meta(
+            description="What the run begins with: the payload of its first trigger; "
+            "of a schedule, `firedAt` is now if absent."
+        ),
     ] = {}
     wait: Annotated[bool, Meta(description="Sleep until it has ended.")] = False
-    cancel_with_parent: Annotated[bool, Meta(description="When this run is cancelled.")] = True
+    cancel_with_parent: Annotated[
+        bool, Meta(description="Whether it is cancelled when this run is.")
+    ] = True
 
 
 class Started(msgspec.Struct, frozen=True):
     """The run that was started, and its status: the final one if it was waited for."""
 
-    run_id: str
-    status: str
+    run_id: Annotated[str, Meta(description="Which run.")]
+    status: Annotated[str, Meta(description="Its status, then.")]
 
 
 def add_start(registry: Registry) -> None:
