@@ -1,9 +1,6 @@
 """The sample providers, as they stand in `deploy/samples`: run as processes, called, killed."""
 
 import asyncio
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,31 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from databases import TEMPLATE, database, on_server
-from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
+from engine.engine_fixture import EngineFixture
 from engine.test_language import record
-from lockstep import embedded
-from lockstep.store.migrate import migrate
-from patience import LIMIT_SECONDS, patience
+from patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Json = dict[str, Any]
 SAMPLES = Path(__file__).parents[2] / "deploy" / "samples"
 PYTHON = [sys.executable, str(SAMPLES / "provider-python" / "provider.py")]
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def alone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineFixture]:
-    """An engine with the prefix that the samples have, on servers of its own."""
-    async with embedded.start(tmp_path_factory.mktemp("alone"), ephemeral=True) as servers:
-        await on_server(servers.postgres_dsn, f"create database {TEMPLATE}")
-        dsn = database(servers.postgres_dsn, TEMPLATE)
-        await migrate(dsn)
-        async with engine_fixture(settings_of(servers.nats_url, dsn, "lockstep")) as opened:
-            yield opened
 
 
 @asynccontextmanager
@@ -101,28 +83,8 @@ async def test_a_provider_that_dies_in_the_middle_is_asked_again_when_it_is_back
     assert seen.step("actions[0]").attempts > 1
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command of the Node.js sample, with its packages installed beside a copy of it."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("Node.js and npm are not installed: the Node.js sample cannot be run")
-    folder = tmp_path_factory.mktemp("node")
-    shutil.copytree(SAMPLES / "provider-node", folder, dirs_exist_ok=True)
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS,
-    )  # fmt: skip
-    if done.returncode and not os.environ.get("CI"):
-        pytest.skip(f"npm could not install the packages of the sample: {done.stderr[-200:]}")
-    assert done.returncode == 0, done.stderr
-    return ["node", str(folder / "provider.mjs")]
-
-
-async def test_the_node_sample_answers_at_once_and_later(
-    alone: EngineFixture, node: list[str]
-) -> None:
-    async with started(node, alone):
+async def test_the_node_sample_answers_at_once_and_later(alone: EngineFixture, node: Path) -> None:
+    async with started(["node", str(node / "provider.mjs")], alone):
         printing = await alone.automation(
             step("printer.print", {"text": "{{ trigger.payload.text }}", "copies": 2})
         )
