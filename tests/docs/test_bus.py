@@ -1,0 +1,217 @@
+"""The page of the bus and the API: every public name stands there, and none that does not exist."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+import pytest
+from msgspec import NODEFAULT
+from msgspec import inspect as inspected
+
+from engine.test_probes import NAMES
+from lockstep import control
+from lockstep.bus.names import Names
+from lockstep.cases.format import (
+    Concurrent,
+    EventCase,
+    Expect,
+    OperationEntry,
+    PublishEntry,
+    WaitEntry,
+)
+from lockstep.cases.operations import OPERATIONS
+from lockstep.cli.main import COMMANDS
+from lockstep.contract.channels import CHANNELS
+from lockstep.control import subscriptions
+from lockstep_schemas import (
+    api,
+    events,
+    headers,
+    migration,
+    notify,
+    remote,
+    run_events,
+    secrets,
+)
+
+PAGE: Final = (Path(__file__).parents[2] / "docs/BUS.md").read_text()
+# Structs that cross the bus beside the endpoints of the API.
+OTHERS: Final = (
+    headers.EventHeaders, headers.DeadLetterHeaders, headers.RunEventHeaders,
+    headers.RequestHeaders, headers.ErrorHeaders, run_events.RunEvent, run_events.AutomationEvent,
+    remote.ActionRequest, remote.ActionReply, remote.ActionDone, notify.NotifyRequest,
+    notify.NotifyReply, secrets.SecretRequest, secrets.SecretReply,
+    api.Fault, migration.Subscription,
+)  # fmt: skip
+
+
+def table(section: str) -> list[list[str]]:
+    """Give the cells of the first table below a heading."""
+    text = PAGE.partition(f"\n{section}\n")[2]
+    rows = re.search(r"^\| --- .*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert rows, section
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[1].splitlines()]
+
+
+def names(section: str) -> list[str]:
+    """Give the first cells of it, without their marks."""
+    return [row[0].strip("`") for row in table(section)]
+
+
+def structs(kind: object) -> Iterator[type]:
+    """Give the structs that a type is made of, itself first."""
+    match inspected.type_info(kind) if not isinstance(kind, inspected.Type) else kind:
+        case inspected.StructType(cls=cls, fields=fields):
+            yield cls
+            for one in fields:
+                yield from structs(one.type)
+        case inspected.UnionType(types=types):
+            for one in types:
+                yield from structs(one)
+        case inspected.ListType(item_type=item):
+            yield from structs(item)
+        case inspected.DictType(value_type=value):
+            yield from structs(value)
+        case inspected.Metadata(type=inner):
+            yield from structs(inner)
+
+
+def all_structs() -> dict[str, type]:
+    """Give the structs of all that crosses the bus, by name."""
+    sides = [kind for one in control.table().values() for kind in (one.request, one.reply)]
+    return {one.__name__: one for kind in (*sides, *OTHERS) for one in structs(kind)}
+
+
+def left_out(field: inspected.Field) -> str:
+    """Say what a field is that is left out."""
+    if field.required:
+        return "required"
+    if field.default_factory is not NODEFAULT:
+        return f"`{msgspec.json.encode(field.default_factory()).decode()}`"
+    if field.default is NODEFAULT:  # msgspec's UNSET
+        return "absent"
+    return "null" if field.default is None else f"`{msgspec.json.encode(field.default).decode()}`"
+
+
+@pytest.mark.parametrize(("name", "kind"), all_structs().items())
+def test_a_table_has_all_fields_and_what_they_are_where_they_are_left_out(
+    name: str, kind: type
+) -> None:
+    found = inspected.type_info(kind)
+    assert isinstance(found, inspected.StructType)
+    assert PAGE.count(f"<!-- fields: {name} -->") == 1
+    if not found.fields:
+        assert "It has no fields." in PAGE.partition(f"<!-- fields: {name} -->\n")[2][:20]
+        return
+    rows = table(f"<!-- fields: {name} -->")
+    assert [(row[0], row[1]) for row in rows] == [
+        (f"`{one.encode_name}`", left_out(one)) for one in found.fields
+    ]
+    assert all(row[2] for row in rows)
+
+
+def test_there_is_a_table_of_nothing_else() -> None:
+    there = [*all_structs(), "EventCase", "Expect"]
+    assert sorted(re.findall(r"<!-- fields: (\w+) -->", PAGE)) == sorted(there)
+
+
+@pytest.mark.parametrize("kind", [EventCase, Expect])
+def test_every_key_of_a_case_is_there(kind: type[EventCase | Expect]) -> None:
+    there = [one.encode_name for one in msgspec.structs.fields(kind)]
+    assert sorted(names(f"<!-- fields: {kind.__name__} -->")) == sorted(there)
+
+
+def test_every_entry_and_operation_of_a_case_is_there() -> None:
+    text = PAGE.partition("\n## Cases\n")[2]
+    entries = re.findall(r"^\| `\{(event.*|wait_s|concurrent)\}` \|", text, re.MULTILINE)
+    kinds = (PublishEntry, WaitEntry, Concurrent)
+    assert [set(one.split(", ")) for one in entries] == [
+        {field.encode_name for field in msgspec.structs.fields(kind)} for kind in kinds
+    ]
+    rows = re.findall(
+        r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", text.partition("| op | what")[2], re.MULTILINE
+    )
+    named = [word for row in rows for word in re.findall(r"`(\w+)`", row)]
+    assert {one for one in named if one in OPERATIONS} == OPERATIONS
+    fields = {field.encode_name for field in msgspec.structs.fields(OperationEntry)}
+    assert {one for one in fields - {"op", "after_s"} if f"`{one}`" not in text} == set()
+
+
+def test_every_endpoint_is_there_with_its_request_and_its_reply() -> None:
+    shown = re.findall(r"^\| `([a-z_.]+)` \| \[(\w+)\]\(#\w+\) \| \[(\w+)\]", PAGE, re.MULTILINE)
+    there = control.table().items()
+    assert sorted(shown) == sorted(
+        (name, one.request.__name__, one.reply.__name__) for name, one in there
+    )
+
+
+def test_the_subjects_are_those_of_the_channels() -> None:
+    shown = {row[0].strip("`"): row[2] for row in table("## Subjects and streams")}
+    del shown["lockstep.api.<endpoint>"]
+
+    def spelled(address: str) -> str:
+        words = re.sub(r"([A-Z])", lambda found: f" {found[1].lower()}", address)
+        return words.replace("{prefix}", "lockstep").replace("{", "<").replace("}", ">")
+
+    assert sorted(shown) == sorted(spelled(one.address) for one in CHANNELS.values())
+    for one in CHANNELS.values():
+        stream = shown[spelled(one.address)]
+        assert (stream == f"`{one.stream}`") if one.stream else stream.startswith("none")
+
+
+def test_the_buckets_and_groups_are_those_of_the_bus() -> None:
+    there = Names("lockstep")
+    buckets = {there.delays_bucket, there.waits_bucket, there.workers_bucket}
+    assert set(re.findall(r"^\| `(lockstep_\w+s)` \| [wa]", PAGE, re.MULTILINE)) >= buckets
+    assert f"`{there.consumer()}`" in PAGE
+    assert f"`{there.consumer('<lane>')}`" in PAGE
+
+
+def test_every_run_event_is_there() -> None:
+    assert names("## Run events") == list(get_args(run_events.What))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Statuses of a run: ", run_events.RunStatus),
+        ("Statuses of a step: ", run_events.StepStatus),
+        ("Kinds of a wait: ", run_events.WaitKind),
+    ],
+)
+def test_statuses_and_kinds_are_all_there(said: str, words: object) -> None:
+    text = re.sub(r"\([^)]*\)", "", PAGE.partition(said)[2].partition(".")[0])
+    assert re.findall(r"`(\w+)`", text) == list(get_args(words))
+
+
+def test_every_header_is_there() -> None:
+    known = {value for name, value in vars(events).items() if name.startswith("HEADER_")}
+    assert {one for one in known if f"`{one}`" not in PAGE} == set()
+    shown = set(re.findall(r"`((?:Lockstep|Nats)-[\w-]+)`", PAGE))
+    assert shown - known == {"Nats-Service-Error-Code", "Nats-Service-Error"}
+
+
+def test_every_code_of_an_error_is_there_with_its_number() -> None:
+    # How NATS services number them: the first column of the table is that of the body.
+    shown = {row[0].strip("`"): row[1] for row in table("<!-- codes -->")}
+    (codes,) = [one for one in msgspec.structs.fields(api.Fault) if one.name == "code"]
+    assert list(shown) == list(get_args(get_args(codes.type)[0]))
+    assert sorted(shown.values()) == ["400", "404", "409", "500", "503"]
+
+
+def test_every_metric_is_there() -> None:
+    text = PAGE.partition("## Probes and metrics\n")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\| `(lockstep_\w+)` \|", text, re.MULTILINE)
+    assert sorted(name.removesuffix("_total") for name in shown) == sorted(NAMES)
+
+
+def test_every_command_is_there() -> None:
+    text = PAGE.partition("## The command line\n")[2]
+    assert re.findall(r"^\| `lockstep ([\w -]+)` \|", text, re.MULTILINE) == list(COMMANDS)
+
+
+def test_every_provider_of_subscriptions_is_there() -> None:
+    shown = re.findall(r"^\| `(integration-[\w.-]+)` \| `([\w.-]+)` \|", PAGE, re.MULTILINE)
+    assert dict(shown) == {name: action for name, (action, _) in subscriptions.PROVIDERS.items()}
