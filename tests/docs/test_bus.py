@@ -1,5 +1,6 @@
 """The page of the bus and the API: every public name stands there, and none that does not exist."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from lockstep.cases.format import (
     WaitEntry,
 )
 from lockstep.cases.operations import OPERATIONS
+from lockstep.catalog import ActionContext, ActionOptions, ActionResult, Registry, TriggerOptions
 from lockstep.cli.main import COMMANDS
 from lockstep.contract.channels import CHANNELS
 from lockstep.control import subscriptions
@@ -35,8 +37,10 @@ from lockstep_schemas import (
     run_events,
     secrets,
 )
+from values import values
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/BUS.md").read_text()
+HEADINGS: Final = {*re.findall(r"^#### (\w+)$", PAGE, re.MULTILINE)}
 # Structs that cross the bus beside the endpoints of the API.
 OTHERS: Final = (
     headers.EventHeaders, headers.DeadLetterHeaders, headers.RunEventHeaders,
@@ -96,7 +100,7 @@ def left_out(field: inspected.Field) -> str:
 
 
 @pytest.mark.parametrize(("name", "kind"), all_structs().items())
-def test_a_table_has_all_fields_and_what_they_are_where_they_are_left_out(
+def test_a_table_has_all_fields_with_their_values_and_what_counts_where_they_are_left_out(
     name: str, kind: type
 ) -> None:
     found = inspected.type_info(kind)
@@ -106,10 +110,10 @@ def test_a_table_has_all_fields_and_what_they_are_where_they_are_left_out(
         assert "It has no fields." in PAGE.partition(f"<!-- fields: {name} -->\n")[2][:20]
         return
     rows = table(f"<!-- fields: {name} -->")
-    assert [(row[0], row[1]) for row in rows] == [
-        (f"`{one.encode_name}`", left_out(one)) for one in found.fields
+    assert [tuple(row[:3]) for row in rows] == [
+        (f"`{one.encode_name}`", values(one.type, HEADINGS), left_out(one)) for one in found.fields
     ]
-    assert all(row[2] for row in rows)
+    assert all(row[3] for row in rows)
 
 
 def test_there_is_a_table_of_nothing_else() -> None:
@@ -137,6 +141,18 @@ def test_every_entry_and_operation_of_a_case_is_there() -> None:
     assert {one for one in named if one in OPERATIONS} == OPERATIONS
     fields = {field.encode_name for field in msgspec.structs.fields(OperationEntry)}
     assert {one for one in fields - {"op", "after_s"} if f"`{one}`" not in text} == set()
+
+
+@pytest.mark.parametrize("kind", [TriggerOptions, ActionOptions, ActionContext, ActionResult])
+def test_what_a_plugin_says_and_is_handed_is_all_there(kind: type) -> None:
+    assert names(f"<!-- options: {kind.__name__} -->") == list(kind.__annotations__)
+
+
+def test_every_method_of_the_registry_is_there() -> None:
+    rows = table("<!-- methods -->")
+    shown = {word for row in rows for word in re.findall(r"`(\w+)`", row[0])}
+    public = {name for name, one in vars(Registry).items() if inspect.isfunction(one)}
+    assert shown == {name for name in public if not name.startswith("_")} - {"close"}
 
 
 def test_every_endpoint_is_there_with_its_request_and_its_reply() -> None:
