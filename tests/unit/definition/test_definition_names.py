@@ -297,3 +297,11 @@ def test_braces_in_a_text_inside_of_an_expression_are_a_warning() -> None:
     assert "`{{ trigger.payload.state }}` is no template in the text of an expression" in message
     assert (hint or "").startswith("write `trigger.payload.state`, no quotes around it")
     assert warned(made(conditions=["trigger.payload.x == '{{'"])) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ now }}", "{{ trigger.payload.x == 'on' }}", "'a' ~ {{ now }} ~ 'b'"]
+)
+def test_braces_that_are_refused_are_not_warned_of_too(text: str) -> None:
+    checked = judged(made(conditions=[text]), OPEN)
+    assert (len(checked.errors), checked.warnings) == (1, [])
