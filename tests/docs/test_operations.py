@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 import pytest_asyncio
 
 from databases import on_server
-from engine.engine_fixture import EngineFixture, engine_fixture, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.shell import Shell, closed_port
 from lockstep.embedded import Servers
+from lockstep.model.ids import uuid7
+from lockstep.telemetry.health import Health
 from patience import patience, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -44,11 +47,16 @@ MEND: Final = (
     "update runs set actor = '{}' where actor = convert_to('{\"type\": \"robot\"}', 'utf8')"
 )
 TOOLS: Final = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+WORKER: Final = """
+    insert into workers (id, name, engine_version, heartbeat_at)
+    values ($1, 'engine-2', '0.1.0', now() - $2 * interval '1 second')
+"""
 Json = dict[str, Any]
 
 
 def same(text: str) -> list[str]:
     """Give the lines of a text without what differs each time."""
+    text = text.replace(f" {socket.gethostname()} ", " vm ")
     for pattern, word in DIFFERS:
         text = re.sub(pattern, word, text)
     return [line.strip() for line in text.strip().splitlines()]
@@ -124,6 +132,10 @@ class Incident:
         """The row is mended."""
         await on_server(self.dsn, MEND)
 
+    async def killed(self) -> None:
+        """A replica of another machine was killed two minutes ago."""
+        await rows(self.dsn, WORKER, uuid7(), 120)
+
     async def away(self) -> None:
         """NATS and PostgreSQL are not where the settings say."""
         gone = f"127.0.0.1:{closed_port()}"
@@ -168,6 +180,7 @@ HAPPENS: Final[Mapping[str, tuple[Happening, ...]]] = {
     "How do I do failed runs again?": (Incident.enabled,),
     "What do I do with a dead letter?": (Incident.garbage,),
     "What do I do with a parked row?": (Incident.damage, Incident.mended),
+    "A replica hangs, or its readiness is red": (Incident.killed,),
     "PostgreSQL or NATS is away, or full": (Incident.away,),
     "How do I go back a version?": (Incident.back,),
 }
@@ -187,6 +200,12 @@ async def incident(servers: Servers, dsn: str, tmp_path: Path) -> AsyncIterator[
         made = Incident(engine, Shell(tmp_path, variables), dsn)
         await made.begin()
         yield made
+
+
+async def test_what_a_replica_may_lack_is_all_there() -> None:
+    text = SECTIONS["A replica hangs, or its readiness is red"]
+    shown = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert shown == [*Health().missing, "stopping"]
 
 
 async def test_each_command_shows_what_the_page_says(incident: Incident) -> None:
