@@ -47,7 +47,7 @@ async def shell(script: str, folder: Path) -> str:
     return output.decode()
 
 
-@pytest.mark.parametrize("page", [*filter(cases_of, DOCS)], ids=name_of)
+@pytest.mark.parametrize("page", [*filter(cases_of, [ROOT / "README.md", *DOCS])], ids=name_of)
 async def test_the_cases_of_a_page_pass(page: Path, tmp_path: Path) -> None:
     write_files(page, tmp_path)
     names = []
