@@ -121,8 +121,9 @@ def test_the_frame_of_a_document_is_judged_as_apply_does(
 
 
 def files_for_people() -> list[tuple[Path, str]]:
-    """The samples and the files of the README: in which folder, and the text."""
-    readme = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """The samples, the files of the README and of the guide: in which folder, and the text."""
+    pages = (ROOT / "README.md").read_text() + (ROOT / "docs/GUIDE.md").read_text()
+    readme = re.findall(r"```yaml\n(.*?)```", pages, re.DOTALL)
     folder = ROOT / "deploy/samples"
     samples = sorted([*folder.glob("*.yaml"), *folder.glob("cases/*.yaml")])
     return [(path.parent, path.read_text()) for path in samples] + [(ROOT, text) for text in readme]

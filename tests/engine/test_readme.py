@@ -1,4 +1,4 @@
-"""The README, executed: every command in it works as a newcomer would type it."""
+"""The README and the guide behind it, executed: each command works as a newcomer would type it."""
 
 import asyncio
 import os
@@ -15,8 +15,10 @@ from processes import call, dev_servers, environment, lockstep, talking
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-FILES = re.findall(r"<!-- file: (\S+) -->\n```yaml\n(.*?)```", README, re.DOTALL)
-SHELLS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, re.DOTALL)
+GUIDE = (ROOT / "docs/GUIDE.md").read_text()
+FILES = re.findall(r"<!-- file: (\S+) -->\n```yaml\n(.*?)```", README + GUIDE, re.DOTALL)
+SHELLS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README + GUIDE, re.DOTALL)
+MOST_WORDS = 900  # of the README: it leads, and a reader gets to its end
 
 
 async def shell(script: str, folder: Path) -> str:
@@ -31,7 +33,7 @@ async def shell(script: str, folder: Path) -> str:
     return output.decode()
 
 
-async def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
+async def test_every_command_of_the_readme_and_the_guide_works(tmp_path: Path) -> None:
     assert FILES
     assert SHELLS
     (tmp_path / ".venv").symlink_to(sys.prefix)
@@ -78,7 +80,13 @@ async def test_make_offers_what_the_readme_says() -> None:
         make, "help", cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
     )
     output, _ = await process.communicate()
-    for target in ("run", "test", "check", "bench"):
+    for target in ("run", "test", "check", "bench", "docs"):
         assert re.search(rf"^  {target} ", output.decode(), re.MULTILINE)
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert f"  {target} " in output.decode()
+
+
+def test_the_readme_stays_short_and_leads_on() -> None:
+    assert len(README.split()) <= MOST_WORDS
+    for page in ("docs/GUIDE.md", "docs/OPERATIONS.md", "docs/BUS.md", "CONTRIBUTING.md"):
+        assert f"({page})" in README
