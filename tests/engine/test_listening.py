@@ -1,11 +1,6 @@
 """Adding a listener, as CONTRIBUTING.md says: followed in a copy of the tree, and in an engine."""
 
-import asyncio
-import os
 import re
-import shutil
-import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.engine_fixture import engine_fixture, settings_of
+from followed import blocks, copy_tree, insert, python, recipe
 from lockstep.embedded import Servers
 from lockstep.engine.parts import Seams
 from lockstep.model.runs import Checkpoint, Ended
@@ -21,13 +17,7 @@ from lockstep.ports.listeners import Listener
 from lockstep.telemetry import Measures
 from lockstep_schemas.run_events import ACTIVE
 
-ROOT = Path(__file__).parents[2]
-RECIPE = re.findall(
-    r"## Adding a listener\n(.*?)\n## ", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
-)[0]
-BLOCK = r"<!-- {}: (\S+) -->\n *```\w+\n(.*?)\n *```"
-LIMIT_SECONDS = 120
-PATHS = ("service", "schemas", "tests", "tests/tidy")
+RECIPE = recipe("Adding a listener")
 # Before what the rows of the recipe stand.
 BEFORE = {
     "service/lockstep/engine/assembly.py": "        *others,\n",
@@ -70,49 +60,23 @@ asyncio.run(use(*sys.argv[1:]))
 """
 
 
-def insert(path: Path, text: str, before: str) -> None:
-    """Put a text into a file, before another one that stands there once."""
-    content = path.read_text()
-    assert content.count(before) == 1, f"{path}: {before}"
-    path.write_text(content.replace(before, text + before))
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the tree, with the class of the recipe."""
-    for name in ("service", "schemas", "tests", "deploy"):
-        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    (file,) = re.findall(BLOCK.format("file"), RECIPE, re.DOTALL)
-    (tmp_path / file[0]).write_text(textwrap.dedent(f"{file[1]}\n"))
+    copy_tree(tmp_path)
+    ((name, text),) = blocks(RECIPE, "file").items()
+    (tmp_path / name).write_text(text)
     return tmp_path
 
 
 def follow(copy: Path) -> None:
     """Add the rows of the recipe, and the import."""
-    rows = dict(re.findall(BLOCK.format("row"), RECIPE, re.DOTALL))
+    rows = blocks(RECIPE, "row")
     assert rows.keys() == BEFORE.keys()
     for name, text in rows.items():
-        insert(copy / name, f"{textwrap.dedent(text)}\n", BEFORE[name])
+        insert(copy / name, text, BEFORE[name])
     (statement,) = re.findall(r"`(from lockstep\S+ import \w+)`", RECIPE)
     insert(copy / "service/lockstep/engine/assembly.py", f"{statement}\n", "from lockstep_schemas.")
-
-
-async def python(copy: Path, *arguments: str) -> tuple[int | None, str]:
-    """Run Python in the copy; give its exit code and what it has said."""
-    path = os.pathsep.join(str(copy / name) for name in PATHS)
-    env = {**os.environ, "PYTHONPATH": path}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=copy, env=env,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode, output.decode()
 
 
 async def test_a_listener_that_is_added_as_the_recipe_says_hears_how_runs_end(
@@ -133,7 +97,7 @@ async def test_the_rules_of_the_tree_ask_for_the_rows_of_the_recipe(copy: Path) 
     code, said = await python(copy, "-c", RULES)
     assert code == 0, said
     uses, name = said.splitlines()
-    assert uses.endswith(": Ends"), "nothing uses the class"
+    assert uses.endswith(": EndLog"), "nothing uses the class"
     assert name.endswith(": run.ended"), "the log line has no name"
     follow(copy)
     assert await python(copy, "-c", RULES) == (0, "\n")

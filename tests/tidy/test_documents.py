@@ -25,6 +25,7 @@ def test_the_invariants_are_all_there_each_with_tests_that_show_it() -> None:
 
 def test_there_is_a_recipe_for_each_thing_that_is_often_added() -> None:
     assert re.findall(r"^## Adding an? (.*)$", RECIPES, re.MULTILINE) == [
-        "action kind", "condition kind", "CLI command", "setting", "API operation",
-        "background service", "listener", "query or a column", "migration",
+        "action kind", "condition kind", "filter or a test", "built-in action or trigger type",
+        "CLI command", "setting", "API operation", "background service", "listener", "metric",
+        "query or a column", "migration", "page or a decision",
     ]  # fmt: skip
