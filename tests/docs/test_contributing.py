@@ -11,12 +11,13 @@ from followed import blocks, copy_tree, insert, python, recipe
 
 FILTER: Final = "Adding a filter or a test"
 SETTING: Final = "Adding a setting"
+LOCKSTEP: Final = ("-m", "lockstep", "--nats-url", "nats://127.0.0.1:1")  # without an engine
 # Before what the rows of the recipes stand.
 BEFORE: Final[Mapping[str, Mapping[str, str]]] = {
     FILTER: {
         "service/lockstep/render/filters_text.py": "def upper(",
         "service/lockstep/render/filters.py": '    "lower": texts.lower,',
-        "service/lockstep/render/examples.py": '    "capitalize": (',
+        "service/lockstep/cli/files/filter_examples.py": '    "capitalize": (',
     },
     SETTING: {"service/lockstep/settings/structs.py": "    max_walks: Annotated["},
 }
@@ -47,11 +48,11 @@ def follow(copy: Path, heading: str, *but: str) -> None:
 
 async def test_a_filter_that_is_added_as_the_recipe_says_works_and_is_explained(copy: Path) -> None:
     follow(copy, FILTER)
-    code, said = await python(copy, "-m", "lockstep", "filters", "initials")
+    code, said = await python(copy, *LOCKSTEP, "catalog", "filters", "initials")
     assert code == 0, said
     assert "Give the first letters of the words of a text." in said
     assert "'full disk' | initials" in said
-    code, page = await python(copy, "-m", "lockstep", "filters", "--reference")
+    code, page = await python(copy, *LOCKSTEP, "catalog", "filters", "--reference")
     assert code == 0, page
     assert "initials" in page
     tests = ("tests/unit/render/test_render_charges.py", "-k", "initials", "-n", "0", "-q")
@@ -60,8 +61,8 @@ async def test_a_filter_that_is_added_as_the_recipe_says_works_and_is_explained(
 
 
 async def test_a_filter_without_an_example_is_not_explained(copy: Path) -> None:
-    follow(copy, FILTER, "service/lockstep/render/examples.py")
-    code, said = await python(copy, "-m", "lockstep", "filters", "--reference")
+    follow(copy, FILTER, "service/lockstep/cli/files/filter_examples.py")
+    code, said = await python(copy, *LOCKSTEP, "catalog", "filters", "--reference")
     assert code != 0
     assert "initials" in said
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 from typer.main import get_command
 
-from lockstep.cli.main import app
+from lockstep.cli.main import app, command_of
 
 SHELLS: Final = frozenset({"sh", "bash", "shell", "console"})
 WRONG_USAGE: Final = typer.BadParameter.__mro__[1]  # `UsageError`, which typer does not export
@@ -72,6 +72,7 @@ def wrong_with_name(code: str) -> str:
             if word not in command.commands:
                 return f"`{command.name}` has no command {word}"
             command = command.commands[word]
+            command = command_of(command.row) if hasattr(command, "row") else command
     return ""
 
 

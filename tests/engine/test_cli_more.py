@@ -107,6 +107,9 @@ async def test_the_catalog_lists_filters_and_tests_with_what_they_do(shell: Shel
     }
     assert by_kind["filter"]["description"] == "Give a text in upper case."
     assert 'replace(old, new="", count=null)' in (await shell.run("catalog", "filters")).out
+    explained = (await shell.run("catalog", "filters", "upper")).out
+    assert "'open' | upper  →  \"OPEN\"" in explained
+    assert "is upper  (test)" in explained
     refused = await shell.run("catalog", "filters", "truncat", code=1)
     assert "did you mean truncate" in refused.err
 

@@ -1,4 +1,8 @@
-"""What there is to say in expressions: the filters and tests, as authors write them."""
+"""What there is to say in expressions: the filters and tests, as authors write them.
+
+The one place that says how each is written and what it does: the API, the command line and the page
+of them have it from here.
+"""
 
 import inspect
 import json
@@ -14,26 +18,32 @@ _TEST: Final = 2  # arguments that a test is handed: the account, and the value 
 # What takes the name of another filter or of a test; its signature says less than its authors know.
 _NAMING: Final[Mapping[str, tuple[str, str]]] = {
     "map": (
-        "map(filter or attribute=…)",
+        "map(filter, …) or map(attribute=…, default=null)",
         "Give a list of what a filter makes of each item, or of a member of each.",
     ),
-    "select": ("select(test, …)", "Give the items that a test is true of, or that are true."),
-    "reject": ("reject(test, …)", "Give the items that a test is false of, or that are false."),
+    "select": (
+        "select(test, …)",
+        "Give the items of which a test holds, or that are true where none is named.",
+    ),
+    "reject": (
+        "reject(test, …)",
+        "Give the items of which a test does not hold, or that are false where none is named.",
+    ),
     "selectattr": (
         "selectattr(attribute, test, …)",
-        "Give the items of which a member passes a test, or is true.",
+        "Give the items of a member of which a test holds, or whose member is true.",
     ),
     "rejectattr": (
         "rejectattr(attribute, test, …)",
-        "Give the items of which a member does not pass a test, or is false.",
+        "Give the items of a member of which a test does not hold, or whose member is false.",
     ),
 }
 _TESTS: Final[Mapping[str, str]] = {
     "defined": "Say whether a value is there, be it null.",
     "undefined": "Say whether a value is missing.",
     **dict.fromkeys(("none", "null"), "Say whether a value is null or missing."),
-    "true": "Say whether a value is the literal `true`.",
-    "false": "Say whether a value is the literal `false`.",
+    "true": "Say whether a value is `true`, and not only what counts as true.",
+    "false": "Say whether a value is `false`, and not only what counts as false.",
     "boolean": "Say whether a value is `true` or `false`.",
     "number": "Say whether a value is a number; a text of digits is none.",
     "integer": "Say whether a value is a number that was written without a fraction.",

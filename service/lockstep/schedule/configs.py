@@ -48,7 +48,9 @@ class Edge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Fired(msgspec.Struct, frozen=True, rename="camel"):
     """Payload of a tick."""
 
-    fired_at: Annotated[datetime, Meta(description="When it was due.")]
+    fired_at: Annotated[
+        datetime, Meta(description="When it was due; of a start by hand, when that was.")
+    ]
 
 
 Schedule: TypeAlias = Cron | Interval | Edge

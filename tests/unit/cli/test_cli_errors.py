@@ -37,7 +37,6 @@ def test_an_error_is_json_with_json_and_a_line_of_text_without(capsys: Capture) 
         (["--config", "no.toml", "config"], "bad_request", "setting.invalid", "no.toml"),
         (["migrate-subscriptions", "no.yaml"], "bad_request", "migration.file_refused", "no.yaml"),
         (["errors", "no.such"], "not_found", "errors.unknown", "no.such"),
-        (["filters", "uper"], "not_found", "filters.unknown", "uper"),
     ],
 )
 def test_what_is_wrong_here_is_json_too(

@@ -23,6 +23,7 @@ It needs the extra `http` (`pip install 'lockstep[http]'`), and calls the hosts 
 `http.allowed_hosts` names. It sends an `Idempotency-Key`. `Retry-After` of an answer sets when
 the next attempt begins.""",
     "automation.cron": f"""\
+A step larger than its range (`*/7` as the day of the week), or behind `L` or `LW`, is refused.
 `missed` says what becomes of ticks that came while no engine was there for {MISSED.seconds} seconds
 or longer: with `skip` none of them starts a run, with `last` the last one does, with `all` each of
 them, the newest {MOST} at most. Across daylight saving it goes as Debian's cron does: a time that

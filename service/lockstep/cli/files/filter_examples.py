@@ -1,6 +1,6 @@
-"""An example of each filter and each test, and what it gives: for their page, which tests run.
+"""Examples of each filter and each test, and what each gives: tests run them.
 
-Nothing that renders needs it. `now` is `NOW` in all of them.
+Of aliases only the first name of each is here. `now` is `NOW` in all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,6 @@ from typing import Final, TypeAlias
 Examples: TypeAlias = Sequence[tuple[str, object]]
 
 NOW: Final = "2026-05-30T12:00:00.000Z"
-
-SIGNATURES: Final[Mapping[str, str]] = {
-    "map": "attribute, default=null) or map(filter, ...",
-    "select": "test, ...",
-    "reject": "test, ...",
-    "selectattr": "attribute, test, ...",
-    "rejectattr": "attribute, test, ...",
-}
-"""Of filters that take the name of a test or of a filter."""
-
-MEANINGS: Final[Mapping[str, str]] = {
-    "map": "Give a list of a member of each item, or of what a filter makes of each item.",
-    "select": "Give the items of which a test holds, or that are true where none is named.",
-    "reject": "Give the items of which a test does not hold, or that are false.",
-    "selectattr": "Give the items of whose member a test holds, or whose member is true.",
-    "rejectattr": "Give the items of whose member a test does not hold, or whose member is false.",
-}
-"""Of the same."""
 
 FILTERS: Final[Mapping[str, Examples]] = {
     "default": (
@@ -38,7 +20,11 @@ FILTERS: Final[Mapping[str, Examples]] = {
     "lower": (("'OPEN' | lower", "open"),),
     "capitalize": (("'full DISK' | capitalize", "Full disk"),),
     "title": (("'full disk on db-one' | title", "Full Disk On Db-One"),),
-    "trim": (("'  open ' | trim", "open"), ("'--x--' | trim('-')", "x")),
+    "trim": (
+        ("'  open ' | trim", "open"),
+        ("'--x--' | trim('-')", "x"),
+        ("' x ' | trim('')", " x "),
+    ),
     "indent": (
         ("'a\nb' | indent(2)", "a\n  b"),
         ("'a\nb' | indent('> ', true)", "> a\n> b"),
@@ -83,7 +69,10 @@ FILTERS: Final[Mapping[str, Examples]] = {
         ("[1, 3, 2] | sort(true)", [3, 2, 1]),
         ("[{'n': 2}, {'n': 1}] | sort(attribute='n')", [{"n": 1}, {"n": 2}]),
     ),
-    "unique": (("['a', 'A', 'b'] | unique", ["a", "b"]),),
+    "unique": (
+        ("['a', 'A', 'b'] | unique", ["a", "b"]),
+        ("['a', 'A', 'a'] | unique(true)", ["a", "A"]),
+    ),
     "groupby": (
         (
             "[{'k': 'x', 'n': 1}, {'k': 'y', 'n': 2}, {'k': 'x', 'n': 3}] | groupby('k')",
@@ -148,36 +137,34 @@ FILTERS: Final[Mapping[str, Examples]] = {
         (r"'2026-05-30' | regex_replace('(\\d+)-(\\d+)-(\\d+)', '\\3.\\2.\\1')", "30.05.2026"),
     ),
 }
-"""Of aliases only the first name of each is here."""
 
-TESTS: Final[Mapping[str, tuple[str, Examples]]] = {
-    "defined": ("It is there, null or not.", (("trigger.payload.x is defined", False),)),
-    "undefined": ("It is missing.", (("trigger.payload.x is undefined", True),)),
-    "none": ("It is null or missing.", (("null is none", True), ("0 is none", False))),
-    "true": ("It is `true`, and not only what counts as true.", (("1 is true", False),)),
-    "false": ("It is `false`.", (("false is false", True), ("0 is false", False))),
-    "boolean": ("It is `true` or `false`.", (("true is boolean", True),)),
-    "number": ("It is a number.", (("2.5 is number", True), ("'2' is number", False))),
-    "integer": ("It is a number that was written without a fraction.", (("2 is integer", True),)),
-    "float": ("It is a number that was written with a fraction.", (("2.0 is float", True),)),
-    "string": ("It is a text.", (("'2' is string", True),)),
-    "sequence": ("It is a list or a text.", (("[1] is sequence", True),)),
-    "iterable": ("It is a list, a text or an object.", (("{'a': 1} is iterable", True),)),
-    "mapping": ("It is an object.", (("{'a': 1} is mapping", True),)),
-    "lower": ("It is a text whose letters are all small.", (("'open' is lower", True),)),
-    "upper": ("It is a text whose letters are all capital.", (("'Open' is upper", False),)),
-    "even": ("It is an even number.", (("4 is even", True),)),
-    "odd": ("It is an odd number.", (("4 is odd", False),)),
-    "divisibleby": ("It is a multiple of the number.", (("9 is divisibleby(3)", True),)),
-    "in": ("The list has it, the object has it as a key, the text as a part.", (
+TESTS: Final[Mapping[str, Examples]] = {
+    "defined": (("trigger.payload.x is defined", False),),
+    "undefined": (("trigger.payload.x is undefined", True),),
+    "none": (("null is none", True), ("0 is none", False)),
+    "true": (("1 is true", False),),
+    "false": (("false is false", True), ("0 is false", False)),
+    "boolean": (("true is boolean", True),),
+    "number": (("2.5 is number", True), ("'2' is number", False)),
+    "integer": (("2 is integer", True),),
+    "float": (("2.0 is float", True),),
+    "string": (("'2' is string", True),),
+    "sequence": (("[1] is sequence", True),),
+    "iterable": (("{'a': 1} is iterable", True),),
+    "mapping": (("{'a': 1} is mapping", True),),
+    "lower": (("'open' is lower", True),),
+    "upper": (("'Open' is upper", False),),
+    "even": (("4 is even", True),),
+    "odd": (("4 is odd", False),),
+    "divisibleby": (("9 is divisibleby(3)", True),),
+    "in": (
         ("'a' is in(['a', 'b'])", True),
         ("['a', 'x'] | select('in', ['a', 'b'])", ["a"]),
-    )),
-    "eq": ("It is equal.", (("2 is eq(2)", True), ("[1, 2] | select('==', 2)", [2]))),
-    "ne": ("It is not equal.", (("[1, 2] | select('ne', 2)", [1]),)),
-    "lt": ("It is less.", (("[1, 2, 3] | select('lt', 2)", [1]),)),
-    "le": ("It is less or equal.", (("[1, 2, 3] | select('<=', 2)", [1, 2]),)),
-    "gt": ("It is more.", (("[1, 2, 3] | select('greaterthan', 2)", [3]),)),
-    "ge": ("It is more or equal.", (("[1, 2, 3] | select('ge', 2)", [2, 3]),)),
-}  # fmt: skip
-"""What a test says, by the first name of each."""
+    ),
+    "eq": (("2 is eq(2)", True), ("[1, 2] | select('==', 2)", [2])),
+    "ne": (("[1, 2] | select('ne', 2)", [1]),),
+    "lt": (("[1, 2, 3] | select('lt', 2)", [1]),),
+    "le": (("[1, 2, 3] | select('<=', 2)", [1, 2]),),
+    "gt": (("[1, 2, 3] | select('greaterthan', 2)", [3]),),
+    "ge": (("[1, 2, 3] | select('ge', 2)", [2, 3]),),
+}
