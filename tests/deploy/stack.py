@@ -20,9 +20,9 @@ from patience import LIMIT_SECONDS
 Json = dict[str, Any]
 
 
-def rendered() -> Json:
+def rendered(folder: Path = DEPLOY) -> Json:
     """Ask docker compose what it makes of the file."""
-    words = ["--file", DEPLOY / "compose.yaml", "--profile", "tools", "config", "--format", "json"]
+    words = ["--file", folder / "compose.yaml", "--profile", "tools", "config", "--format", "json"]
     found = subprocess.run(
         [tool("docker-compose"), *words],
         check=True,

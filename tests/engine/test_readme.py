@@ -88,5 +88,11 @@ async def test_make_offers_what_the_readme_says() -> None:
 
 def test_the_readme_stays_short_and_leads_on() -> None:
     assert len(README.split()) <= MOST_WORDS
-    for page in ("docs/GUIDE.md", "docs/OPERATIONS.md", "docs/BUS.md", "CONTRIBUTING.md"):
+    for page in (
+        "docs/TUTORIAL.md",
+        "docs/GUIDE.md",
+        "docs/OPERATIONS.md",
+        "docs/BUS.md",
+        "CONTRIBUTING.md",
+    ):
         assert f"({page})" in README
