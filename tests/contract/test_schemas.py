@@ -121,19 +121,25 @@ def test_the_frame_of_a_document_is_judged_as_apply_does(
 
 
 def files_for_people() -> list[tuple[Path, str]]:
-    """The samples, the files of the README and of the guide: in which folder, and the text."""
+    """The samples, the files of the README, guide and tutorial: in which folder, and the text."""
     pages = (ROOT / "README.md").read_text() + (ROOT / "docs/GUIDE.md").read_text()
     readme = re.findall(r"```yaml\n(.*?)```", pages, re.DOTALL)
     folder = ROOT / "deploy/samples"
     samples = sorted([*folder.glob("*.yaml"), *folder.glob("cases/*.yaml")])
-    return [(path.parent, path.read_text()) for path in samples] + [(ROOT, text) for text in readme]
+    tutorial = (ROOT / "docs/TUTORIAL.md").read_text()
+    placed = re.findall(r"<!-- file: (\S+) -->\n```yaml\n(.*?)```", tutorial, re.DOTALL)
+    return [
+        *((path.parent, path.read_text()) for path in samples),
+        *((ROOT, text) for text in readme),
+        *(((ROOT / name).parent, text) for name, text in placed),
+    ]
 
 
 @pytest.mark.parametrize(("folder", "text"), files_for_people())
 def test_a_file_for_people_names_the_schema_that_it_keeps_to(folder: Path, text: str) -> None:
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", text, re.MULTILINE)
     assert named
-    schema = json.loads((folder / named[1]).read_text())
+    schema = json.loads((folder / named[1]).resolve().read_text())
     validator = jsonschema_rs.Draft202012Validator(schema)
     for document in yaml.safe_load_all(text):
         assert [error.message for error in validator.iter_errors(document)] == []

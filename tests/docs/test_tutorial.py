@@ -48,9 +48,16 @@ class Reader:
             async with patience():
                 while not stands_in(same(told.text), same(shown)):
                     await asyncio.sleep(POLL_SECONDS)
-                    shown = "".join(before) + await self.types(last)
+                    shown = "".join(before) + await self.looks(last)
         except TimeoutError:
             pytest.fail(f"{block} shows\n{shown}")
+
+    async def looks(self, line: str) -> str:
+        """Type one line; where it fails, there may be nothing to show yet."""
+        try:
+            return await self.types(line)
+        except AssertionError as error:
+            return str(error)
 
     async def types(self, line: str) -> str:
         """Type one line; give what it shows."""
