@@ -10,10 +10,13 @@ import msgspec
 import pytest
 from msgspec import NODEFAULT
 from msgspec import inspect as inspected
+from msgspec.structs import fields
 
 from engine.test_probes import NAMES
 from lockstep import control
 from lockstep.bus.names import Names
+from lockstep.bus.service import MAX_REQUEST_BYTES
+from lockstep.bus.topology import DEAD_LETTER_ROOM_BYTES
 from lockstep.cases.format import (
     Concurrent,
     EventCase,
@@ -25,14 +28,19 @@ from lockstep.cases.format import (
 from lockstep.cases.operations import OPERATIONS
 from lockstep.catalog import ActionContext, ActionOptions, ActionResult, Registry, TriggerOptions
 from lockstep.cli.main import COMMANDS
+from lockstep.client.remote import REQUEST_SECONDS
 from lockstep.contract.channels import CHANNELS
 from lockstep.control import subscriptions
+from lockstep.intake.decode import MAX_EVENT_ID_BYTES, MAX_MESSAGE_ID_BYTES
+from lockstep.model.faults import STATUS
+from lockstep.settings.structs import Settings
 from lockstep_schemas import (
     api,
     events,
     headers,
     migration,
     notify,
+    registration,
     remote,
     run_events,
     secrets,
@@ -210,11 +218,38 @@ def test_every_header_is_there() -> None:
 
 
 def test_every_code_of_an_error_is_there_with_its_number() -> None:
-    # How NATS services number them: the first column of the table is that of the body.
     shown = {row[0].strip("`"): row[1] for row in table("<!-- codes -->")}
-    (codes,) = [one for one in msgspec.structs.fields(api.Fault) if one.name == "code"]
-    assert list(shown) == list(get_args(get_args(codes.type)[0]))
-    assert sorted(shown.values()) == ["400", "404", "409", "500", "503"]
+    assert [*shown.items()] == [*STATUS.items()]
+
+
+def test_the_numbers_in_its_sentences_are_those_that_hold() -> None:
+    names = {section.name: section.default_factory() for section in fields(Settings)}
+    told = re.findall(r"`(\w+)\.(\w+)` \((\d+)( minutes)?\)", PAGE)
+    assert len(told) >= 3
+    for section, name, number, minutes in told:
+        assert getattr(names[section], name) == int(number) * (60 if minutes else 1), name
+    kept = names["nats"]
+    assert f"keeps what is told for {kept.runs_max_age_days:g} days" in PAGE
+    assert f"dead letters for {kept.dead_max_age_days:g}; both" in PAGE
+    room, most = DEAD_LETTER_ROOM_BYTES // 1024, MAX_REQUEST_BYTES // 1024
+    assert f"the headers of a dead letter need ({room} KiB)" in PAGE
+    assert f"A request may be {most:,} KiB large; wait {REQUEST_SECONDS:g} s" in PAGE
+    assert f"{MAX_EVENT_ID_BYTES} bytes, or its message id is longer than" in PAGE
+    assert f"its message id is longer than {MAX_MESSAGE_ID_BYTES:,} bytes" in PAGE
+
+
+def test_what_the_guide_says_of_a_service_with_actions_is_what_the_page_says() -> None:
+    guide = (Path(__file__).parents[2] / "docs/GUIDE.md").read_text()
+    kinds = (("register", registration.ActionRegister), ("request", remote.ActionRequest))
+    for row, kind in (*kinds, ("reply", remote.ActionReply)):
+        (told,) = re.findall(rf"^\| {row} \| `\{{(.+?)\}}`", guide, re.MULTILINE)
+        assert {word.rstrip("?") for word in told.split(", ")} == {
+            one.encode_name for one in fields(kind)
+        } - {"accepted"}
+        optional = {one.encode_name for one in fields(kind) if not one.required}
+        assert {word[:-1] for word in told.split(", ") if word.endswith("?")} == optional - {
+            "accepted", "success",
+        }  # fmt: skip
 
 
 def test_every_metric_is_there() -> None:

@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 import pytest
 
+from lockstep.model.decisions import Stage
 from lockstep_schemas.definition import Mode
 from lockstep_schemas.run_events import RunStatus
 from pages import DOCS, ROOT
@@ -54,7 +55,7 @@ def test_a_word_is_used_in_a_page_or_in_the_code(word: str) -> None:
     assert re.search(rf" {plain(word)}s? ", SAID), "nobody says so; take it out"
 
 
-@pytest.mark.parametrize("kind", [Mode, RunStatus], ids=["modes", "statuses"])
+@pytest.mark.parametrize("kind", [Mode, RunStatus, Stage], ids=["modes", "statuses", "stages"])
 def test_what_the_code_counts_up_is_told(kind: object) -> None:
     page = PAGE.read_text()
     assert [word for word in get_args(kind) if not re.search(rf"\b{word}\b", page)] == []

@@ -163,19 +163,26 @@ def test_a_key_that_the_page_names_is_one_of_the_language() -> None:
 def test_the_limits_are_those_that_hold() -> None:
     kib, mib = 1024, 1024 * 1024
     default = limits.DEFAULT
-    assert [row[1] for row in TABLES["limits"]] == [
-        f"{default.text_bytes // kib} KiB",
-        f"{default.value_bytes // mib} MiB",
-        f"{default.processor_seconds * 1000:g} ms",
-        f"{FILTER_SECONDS * 1000:g} ms",
-        str(default.nesting),
-        str(limits.INTEGER_BITS),
-        str(patterns.MOST_CHARACTERS),
-        str(filters_list.MOST_SORTED),
-        str(shape.MAX_CONDITION_DEPTH),
-        str(shape.MAX_ACTION_DEPTH),
-        str(depth.MAX_DEPTH),
-        f"{source.MAX_BYTES // mib} MiB",
-        f"{scope.SCOPE_BYTES // mib} MiB",
-        f"{bounds.KEY_BYTES} bytes",
+    holds = [
+        ("text of a template", f"{default.text_bytes // kib} KiB"),
+        ("value that an expression makes", f"{default.value_bytes // mib} MiB"),
+        ("processor time of what is evaluated", f"{default.processor_seconds * 1000:g} ms"),
+        ("processor time of what a trigger or a wait", f"{FILTER_SECONDS * 1000:g} ms"),
+        ("nesting of an expression", str(default.nesting)),
+        ("digits of a whole number", str(limits.INTEGER_BITS)),
+        ("regular expression", str(patterns.MOST_CHARACTERS)),
+        ("list that is sorted", str(filters_list.MOST_SORTED)),
+        ("nesting of conditions", str(shape.MAX_CONDITION_DEPTH)),
+        ("nesting of actions", str(shape.MAX_ACTION_DEPTH)),
+        ("nesting of a payload", str(depth.MAX_DEPTH)),
+        ("text of an automation", f"{source.MAX_BYTES // mib} MiB"),
+        ("faults that are told", str(shape.MAX_FAULTS)),
+        ("variables and artifacts of a run", f"{scope.SCOPE_BYTES // mib} MiB"),
+        ("what a run keeps to go on with", f"{bounds.STATE_BYTES // mib} MiB"),
+        ("context key of a wait", f"{bounds.KEY_BYTES} bytes"),
     ]
+    told = [(what, most) for what, most in TABLES["limits"]]
+    assert [most for _, most in told] == [most for _, most in holds]
+    assert [
+        what for (words, _), (what, _) in zip(holds, told, strict=True) if words not in what
+    ] == []

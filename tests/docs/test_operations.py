@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 from uuid import uuid4
 
 import pytest
@@ -16,6 +16,7 @@ from databases import on_server
 from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
 from engine.shell import Shell, closed_port
 from lockstep.embedded import Servers
+from lockstep.model.decisions import Stage
 from lockstep.model.ids import uuid7
 from lockstep.telemetry.health import Health
 from patience import patience, until
@@ -177,6 +178,12 @@ async def test_what_a_replica_may_lack_is_all_there() -> None:
     text = SECTIONS["A replica hangs, or its readiness is red"]
     shown = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
     assert shown == [*Health().missing, "stopping"]
+
+
+async def test_every_stage_that_may_refuse_an_event_is_there() -> None:
+    rows = re.findall(r"^\| refused by (.+?) \|", PAGE, re.MULTILINE)
+    told = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert told == {*get_args(Stage)} - {"wait", "wait_filter"}
 
 
 async def test_each_command_shows_what_the_page_says(incident: Incident) -> None:

@@ -135,7 +135,6 @@ async def test_a_reader_gets_from_a_clone_through_an_incident(tmp_path: Path) ->
         reader = Reader(tmp_path, Path(package.bin_dir()), stack)
         for number, block in enumerate(page):
             for name in block.marked("file"):
-                (reader.root / name).parent.mkdir(exist_ok=True)
                 (reader.root / name).write_text(block.text)
             if block.language == "sh":
                 if "make-secrets" in block.text:

@@ -17,11 +17,13 @@ from lockstep.schedule.configs import (
     with_tick,
 )
 from lockstep.schedule.faults import faults
+from lockstep.schedule.pattern import MACROS
 from lockstep.schedule.terms import PatternFault
 from lockstep.schedule.ticks import MISSED, MOST, Ticks, first_due, next_tick, ticks
 
 __all__ = [
     "KINDS",
+    "MACROS",
     "MISSED",
     "MOST",
     "PREFIX",

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from lockstep.schedule import MISSED, MOST
+from lockstep.schedule import MACROS, MISSED, MOST
 
 MORE: Final[Mapping[str, str]] = {
     "automation.start": """\
-The run begins with `payload` as that of its event, with the context key of this run, and under the
-mode of its own automation, which may queue it, or refuse it: then `status` is `skipped`. With
-`wait` this run sleeps until the other one has ended.""",
+The run begins with `payload` as that of its event, and under the mode of its own automation, which
+may queue it, or refuse it: then `status` is `skipped`. Where the type of its event says where the
+context key stands, it is taken from the payload; else it is the key of this run. With `wait` this
+run sleeps until the other one has ended; where that has failed this step has not, and `status` says
+so. The step fails where there is no such automation, or several, where it is disabled, where the
+payload breaks the schema of its event, and where more than `engine.hop_limit` automations led to
+it.""",
     "automation.notify_user": """\
 A service of yours delivers it: it answers requests on `lockstep.notify` with
 `{results: [{channel, success, error?}]}`, `{deliveredCount}`, or both. Delivered on no channel is
@@ -23,6 +27,10 @@ It needs the extra `http` (`pip install 'lockstep[http]'`), and calls the hosts 
 `http.allowed_hosts` names. It sends an `Idempotency-Key`. `Retry-After` of an answer sets when
 the next attempt begins.""",
     "automation.cron": f"""\
+There are {", ".join(f"`{one}`" for one in MACROS)}.
+`L` is the last day of the month, `LW` its last working day; `fri#2` is the second Friday, `friL`
+the last one. Where the day of the month and that of the week are both limited, either of them will
+do; if one begins with a star, both must fit.
 A step larger than its range (`*/7` as the day of the week), or behind `L` or `LW`, is refused.
 `missed` says what becomes of ticks that came while no engine was there for {MISSED.seconds} seconds
 or longer: with `skip` none of them starts a run, with `last` the last one does, with `all` each of
