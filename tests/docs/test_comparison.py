@@ -9,6 +9,8 @@ from pages import ROOT, headings
 
 PAGE: Final = ROOT / "docs/COMPARISON.md"
 OTHERS: Final = ["Temporal", "Restate", "Argo Events", "Home Assistant", "Kestra", "Inngest"]
+# Where they themselves write: part of the name of a host, or the owner of a repository.
+THEIRS: Final = ["temporal", "restate", "argoproj", "home-assistant", "kestra", "inngest"]
 EVERY: Final = pytest.mark.parametrize("name", OTHERS)
 
 
@@ -46,3 +48,12 @@ def test_what_is_said_of_us_names_tests_that_are_there(name: str) -> None:
     assert len(named) >= 2
     for file, test in named:
         assert f"{test}(" in (ROOT / file).read_text() or not test, f"{file}: {test}"
+
+
+@pytest.mark.parametrize(("name", "whose"), [*zip(OTHERS, THEIRS, strict=True)])
+def test_what_is_linked_of_another_was_written_there(name: str, whose: str) -> None:
+    hosts = re.findall(
+        r"\]\(https://((?:github|raw\.githubusercontent)\.com/(?:orgs/)?[\w-]+|[^/)]+)",
+        section(name),
+    )
+    assert [host for host in hosts if whose not in host] == []
