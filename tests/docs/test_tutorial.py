@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -15,6 +16,8 @@ import pytest
 
 from deploy.running import Compose, wrong_flags
 from deploy.stack import rendered
+from lockstep.cli.terminal.welcome import welcome
+from lockstep.settings.structs import Settings
 from pages import ROOT, Block, blocks
 from patience import patience
 from processes import dev_servers, environment, talking
@@ -146,3 +149,9 @@ async def test_a_reader_gets_from_a_clone_through_an_incident(tmp_path: Path) ->
 
 def test_the_tutorial_uses_commands_that_docker_compose_has() -> None:
     assert wrong_flags(PAGE.read_text(), {"up", "ps", "run", "exec", "down"}) == {}
+
+
+def test_what_a_reader_waits_for_is_what_is_said_when_it_is_up() -> None:
+    (awaited,) = re.findall(r"it is up when\nit says `(.+?)`", PAGE.read_text())
+    first, *_ = welcome(Settings(), Path(".lockstep"), [], is_found=True)
+    assert str(first) == awaited
