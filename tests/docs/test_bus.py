@@ -263,15 +263,6 @@ def test_every_command_is_there() -> None:
     assert re.findall(r"^\| `lockstep ([\w -]+)` \|", text, re.MULTILINE) == list(COMMANDS)
 
 
-@pytest.mark.parametrize(("user", "who"), [("ops", "who watches"), ("operator", "an operator")])
-def test_what_somebody_may_hear_is_what_the_accounts_let_hear(user: str, who: str) -> None:
-    accounts = (Path(__file__).parents[2] / "deploy/nats/accounts.conf").read_text()
-    rights = accounts.partition(f"user: {user}\n")[2]
-    heard = re.findall(r'"(lockstep\.[^"]+)"', re.findall(r"subscribe \{(.+?)\}", rights)[0])
-    (row,) = [row for row in table("## Rights") if row[0] == who]
-    assert re.findall(r"`([^`]+)`", row[2]) == heard
-
-
 def test_every_provider_of_subscriptions_is_there() -> None:
     shown = re.findall(r"^\| `(integration-[\w.-]+)` \| `([\w.-]+)` \|", PAGE, re.MULTILINE)
     assert dict(shown) == {name: action for name, (action, _) in subscriptions.PROVIDERS.items()}
