@@ -1,9 +1,7 @@
 """The questions of an incident, asked of an engine in which all of it has happened."""
 
 import asyncio
-import os
 import re
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -21,6 +19,7 @@ from lockstep.model.ids import uuid7
 from lockstep.telemetry.health import Health
 from patience import patience, until
 from shown import same, stands_in
+from typed import TOOLS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,7 +34,6 @@ DAMAGE: Final = (
 MEND: Final = (
     "update runs set actor = '{}' where actor = convert_to('{\"type\": \"robot\"}', 'utf8')"
 )
-TOOLS: Final = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 WORKER: Final = """
     insert into workers (id, name, engine_version, heartbeat_at)
     values ($1, 'engine-2', '0.1.0', now() - $2 * interval '1 second')

@@ -1,7 +1,5 @@
 """The pages, executed: their cases pass, and their commands do what they say."""
 
-import asyncio
-import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,8 +8,8 @@ import pytest
 
 from judged import is_cases
 from pages import DOCS, ROOT, Block, blocks, is_dev, name_of
-from patience import patience
 from processes import dev_servers, environment, lockstep, talking
+from typed import shell
 
 
 def cases_of(page: Path) -> list[Block]:
@@ -37,20 +35,6 @@ def write_files(page: Path, folder: Path) -> None:
             (folder / name).write_text(block.text)
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "deploy").symlink_to(ROOT / "deploy")
-
-
-async def shell(script: str, folder: Path) -> str:
-    """Run the lines of a block, each as it stands; one that fails fails the test."""
-    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = await asyncio.create_subprocess_exec(
-        "bash", "-e", "-o", "pipefail", "-c", script, cwd=folder,
-        env={**environment(), "PATH": tools},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    async with patience():
-        output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
 
 
 @pytest.mark.parametrize("page", [*filter(cases_of, DOCS)], ids=name_of)

@@ -1,16 +1,25 @@
-"""Commands as pages have them, against the real tree of commands."""
+"""Commands as pages have them: against the real tree of commands, and carried out."""
 
+import asyncio
+import os
 import re
 import shlex
-from collections.abc import Iterator
-from pathlib import PurePath
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any, Final
 
 import typer
 from typer.main import get_command
 
 from lockstep.cli.main import app, command_of
+from patience import patience
+from processes import environment
 
+TOOLS: Final = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 SHELLS: Final = frozenset({"sh", "bash", "shell", "console"})
 WRONG_USAGE: Final = typer.BadParameter.__mro__[1]  # `UsageError`, which typer does not export
 
@@ -79,3 +88,15 @@ def wrong_with_name(code: str) -> str:
 def _options(command: Any) -> set[str]:
     named = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
     return named | {"--help", "-h"}
+
+
+async def shell(script: str, folder: Path, variables: Mapping[str, str] = NOTHING) -> str:
+    """Run the lines of a block, each as it stands; one that fails fails the test."""
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-e", "-o", "pipefail", "-c", script, cwd=folder,
+        env={**environment(), "PATH": TOOLS, **variables}, stdout=PIPE, stderr=STDOUT,
+    )  # fmt: skip
+    async with patience():
+        output, _ = await process.communicate()
+    assert process.returncode == 0, f"{script}\n{output.decode()}"
+    return output.decode()
