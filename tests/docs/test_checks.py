@@ -65,6 +65,7 @@ def test_a_fault_that_is_expected_is_told_and_no_other() -> None:
         ("until lockstep status; do sleep 1; done", [["status"]]),
         ("LOCKSTEP_X=1 lockstep serve &", [["serve"]]),
         ("lockstep publish a.b \\\n  --payload '{}'", [["publish", "a.b", "--payload", "{}"]]),
+        ("kubectl exec deployment/lockstep -- lockstep doctor", [["doctor"]]),
         ("cd lockstep # lockstep serve", []),
     ],
 )

@@ -24,7 +24,7 @@ SHELLS: Final = frozenset({"sh", "bash", "shell", "console"})
 WRONG_USAGE: Final = typer.BadParameter.__mro__[1]  # `UsageError`, which typer does not export
 
 _SIGNS: Final = re.compile(r"[();<>|&]+")
-_BEFORE: Final = re.compile(r"[A-Z_]+=.*|\$|until|while|if|then|do|!|exec|-m")
+_BEFORE: Final = re.compile(r"[A-Z_]+=.*|\$|until|while|if|then|do|!|--|-m")
 _ROOT: Final[Any] = get_command(app)
 
 
