@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +12,11 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from pages import blocks
 from patience import patience
-from processes import environment
+from processes import dev_servers, environment, talking
+from processes import lockstep as process_of
+from typed import shell
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = (DOCS / "RECIPES.md").read_text()
@@ -79,3 +84,33 @@ async def test_all_cases_pass_and_reach_every_branch() -> None:
     assert code == 0
     assert len(told["coverage"]) > len(FILES)  # one file has two automations
     assert [one for one in told["coverage"] if one["reached"] != one["ways"]] == []
+
+
+async def test_a_reader_sees_a_recipe_at_work_as_the_page_says(tmp_path: Path) -> None:
+    check, stand_in, work = (
+        block.text for block in blocks(DOCS / "RECIPES.md") if block.language == "sh"
+    )
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "docs").symlink_to(DOCS)
+    assert " 0 failed, 0 skipped" in await shell(check, tmp_path)
+    async with process_of("dev", env=environment(), cwd=tmp_path):
+        async with talking((await dev_servers(tmp_path / ".lockstep"))["nats_url"]):
+            pass
+        second = await asyncio.create_subprocess_exec(
+            "bash", "-e", "-c", stand_in, cwd=tmp_path, env=environment(),
+            stdout=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        assert second.stdout
+        try:
+            async with patience():
+                assert await second.stdout.readline() == b"ready\n"
+            await shell(work, tmp_path)
+            async with patience():
+                assert b"disk 7 is full" in await second.stdout.readline()
+            ended = (
+                "until lockstep runs list --status success | grep acknowledged; do sleep 0.2; done"
+            )
+            await shell(ended, tmp_path)
+        finally:
+            os.killpg(second.pid, signal.SIGKILL)
+            await second.wait()
