@@ -92,3 +92,15 @@ def test_an_alert_that_a_page_names_is_there(page: Path) -> None:
 def test_a_filter_that_a_page_names_is_there(page: Path) -> None:
     found = re.findall(r"(?<=[\w)'\]]) \| ([a-z]\w*)", "\n".join(inline(page)))
     assert {*found} - {*BUILT_IN} - {"name", "filter"} == set(), "those two stand for one"
+
+
+def test_numbers_that_pages_tell_in_passing_hold() -> None:
+    sample = ROOT / "deploy/samples/provider-python/provider.py"
+    (lines,) = re.findall(r"is one in (\d+) lines", (ROOT / "docs/GUIDE.md").read_text())
+    assert len(sample.read_text().splitlines()) == int(lines)
+    deploying = (ROOT / "deploy/README.md").read_text()
+    (pool,) = re.findall(r"`postgres.pool_size` connections, (\d+) unless set", deploying)
+    assert Settings().postgres.pool_size == int(pool)
+    (step, run) = re.findall(r"`engine.keep_io_bytes`: (\d+) KiB a step, (\d+) KiB", deploying)[0]
+    assert Settings().engine.keep_io_bytes == int(step) * 1024
+    assert int(run) == 64 * int(step), "of a run 64 times as much is kept"
