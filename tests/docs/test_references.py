@@ -5,10 +5,10 @@ import json
 import pytest
 
 from lockstep.catalog import build_catalog
+from lockstep.cli.entry import run
 from lockstep.cli.files import filter_reference, type_examples, type_reference
 from lockstep.cli.files.filter_examples import FILTERS, NOW, TESTS
 from lockstep.cli.files.filter_reference import aliases
-from lockstep.cli.main import run
 from lockstep.render import BUILT_IN, Renderer
 from lockstep.render.predicates import PREDICATES
 from pages import ROOT, headings
