@@ -287,6 +287,13 @@ def test_a_hook_needs_nothing_that_is_no_hook(case: str) -> None:
     assert weights == sorted(weights)
 
 
+def test_what_a_test_of_the_chart_has_said_can_be_read_when_it_has_passed() -> None:
+    """Helm 3 reads the log for `helm test --logs` after it has deleted what its policy names."""
+    (doctor,) = [one for one in rendered("defaults") if "test" in hooks_of(one)]
+    policy = doctor["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    assert policy == "before-hook-creation"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_engine_understands_every_setting_of_the_chart(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -87,6 +87,8 @@ def test_the_servers_are_those_of_compose() -> None:
         return [word for word in words if "tls" not in word and not word.startswith("--ssl_")]
 
     assert plain(container("postgres")["args"]) == plain(COMPOSE["postgres"]["command"])
+    ready = container("postgres")["readinessProbe"]["exec"]["command"]
+    assert ["CMD", *ready] == COMPOSE["postgres"]["healthcheck"]["test"]
 
 
 def test_what_the_servers_mount_is_made_from_files_that_there_are() -> None:
@@ -122,7 +124,8 @@ def test_the_chart_takes_the_values_and_the_secrets_of_the_page() -> None:
     (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
     assert deployment["metadata"]["name"] == "lockstep"
     labels = deployment["spec"]["template"]["metadata"]["labels"]
-    assert f"app.kubernetes.io/name={labels['app.kubernetes.io/name']} " in PAGE
+    part = "app.kubernetes.io/component"  # the pod of a test is called like an engine, too
+    assert f"--selector {part}={labels[part]} " in PAGE
     (pod,) = deployment["spec"]["template"]["spec"]["containers"]
     assert f"docker build --tag {pod['image']} " in PAGE
 

@@ -6,14 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from engine.engine_fixture import rows
-from lockstep.catalog import ActionOptions, TriggerOptions
+from lockstep import __version__
+from lockstep.catalog import ActionContext, ActionOptions, ActionResult, TriggerOptions
+from lockstep.catalog.registry import MAX_TIMEOUT_SECONDS
 from lockstep.embedded import Servers
+from lockstep.model.types import ActionType
 from patience import patience
 from processes import call, environment, lockstep, talking
 
@@ -119,6 +123,48 @@ async def test_the_guide_shows_the_sample_as_it_is() -> None:
     assert len(blocks) >= 4
     for block in blocks:
         assert block.rstrip("\n") in sources, block
+
+
+async def test_the_guide_names_all_that_an_action_is_handed_and_gives() -> None:
+    for kind, said in ((ActionContext, "handed an"), (ActionResult, "gives an")):
+        (names,) = re.findall(rf"{said} `{kind.__name__}`\s\(([^)]+)\)", GUIDE)
+        assert {*re.findall(r"`(\w+)`", names)} == {*kind.__annotations__}
+
+
+async def test_the_guide_has_the_time_that_an_action_is_given() -> None:
+    (unset, most) = re.findall(r"`timeout_seconds` \| (\d+) if left out, at most (\d+)", GUIDE)[0]
+    (made,) = [one.default for one in fields(ActionType) if one.name == "timeout_seconds"]
+    assert (float(unset), float(most)) == (made, MAX_TIMEOUT_SECONDS)
+
+
+async def test_the_image_of_the_guide_has_the_plugin_where_that_of_lockstep_looks_for_it() -> None:
+    (text,) = re.findall(r"```dockerfile\n(.*?)```", GUIDE, re.DOTALL)
+    (base, ours) = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    image = (ROOT / "deploy/Dockerfile").read_text()
+    (python,) = re.findall(r"^ARG PYTHON=(python:\d+\.\d+)", image, re.MULTILINE)
+    assert base == f"{python}-slim"
+    assert ours == f"lockstep:{__version__}"
+    (where,) = re.findall(r"^COPY --from=plugin /site (\S+)$", text, re.MULTILINE)
+    (venv,) = re.findall(r"python -m venv (\S+)", image)
+    assert where == f"{venv}/lib/{python.replace(':', '')}/site-packages"
+
+
+async def test_the_same_key_is_the_same_ticket_in_every_process() -> None:
+    script = """
+import asyncio
+from unittest.mock import Mock
+import lockstep_tickets
+context = Mock(config={"title": "x"}, idempotency_key="run:actions[0]")
+print(asyncio.run(lockstep_tickets.open_ticket(context)).external_id)
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script], check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": str(SAMPLE / "src"), "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1
 
 
 async def test_the_guide_names_every_option() -> None:

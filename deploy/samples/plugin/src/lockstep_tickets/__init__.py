@@ -1,6 +1,7 @@
 """A plug-in: tickets that are opened, commented and closed; and a folder that is watched."""
 
 from typing import Annotated, Literal
+from zlib import crc32
 
 import msgspec
 from msgspec import Meta
@@ -69,8 +70,9 @@ def register(registry: Registry) -> None:
 async def open_ticket(context: ActionContext) -> ActionResult:
     """Open a ticket, once however often the step is repeated."""
     config = msgspec.convert(context.config, Open)
-    # A real one would send the idempotency key along, so that a second call finds the ticket.
-    number = f"T-{abs(hash(context.idempotency_key)) % 100_000}"
+    # A real one would send the idempotency key along, so that a second call finds the ticket. Of
+    # the same key it is the same number in every process: `hash` of a text would not be.
+    number = f"T-{crc32(context.idempotency_key.encode()) % 100_000}"
     context.logger.info("action.logged", message="ticket opened", number=number)
     ticket = {"number": number, "title": config.title, "priority": config.priority}
     return ActionResult(artifact=ticket, external_id=number)
