@@ -20,9 +20,10 @@ from patience import LIMIT_SECONDS
 Json = dict[str, Any]
 
 
-def rendered(folder: Path = DEPLOY) -> Json:
-    """Ask docker compose what it makes of the file."""
-    words = ["--file", folder / "compose.yaml", "--profile", "tools", "config", "--format", "json"]
+def rendered(folder: Path = DEPLOY, *more: Path) -> Json:
+    """Ask docker compose what it makes of the file, and of those that are read along."""
+    files = [word for file in (folder / "compose.yaml", *more) for word in ("--file", file)]
+    words = [*files, "--profile", "tools", "config", "--format", "json"]
     found = subprocess.run(
         [tool("docker-compose"), *words],
         check=True,

@@ -18,6 +18,7 @@ from deploy.machines import (
 from deploy.running import OURS, Compose, wrong_flags
 from deploy.stack import Json, rendered
 from lockstep import __version__
+from lockstep.settings.load import load
 from patience import LIMIT_SECONDS, patience
 
 
@@ -121,6 +122,22 @@ async def test_the_guide_leads_to_an_order_that_two_replicas_have_seen_to(
             runs: list[Json] = []
             while [one["status"] for one in runs] != ["success", "success"]:
                 runs = json.loads(await compose.run("cli", "runs", "list", "--json"))["items"]
+
+
+def test_settings_and_secrets_reach_the_engine_as_the_guide_says(
+    project: Json, tmp_path: Path
+) -> None:
+    (text,) = in_guide("override", "yaml")
+    (tmp_path / "compose.override.yaml").write_text(text)
+    both = rendered(DEPLOY, tmp_path / "compose.override.yaml")
+    before, after = (one["services"]["engine"] for one in (project, both))
+    added = after["environment"].keys() - before["environment"].keys()
+    assert added == {"LOCKSTEP_HTTP__ALLOWED_HOSTS", "LOCKSTEP_SECRETS__FOLDER"}
+    found = load(None, {name: after["environment"][name] for name in added}).settings
+    assert found.http.allowed_hosts == ["api.example.com", "hooks.example.com"]
+    assert [one["target"] for one in after["volumes"]] == [found.secrets.folder]
+    unlike = {key for key in after if after[key] != before.get(key)}
+    assert unlike == {"environment", "volumes"}, "all else is as it was"
 
 
 def test_the_guide_uses_commands_that_docker_compose_has() -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from judged import is_cases, told, unmet
+from lockstep.settings.load import load
 from pages import DOCS, PAGES, ROOT, Block, blocks, inline, name_of, prose
 from typed import SHELLS, calls, is_lockstep, wrong_with, wrong_with_name
 
@@ -37,6 +38,12 @@ def test_an_automation_in_a_page_is_judged_as_the_page_says(block: Block, tmp_pa
 @pytest.mark.parametrize("block", of("json"), ids=str)
 def test_json_in_a_page_is_json(block: Block) -> None:
     json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [block for block in of("toml") if block.page in DOCS], ids=str)
+def test_settings_in_a_page_are_some(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "lockstep.toml").write_text(block.text)
+    load(tmp_path / "lockstep.toml", {})
 
 
 @pytest.mark.parametrize("block", of(*SHELLS), ids=str)

@@ -54,7 +54,7 @@ class HttpClient:
             except ModuleNotFoundError as error:
                 raise HttpMissing(
                     f"HTTP calls need the extra 'http' ({error.name} is not installed here):"
-                    " install lockstep[http] and start the engine again"
+                    " install Lockstep with it and start the engine again"
                 ) from error
             self._session = Session(self._settings)
         return self._session

@@ -23,8 +23,9 @@ A subject `lockstep.trigger.<event id>` publishes an event. The message id is th
 the step, so the stream stores it once. What else begins with `lockstep.` is the engine's own.""",
     "nats.request": "An error of the service is a failure, and so is nobody who answers.",
     "http.request": """\
-It needs the extra `http` (`pip install 'lockstep[http]'`), and calls the hosts that the setting
-`http.allowed_hosts` names. It sends an `Idempotency-Key`. `Retry-After` of an answer sets when
+`make run` and the image have it, an installation of your own with the extra `http`. It calls the
+hosts that the setting `http.allowed_hosts` names, and those of a private network only with
+`http.allow_private_addresses`. It sends an `Idempotency-Key`. `Retry-After` of an answer sets when
 the next attempt begins.""",
     "automation.cron": f"""\
 There are {", ".join(f"`{one}`" for one in MACROS)}.
