@@ -1,5 +1,7 @@
 """An event that did nothing: what a client reports, and what the commands of the page show."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -96,6 +98,27 @@ async def test_a_client_reports_what_the_page_says(bus: Bus) -> None:
         for one in row:
             assert one in " ".join(said), said
     assert len(told) == len(order)
+
+
+async def test_a_plain_request_is_answered_as_the_page_says(bus: Bus) -> None:
+    engine = await nats.connect(
+        bus.url, user="engine", password=bus.passwords["nats_engine"], inbox_prefix="_INBOX_engine"
+    )
+    publisher = await nats.connect(
+        bus.url, user="publisher", password=bus.passwords["nats_publisher"],
+        inbox_prefix="_INBOX_publisher",
+    )  # fmt: skip
+    (word,) = re.findall(r"a subject that no stream takes is `(.+?)`", PAGE.read_text())
+    with pytest.raises(nats.errors.NoRespondersError, match=word):
+        await publisher.request(ORDERS, b"{}", timeout=LIMIT_SECONDS)
+    await engine.jetstream().add_stream(
+        name="LOCKSTEP_TRIGGERS", subjects=["lockstep.trigger.>"], max_bytes=400, discard="new"
+    )
+    answer = json.loads((await publisher.request(ORDERS, b"x" * 500, timeout=LIMIT_SECONDS)).data)
+    (told,) = re.findall(r"not as an error: `(.+?)`", PAGE.read_text())
+    assert json.loads(told)["error"].items() <= answer["error"].items()
+    await publisher.close()
+    await engine.close()
 
 
 async def test_what_an_inbox_of_another_hides_is_stored_all_the_same(bus: Bus) -> None:

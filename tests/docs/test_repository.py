@@ -77,6 +77,16 @@ async def bus(tmp_path: Path, dsn: str) -> AsyncIterator[Bus]:
             yield started
 
 
+def operator(folder: Path, bus: Bus) -> dict[str, str]:
+    """Give the settings of an operator."""
+    return {
+        "LOCKSTEP_NATS__SERVERS": bus.url.replace("nats://", "tls://"),
+        "LOCKSTEP_NATS__USER": "operator", "LOCKSTEP_NATS__INBOX_PREFIX": "_INBOX_operator",
+        "LOCKSTEP_NATS__PASSWORD": bus.passwords["nats_operator"],
+        "LOCKSTEP_NATS__TLS_CA_FILE": str(folder / "tls/ca.crt"),
+    }  # fmt: skip
+
+
 async def test_the_job_brings_what_is_in_the_repository(tmp_path: Path, bus: Bus) -> None:
     root = tmp_path / "repository"
     for block in blocks(PAGE):
@@ -116,15 +126,29 @@ async def test_the_job_brings_what_is_in_the_repository(tmp_path: Path, bus: Bus
         assert stands_in(same(told), same(there)), there
 
 
+async def test_whose_an_automation_is_and_when_prune_is_refused(tmp_path: Path, bus: Bus) -> None:
+    env = operator(tmp_path, bus)
+    door, kinds = (block.text for block in blocks(PAGE)[1:3])
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "door.yaml").write_text(door)
+    (flows / "types.yaml").write_text(kinds)
+    await shell("lockstep apply flows", tmp_path, env)
+    (told,) = re.findall(r"the dry run says so: `(.+?)`", PAGE.read_text())
+    apply = "lockstep apply flows --owner doors --prune"
+    assert told in await shell(f"{apply} --dry-run", tmp_path, env)
+    await shell(f"{apply} --yes", tmp_path, env)
+    (flows / "door.yaml").unlink()
+    refused = await shell(f"{apply} --yes || true", tmp_path, env)
+    assert "--prune would delete all" in refused
+    assert "door-watch" in await shell("lockstep automations list", tmp_path, env)
+    assert "deleted" in await shell("lockstep automations delete door-watch --yes", tmp_path, env)
+
+
 async def test_what_is_done_by_hand_stays_unless_the_file_says_otherwise(
     tmp_path: Path, bus: Bus
 ) -> None:
-    env = {
-        "LOCKSTEP_NATS__SERVERS": bus.url.replace("nats://", "tls://"),
-        "LOCKSTEP_NATS__USER": "operator", "LOCKSTEP_NATS__INBOX_PREFIX": "_INBOX_operator",
-        "LOCKSTEP_NATS__PASSWORD": bus.passwords["nats_operator"],
-        "LOCKSTEP_NATS__TLS_CA_FILE": str(tmp_path / "tls/ca.crt"),
-    }  # fmt: skip
+    env = operator(tmp_path, bus)
     door, kinds = (block.text for block in blocks(PAGE)[1:3])
     (tmp_path / "door.yaml").write_text(door)
     (tmp_path / "types.yaml").write_text(kinds)
