@@ -387,7 +387,7 @@ async def test_without_the_library_a_call_says_what_to_install(
 ) -> None:
     monkeypatch.delitem(sys.modules, "lockstep.fetch.session")
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    with pytest.raises(HttpMissing, match=r"install lockstep\[http\]"):
+    with pytest.raises(HttpMissing, match=r"the extra 'http'"):
         await call("http://example.com/")
 
 
