@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from databases import on_server
-from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of
+from engine.engine_fixture import EngineFixture, engine_fixture, rows, settings_of, variables_of
 from engine.shell import Shell, closed_port
 from lockstep.embedded import Servers
 from lockstep.model.decisions import Stage
@@ -160,14 +160,8 @@ HAPPENS: Final[Mapping[str, tuple[Happening, ...]]] = {
 async def incident(servers: Servers, dsn: str, tmp_path: Path) -> AsyncIterator[Incident]:
     """An engine of its own: what is shown of the whole is of this alone."""
     settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
-    variables = {
-        "LOCKSTEP_NATS__SERVERS": servers.nats_url,
-        "LOCKSTEP_NATS__STORAGE": "memory",
-        "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
-        "LOCKSTEP_POSTGRES__DSN": dsn,
-    }
     async with engine_fixture(settings) as engine:
-        made = Incident(engine, Shell(tmp_path, variables), dsn)
+        made = Incident(engine, Shell(tmp_path, variables_of(settings)), dsn)
         await made.begin()
         yield made
 

@@ -12,7 +12,7 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.machines import Bus, nats_server
-from engine.engine_fixture import engine_fixture, settings_of
+from engine.engine_fixture import engine_fixture, settings_of, variables_of
 from engine.shell import Shell
 from lockstep.embedded import Servers
 from pages import ROOT, blocks, headings, tables
@@ -141,12 +141,7 @@ async def test_each_command_shows_what_the_page_says(
 ) -> None:
     page = blocks(PAGE)
     settings = settings_of(servers.nats_url, dsn, f"p{uuid4().hex[:12]}")
-    env = {
-        "LOCKSTEP_NATS__SERVERS": servers.nats_url,
-        "LOCKSTEP_NATS__STORAGE": "memory",
-        "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
-        "LOCKSTEP_POSTGRES__DSN": dsn,
-    }
+    env = variables_of(settings)
     async with engine_fixture(settings):
         made = Shell(tmp_path, env)
         made.write("door.yaml", page[0].text)

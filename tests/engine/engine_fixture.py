@@ -50,6 +50,16 @@ def settings_of(nats_url: str, dsn: str, prefix: str, **engine: object) -> Setti
     )
 
 
+def variables_of(settings: Settings) -> dict[str, str]:
+    """What a command has in its environment to find the engine of these settings."""
+    return {
+        "LOCKSTEP_NATS__SERVERS": settings.nats.servers[0],
+        "LOCKSTEP_NATS__STORAGE": settings.nats.storage,
+        "LOCKSTEP_NATS__PREFIX": settings.nats.prefix,
+        "LOCKSTEP_POSTGRES__DSN": settings.postgres.dsn,
+    }
+
+
 @dataclass
 class EngineFixture:
     """One engine, a client of its API, and what the bus said of its runs."""
